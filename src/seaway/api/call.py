@@ -1,0 +1,67 @@
+"""One request, read; and what is answered to it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from aiohttp import web
+
+from seaway.api import wire
+from seaway.api.query import Query
+from seaway.model.errors import InvalidRequest
+
+T = TypeVar("T")
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to a path that we have."""
+
+    request: web.Request
+    version: tuple[int, int]
+    """The API version that the client speaks."""
+    parts: Mapping[str, str]
+    """What stands in the path for the pattern's names."""
+    query: Query
+
+    @property
+    def ref(self) -> str:
+        """The name or id in the path."""
+        return self.parts["ref"]
+
+    async def body(self, kind: type[T]) -> T:
+        """The JSON body; raises InvalidRequest."""
+        content = await self.request.read()
+        if content and self.request.content_type != JSON:
+            given = self.request.headers.get("Content-Type", "")
+            raise InvalidRequest(f"unsupported Content-Type header ({given}): must be '{JSON}'")
+        return wire.decoded(content, kind)
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """A method and a path lead to a handler."""
+
+    method: str
+    path: str
+    """As ``/networks/{ref}/connect``."""
+    handler: Handler
+    streams: bool = False
+    """Whether the handler ends when the client hangs up; others finish what they began."""
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """*value* as JSON."""
+    return web.Response(
+        status=status, body=wire.encoded(value), headers={"Content-Type": JSON}
+    )
+
+
+def empty(status: int = 200) -> web.Response:
+    """No body."""
+    return web.Response(status=status)

@@ -1,0 +1,66 @@
+"""From what went wrong to an HTTP status: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seaway.engine.endpoints import NotConnected
+from seaway.model.errors import (
+    CannotRun,
+    Conflict,
+    EngineError,
+    Exhausted,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotModified,
+    Unavailable,
+)
+
+
+class PageNotFound(NotFound):
+    """No such path, or not with that method."""
+
+    def __init__(self) -> None:
+        super().__init__("page not found")
+
+
+class PoolsExhausted(Exhausted):
+    """No subnet is left for a network; Docker answers this as it answers wrong requests."""
+
+
+STATUS: dict[type[EngineError], int] = {
+    InvalidRequest: 400,
+    CannotRun: 400,
+    PoolsExhausted: 400,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    NotModified: 304,
+    NotConnected: 500,
+    Unavailable: 500,
+    Exhausted: 503,
+}
+
+
+def status(error: EngineError) -> int:
+    """The HTTP status for *error*, by the nearest class in the table."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """*error*, or all that a group holds."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from leaves(each)
+    else:
+        yield error
+
+
+def summary(error: BaseException) -> tuple[int, str] | None:
+    """Status and sentence for *error*; None when it is none of ours, which is a bug."""
+    found = list(leaves(error))
+    known = [e for e in found if isinstance(e, EngineError)]
+    if len(known) < len(found):
+        return None
+    return max(map(status, known)), "; ".join(map(str, known))

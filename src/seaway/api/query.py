@@ -1,0 +1,126 @@
+"""What stands behind the ``?`` of a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from seaway.api import moments
+from seaway.model.errors import InvalidRequest
+
+_TRUE = frozenset({"1", "true", "True", "TRUE", "t", "T"})
+_LONGEST_PATTERN = 256
+
+
+class Query:
+    """The query of one request."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        """The value of *name*; empty when it is not there."""
+        return self._values.get(name, "")
+
+    def flag(self, name: str) -> bool:
+        """Whether *name* is true."""
+        return self.text(name) in _TRUE
+
+    def whole(self, name: str) -> int | None:
+        """*name* as a whole number; None when it is not there. Raises InvalidRequest."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise InvalidRequest(f"{name} is a whole number, not {text!r}") from None
+
+    def moment(self, name: str, now: int) -> int | None:
+        """*name* as nanoseconds since the epoch; None when it is not there, or 0."""
+        text = self.text(name)
+        return moments.moment(text, now) or None if text else None
+
+    def filters(self, known: Collection[str]) -> Filters:
+        """The filters, by the keys that are *known* here; raises InvalidRequest."""
+        text = self.text("filters")
+        found = Filters(_filters(text)) if text else Filters({})
+        for key in found.keys - set(known):
+            raise InvalidRequest(f"invalid filter '{key}'")
+        return found
+
+
+class Filters:
+    """Values by key: those of one key are alternatives, but labels must all be there."""
+
+    def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
+        self._values = {key: texts for key, texts in values.items() if texts}
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What is filtered by."""
+        return frozenset(self._values)
+
+    def values(self, key: str) -> tuple[str, ...]:
+        """What *key* may be; empty: anything."""
+        return self._values.get(key, ())
+
+    def fits(self, key: str, *facts: str) -> bool:
+        """Whether one of *facts* is one of the values."""
+        wanted = self.values(key)
+        return not wanted or any(fact in wanted for fact in facts)
+
+    def fits_start(self, key: str, fact: str) -> bool:
+        """Whether *fact* begins as one of the values."""
+        wanted = self.values(key)
+        return not wanted or fact.startswith(wanted)
+
+    def fits_pattern(self, key: str, *facts: str) -> bool:
+        """Whether one of *facts* has one of the values, which are patterns, in it."""
+        wanted = self.values(key)
+        return not wanted or any(_has(fact, pattern) for fact in facts for pattern in wanted)
+
+    def fits_labels(self, key: str, labels: Mapping[str, str]) -> bool:
+        """Whether *labels* have all of the values, ``name`` or ``name=value``."""
+        return all(has_label(labels, text) for text in self.values(key))
+
+    def flag(self, key: str) -> bool | None:
+        """*key* as true or false; None when it is not there. Raises InvalidRequest."""
+        match self.values(key):
+            case ():
+                return None
+            case ("true" | "1",):
+                return True
+            case ("false" | "0",):
+                return False
+            case _:
+                raise InvalidRequest(
+                    f'invalid value for filter \'{key}\', must be "true" (or "1"), or "false" (or "0")'
+                )
+
+
+def has_label(labels: Mapping[str, str], text: str) -> bool:
+    """Whether *labels* have *text*, ``name`` or ``name=value``."""
+    name, equals, value = text.partition("=")
+    return name in labels and (not equals or labels[name] == value)
+
+
+def _filters(text: str) -> dict[str, tuple[str, ...]]:
+    """Both forms: ``{"name": {"n1": true}}`` and ``{"name": ["n1"]}``."""
+    try:
+        found = msgspec.json.decode(text, type=dict[str, dict[str, bool] | list[str]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("invalid filter") from None
+    return {key: tuple(values) for key, values in found.items()}
+
+
+def _has(fact: str, pattern: str) -> bool:
+    """Whether *pattern*, a regular expression if it is one, is in *fact*."""
+    if len(pattern) > _LONGEST_PATTERN:
+        return pattern in fact
+    try:
+        return re.search(pattern, fact) is not None
+    except (re.error, OverflowError):
+        return pattern in fact

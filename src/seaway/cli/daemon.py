@@ -1,0 +1,81 @@
+"""``seaway daemon`` and ``seaway purge``: the two that can do without a running engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from seaway.cli.client import path
+from seaway.cli.failure import Unreachable
+from seaway.cli.options import Command, Option, switch
+from seaway.cli.values import texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from seaway.cli.client import Api
+    from seaway.cli.options import Args
+
+
+def become_daemon(words: list[str]) -> NoReturn:
+    """Replace this program by the engine with the options *words*.
+
+    ``-P``: modules in the working directory, which may be anybody's, are not looked at.
+    """
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "seaway.daemon", *words])  # noqa: S606
+
+
+def _daemon(args: Args, _api: Api) -> int:
+    become_daemon(args.rest)
+
+
+def _purge(args: Args, api: Api) -> int:
+    from seaway.cli.batch import confirmed  # noqa: PLC0415
+
+    question = (
+        "This stops every sandbox, removes every network, and ends the engine.\n"
+        "Nothing of Seaway stays on this host. Go on?"
+    )
+    if not confirmed(args, question):
+        return 0
+    try:
+        reply = api.post(path("seaway", "purge"))
+    except Unreachable as error:
+        if not error.nobody_there:
+            raise
+        become_daemon(["--purge", *_directories(args)])
+    sys.stdout.write("".join(f"removed {item}\n" for item in texts(reply, "Removed")))
+    return 0
+
+
+def _directories(args: Args) -> list[str]:
+    return [
+        word
+        for name in ("run-dir", "data-dir")
+        if args.given(name)
+        for word in (f"--{name}", args.text(name))
+    ]
+
+
+COMMANDS = {
+    "daemon": Command(
+        _daemon,
+        "[OPTIONS]",
+        "Run the engine; 'seaway daemon --help' lists its settings.",
+        examples=("seaway daemon",),
+    ),
+    "purge": Command(
+        _purge,
+        "[-f] [--run-dir DIR] [--data-dir DIR]",
+        "Take every trace of Seaway off this host; works without a running engine, too.",
+        most=0,
+        options=(
+            switch("force f", "do not ask"),
+            Option("run-dir", "DIR", "the engine's run directory, when it does not run"),
+            Option("data-dir", "DIR", "the engine's data directory, when it does not run"),
+        ),
+        examples=("seaway purge",),
+    ),
+}

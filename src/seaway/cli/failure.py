@@ -1,0 +1,31 @@
+"""How a command ends when it cannot do what was asked."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):  # noqa: N818 - it is an exit, with a code that may be meant
+    """One sentence for standard error, and the exit code."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.message, self.code = message, code
+
+
+class DaemonError(Failure):
+    """The engine refused: *status* is the HTTP status, *reason* its own sentence."""
+
+    def __init__(self, status: int, reason: str, code: int = 1) -> None:
+        super().__init__(f"Error response from daemon: {reason}", code)
+        self.status, self.reason = status, reason
+
+
+class Unreachable(Failure):
+    """No answer from the engine; *nobody_there*: no program listens on its socket."""
+
+    def __init__(self, message: str, *, nobody_there: bool = False) -> None:
+        super().__init__(message)
+        self.nobody_there = nobody_there
+
+
+class Misused(Failure):
+    """The command line cannot be understood; 125 as in docker when a flag is the cause."""

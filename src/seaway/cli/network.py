@@ -1,0 +1,283 @@
+"""``seaway network``: wording and columns; rules live in the engine."""
+
+from __future__ import annotations
+
+import sys
+
+from seaway.cli.client import path
+from seaway.cli.failure import Failure
+from seaway.cli.options import Command, Option, switch
+from seaway.cli.table import (
+    FILTER,
+    FORMAT,
+    NO_TRUNC,
+    QUIET,
+    Column,
+    filters,
+    label_of,
+    labels,
+    short,
+    show,
+)
+from seaway.cli.values import field, fields, listed, pairs, text, texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seaway.cli.client import Api
+    from seaway.cli.options import Args
+
+
+def _columns(args: Args) -> Mapping[str, Column]:
+    def truth(name: str) -> Column:
+        return Column(name.upper(), lambda item: str(field(item, name) is True).lower())
+
+    return {
+        "ID": Column("NETWORK ID", lambda item: short(text(item, "Id"), args)),
+        "Name": Column("NAME", lambda item: text(item, "Name")),
+        "Driver": Column("DRIVER", lambda item: text(item, "Driver")),
+        "Scope": Column("SCOPE", lambda item: text(item, "Scope")),
+        "IPv4": Column("IPV4", lambda item: str(field(item, "EnableIPv4") is True).lower()),
+        "IPv6": Column("IPV6", lambda item: str(field(item, "EnableIPv6") is True).lower()),
+        "Internal": truth("Internal"),
+        "Labels": Column("LABELS", labels),
+        "CreatedAt": Column("CREATED AT", lambda item: _created(text(item, "Created"))),
+        "Label": Column("", label_of),
+    }
+
+
+def _created(stamp: str) -> str:
+    """``2026-11-25T17:28:00.1Z`` as docker's lists show it."""
+    return stamp.replace("T", " ", 1).replace("Z", " +0000 UTC", 1)
+
+
+def _natural(item: object) -> list[tuple[int, str]]:
+    """A sort key by which net2 comes before net10."""
+    parts: list[str] = []
+    for char in text(item, "Name"):
+        if parts and parts[-1].isdecimal() == char.isdecimal():
+            parts[-1] += char
+        else:
+            parts.append(char)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _ls(args: Args, api: Api) -> int:
+    found = listed(api.get("/networks", filters=filters(args.every("filter"))))
+    return show(
+        args, sorted(found, key=_natural), _columns(args), ("ID", "Name", "Driver", "Scope")
+    )
+
+
+def _create(args: Args, api: Api) -> int:
+    body: dict[str, object] = {
+        "Name": args.rest[0],
+        "Driver": args.text("driver", "bridge"),
+        "Options": pairs(args.every("opt")),
+        "Labels": pairs(args.every("label")),
+        "Internal": args.flag("internal"),
+        "Attachable": args.flag("attachable"),
+        "IPAM": {
+            "Driver": args.text("ipam-driver", "default"),
+            "Options": pairs(args.every("ipam-opt")),
+            "Config": _subnets(args),
+        },
+    }
+    for name, key in (("ipv4", "EnableIPv4"), ("ipv6", "EnableIPv6")):
+        if args.given(name):
+            body[key] = args.flag(name)
+    if args.given("scope"):
+        body["Scope"] = args.text("scope")
+    reply = api.post("/networks/create", body)
+    if text(reply, "Warning"):
+        sys.stderr.write(f"WARNING: {text(reply, 'Warning')}\n")
+    sys.stdout.write(f"{text(reply, 'Id')}\n")
+    return 0
+
+
+def _subnets(args: Args) -> list[object]:
+    """Each subnet with the gateway, range and other addresses that lie in it. Raises Failure."""
+    configs: list[dict[str, object]] = [{"Subnet": subnet} for subnet in args.every("subnet")]
+    for key, option in (("Gateway", "gateway"), ("IPRange", "ip-range")):
+        for value in args.every(option):
+            config = _holder(configs, value, f"--{option}")
+            if key in config:
+                raise Failure(f"subnet {config['Subnet']} has two --{option}")
+            config[key] = value
+    for item in args.every("aux-address"):
+        name, equals, address = item.partition("=")
+        if not equals:
+            raise Failure(f"--aux-address is NAME=ADDRESS, not {item!r}")
+        config = _holder(configs, address, "--aux-address")
+        config["AuxiliaryAddresses"] = {**fields(config, "AuxiliaryAddresses"), name: address}
+    return [*configs]
+
+
+def _holder(configs: list[dict[str, object]], value: str, option: str) -> dict[str, object]:
+    """The one of *configs* whose subnet holds the address or range *value*."""
+    from ipaddress import ip_network  # noqa: PLC0415
+
+    try:
+        inner = ip_network(value, strict=False)
+        for config in configs:
+            outer = ip_network(str(config["Subnet"]), strict=False)
+            if (
+                inner.version == outer.version
+                and inner.network_address in outer
+                and inner.broadcast_address in outer
+            ):
+                return config
+    except ValueError as error:
+        raise Failure(f"{option}: {error}") from None
+    raise Failure(f"no --subnet holds {option} {value}")
+
+
+def _inspect(args: Args, api: Api) -> int:
+    from seaway.cli.inspection import inspect  # noqa: PLC0415
+
+    return inspect(args, [lambda ref: api.get(path("networks", ref), verbose=args.flag("verbose"))])
+
+
+def _rm(args: Args, api: Api) -> int:
+    from seaway.cli.batch import each  # noqa: PLC0415
+
+    return each(args.rest, lambda ref: api.delete(path("networks", ref)), force=args.flag("force"))
+
+
+def _prune(args: Args, api: Api) -> int:
+    from seaway.cli.batch import confirmed  # noqa: PLC0415
+
+    if not confirmed(args, "This removes every network that no sandbox uses. Go on?"):
+        return 0
+    reply = api.post("/networks/prune", filters=filters(args.every("filter")))
+    if gone := texts(reply, "NetworksDeleted"):
+        sys.stdout.write("\n".join(["Deleted Networks:", *gone, "", ""]))
+    return 0
+
+
+def _connect(args: Args, api: Api) -> int:
+    from seaway.cli.endpoint import Wish, from_flags  # noqa: PLC0415
+
+    network, sandbox = args.rest
+    names = [
+        "ip",
+        "ip6",
+        "link-local-ip",
+        "mac-address",
+        "alias",
+        "gw-priority",
+        "driver-opt",
+        "ifname",
+    ]
+    wanted = Wish(network, from_flags(args, tuple(names)))
+    body = {"Container": sandbox, "EndpointConfig": wanted.body()}
+    api.post(path("networks", network, "connect"), body)
+    return 0
+
+
+def _disconnect(args: Args, api: Api) -> int:
+    network, sandbox = args.rest
+    body = {"Container": sandbox, "Force": args.flag("force")}
+    api.post(path("networks", network, "disconnect"), body)
+    return 0
+
+
+COMMANDS = {
+    "create": Command(
+        _create,
+        "[OPTIONS] NETWORK",
+        "Create a network; prints its id.",
+        least=1,
+        most=1,
+        options=(
+            Option("driver d", "DRIVER", "bridge (default), macvlan, ipvlan, overlay, or a plugin"),
+            Option("subnet", "CIDR", "its subnet (repeatable: one for IPv4, one for IPv6)"),
+            Option("gateway", "ADDRESS", "the gateway in its subnet (repeatable)"),
+            Option("ip-range", "CIDR", "give out addresses of this part only (repeatable)"),
+            Option("aux-address", "NAME=ADDRESS", "never give out this address (repeatable)"),
+            switch("internal", "no way to anything outside the network"),
+            switch("ipv4", "IPv4 addresses; on unless --ipv4=false"),
+            switch("ipv6", "IPv6 addresses as well"),
+            switch("attachable", "sandboxes may be connected by hand"),
+            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)"),
+            Option("label", "NAME=VALUE", "a label (repeatable)"),
+            Option("ipam-driver", "DRIVER", "who chooses addresses"),
+            Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
+            Option("scope", "SCOPE", "local, or the whole cluster"),
+        ),
+        examples=(
+            "seaway network create web",
+            "seaway network create --ipv6 --subnet 10.5.0.0/24 --gateway 10.5.0.1 web",
+            "seaway network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 lan",
+        ),
+    ),
+    "ls": Command(
+        _ls,
+        "[OPTIONS]",
+        "List networks.",
+        most=0,
+        options=(FILTER, FORMAT, NO_TRUNC, QUIET),
+        examples=("seaway network ls", "seaway network ls -f driver=bridge --format '{{.Name}}'"),
+    ),
+    "inspect": Command(
+        _inspect,
+        "[OPTIONS] NETWORK [NETWORK...]",
+        "Show everything about networks, as JSON.",
+        least=1,
+        options=(
+            Option("format f", "FORMAT", "json, or a template such as '{{json .IPAM}}'"),
+            switch("verbose v", "details of the cluster as well"),
+        ),
+        examples=(
+            "seaway network inspect web",
+            "seaway network inspect -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}' web",
+        ),
+    ),
+    "rm": Command(
+        _rm,
+        "[-f] NETWORK [NETWORK...]",
+        "Remove networks that no sandbox uses.",
+        least=1,
+        options=(switch("force f", "a network that is not there is no error"),),
+        examples=("seaway network rm web",),
+    ),
+    "prune": Command(
+        _prune,
+        "[-f] [--filter NAME=VALUE]",
+        "Remove all networks that no sandbox uses.",
+        most=0,
+        options=(
+            Option("filter", "NAME=VALUE", "only those that match, as until=24h (repeatable)"),
+            switch("force f", "do not ask"),
+        ),
+        examples=("seaway network prune --filter until=24h",),
+    ),
+    "connect": Command(
+        _connect,
+        "[OPTIONS] NETWORK SANDBOX",
+        "Connect a sandbox to a network; it may be running.",
+        least=2,
+        most=2,
+        options=(
+            Option("ip", "ADDRESS", "the IPv4 address it gets"),
+            Option("ip6", "ADDRESS", "the IPv6 address it gets"),
+            Option("link-local-ip", "ADDRESS", "a link-local address more (repeatable)"),
+            Option("mac-address", "MAC", "the MAC address it gets"),
+            Option("alias", "NAME", "a name more by which it is found (repeatable)"),
+            Option("gw-priority", "NUMBER", "the highest has the default route"),
+            Option("ifname", "NAME", "what the interface is called inside"),
+            Option("driver-opt", "NAME=VALUE", "an option of the driver (repeatable)"),
+        ),
+        examples=("seaway network connect --alias db --ip 10.5.0.9 web postgres",),
+    ),
+    "disconnect": Command(
+        _disconnect,
+        "[-f] NETWORK SANDBOX",
+        "Take a sandbox off a network.",
+        least=2,
+        most=2,
+        options=(switch("force f", "even if the sandbox is gone"),),
+        examples=("seaway network disconnect web postgres",),
+    ),
+}

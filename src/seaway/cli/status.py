@@ -1,0 +1,127 @@
+"""``seaway status version config``."""
+
+from __future__ import annotations
+
+import sys
+
+from seaway import __version__
+from seaway.cli.failure import Failure
+from seaway.cli.inspection import formatted
+from seaway.cli.options import Command, Option
+from seaway.cli.values import field, listed, number, text, texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from seaway.cli.client import Api
+    from seaway.cli.options import Args
+
+_MEGABYTE = 1_000_000
+
+
+def _status(args: Args, api: Api) -> int:
+    from seaway.cli.colour import YELLOW, painted, wanted  # noqa: PLC0415
+
+    found = api.get("/seaway/status")
+    if formatted(args, found):
+        return 0
+    started = text(found, "Started")
+    facts = {
+        "Engine": f"running, version {text(found, 'Version')}, process {number(found, 'Pid')}",
+        "Started": started or str(field(found, "Started") or "unknown"),
+        "Networks": str(number(found, "Networks")),
+        "Sandboxes": f"{number(found, 'Sandboxes')}, {number(found, 'Running')} running",
+        "Memory": f"{number(found, 'MemoryBytes') / _MEGABYTE:.1f} MB",
+        "Open files": str(number(found, "OpenFiles")),
+        "Socket": text(found, "Socket"),
+        "Run directory": text(found, "RunDir"),
+        "Data directory": text(found, "DataDir"),
+    }
+    lines = [f"{name + ':':<16}{value}" for name, value in facts.items()]
+    on = wanted()
+    lines += [painted(f"WARNING: {item}", YELLOW, on=on) for item in texts(found, "Warnings")]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _version(args: Args, api: Api) -> int:
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    client: dict[str, object] = {"Version": __version__, "PythonVersion": python}
+    server, problem = _server(api)
+    if formatted(args, {"Client": client, "Server": server}):
+        return _complained(problem)
+    lines = ["Client: Seaway", f" Version:      {__version__}", f" Python:       {python}"]
+    if server is not None:
+        lines += [
+            "",
+            "Server: Seaway",
+            f" Version:      {text(server, 'Version')}",
+            f" API version:  {text(server, 'ApiVersion')}",
+            f" At least:     {text(server, 'MinAPIVersion')}",
+            f" Kernel:       {text(server, 'KernelVersion')}",
+        ]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return _complained(problem)
+
+
+def _server(api: Api) -> tuple[object, str]:
+    """What the engine says, or None and why there is no answer."""
+    try:
+        return api.get("/version"), ""
+    except Failure as error:
+        return None, error.message
+
+
+def _complained(problem: str) -> int:
+    """The exit code, after saying what went wrong, if anything."""
+    if not problem:
+        return 0
+    sys.stdout.flush()
+    sys.stderr.write(f"{problem}\n")
+    return 1
+
+
+def _config(args: Args, api: Api) -> int:
+    from seaway.cli.table import Column, show  # noqa: PLC0415
+
+    columns = {
+        "Name": Column("NAME", lambda item: text(item, "Name")),
+        "Value": Column("VALUE", lambda item: _value(field(item, "Value"))),
+        "Origin": Column("ORIGIN", lambda item: text(item, "Origin")),
+    }
+    return show(args, listed(api.get("/seaway/config")), columns, tuple(columns), key="Name")
+
+
+def _value(value: object) -> str:
+    from seaway.cli.text import compact  # noqa: PLC0415
+
+    return value if isinstance(value, str) else compact(value)
+
+
+_FORMAT = Option("format f", "FORMAT", "json, or a template such as '{{.Version}}'")
+
+COMMANDS = {
+    "status": Command(
+        _status,
+        "[--format FORMAT]",
+        "Show how the engine is doing, and what it warns of.",
+        most=0,
+        options=(_FORMAT,),
+        examples=("seaway status",),
+    ),
+    "version": Command(
+        _version,
+        "[--format FORMAT]",
+        "Show the versions of this command and of the engine.",
+        most=0,
+        options=(_FORMAT,),
+        examples=("seaway version --format '{{.Server.Version}}'",),
+    ),
+    "config": Command(
+        _config,
+        "[--format FORMAT]",
+        "Show every setting of the engine, its value, and where that came from.",
+        most=0,
+        options=(Option("format", "FORMAT", "json, 'table {{.Name}}', or a template"),),
+        examples=("seaway config",),
+    ),
+}

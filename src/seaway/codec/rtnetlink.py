@@ -1,0 +1,537 @@
+"""Route netlink messages: requests packed into bytes, answers read back into values.
+
+Everything here is native byte order, as netlink is. A request has no sequence number until ``pack``
+gives it one. Sources: include/uapi/linux/{netlink,rtnetlink,if_link,if_addr,neighbour}.h, and
+Documentation/userspace-api/netlink/intro.rst for the acknowledgements.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+
+from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
+
+NLM_F_REQUEST = 0x1
+NLM_F_MULTI = 0x2
+NLM_F_ACK = 0x4
+NLM_F_DUMP_INTR = 0x10
+NLM_F_DUMP = 0x300
+NLM_F_REPLACE = 0x100
+NLM_F_EXCL = 0x200
+NLM_F_CREATE = 0x400
+NLM_F_CAPPED = 0x100
+NLM_F_ACK_TLVS = 0x200
+
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+
+IFF_UP = 0x1
+IFF_RUNNING = 0x40
+LOOPBACK_INDEX = 1
+"""The kernel makes ``lo`` first in every namespace (net/core/net_namespace.c)."""
+
+AF_INET = 2
+AF_BRIDGE = 7
+AF_INET6 = 10
+
+RT_TABLE_MAIN = 254
+RT_TABLE_LOCAL = 255
+
+
+class Kind(IntEnum):
+    """Types of message."""
+
+    NEWLINK = 16
+    DELLINK = 17
+    GETLINK = 18
+    SETLINK = 19
+    NEWADDR = 20
+    DELADDR = 21
+    GETADDR = 22
+    NEWROUTE = 24
+    DELROUTE = 25
+    GETROUTE = 26
+    NEWNEIGH = 28
+
+
+class RouteType(IntEnum):
+    """What a route does with a packet."""
+
+    UNICAST = 1
+    LOCAL = 2
+    BLACKHOLE = 6
+    UNREACHABLE = 7
+    PROHIBIT = 8
+
+
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+_ATTRIBUTE = struct.Struct("=HH")  # length, type
+_LINK = struct.Struct("=BxHiII")  # family, device type, index, flags, change
+_ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
+_ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst, src, tos, table, protocol, scope, type, flags
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
+_NEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
+_INT = struct.Struct("=i")
+_U32 = struct.Struct("=I")
+
+_IFLA_ADDRESS = 1
+_IFLA_IFNAME = 3
+_IFLA_MTU = 4
+_IFLA_LINK = 5
+_IFLA_MASTER = 10
+_IFLA_LINKINFO = 18
+_IFLA_GROUP = 27
+_IFLA_NET_NS_FD = 28
+_IFLA_EXT_MASK = 29
+_IFLA_INFO_KIND = 1
+_IFLA_INFO_DATA = 2
+_IFLA_INFO_SLAVE_KIND = 4
+_IFLA_INFO_SLAVE_DATA = 5
+_VETH_INFO_PEER = 1
+_IFLA_BR_FORWARD_DELAY = 1
+_IFLA_BR_STP_STATE = 5
+_IFLA_BRPORT_MODE = 4  # hairpin
+_IFLA_BRPORT_LEARNING = 8
+_IFLA_BRPORT_UNICAST_FLOOD = 9
+_IFLA_BRPORT_ISOLATED = 33
+_IFLA_BRPORT_LOCKED = 39
+_IFA_ADDRESS = 1
+_IFA_LOCAL = 2
+_IFA_FLAGS = 8
+_IFA_F_NODAD = 0x2
+_RTA_DST = 1
+_RTA_OIF = 4
+_RTA_GATEWAY = 5
+_RTA_PRIORITY = 6
+_RTA_MULTIPATH = 9
+_RTA_TABLE = 15
+_NDA_LLADDR = 2
+_NUD_NOARP = (
+    0x40  # what bridge(8) calls static; NUD_PERMANENT would make the address the bridge's own
+)
+_NTF_MASTER = 0x4
+_RTPROT_STATIC = 4
+_RT_SCOPE_LINK = 253
+_RT_SCOPE_HOST = 254
+_NLMSGERR_ATTR_MSG = 1
+_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS: half of a link's dump
+
+
+class Malformed(ValueError):
+    """Bytes that are no netlink message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message that has no sequence number yet."""
+
+    kind: int
+    flags: int
+    body: bytes
+
+
+def pack(request: Request, sequence: int) -> bytes:
+    """*request* as it goes over the socket."""
+    length = _HEADER.size + len(request.body)
+    flags = request.flags | NLM_F_REQUEST
+    return _HEADER.pack(length, request.kind, flags, sequence, 0) + request.body
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """One attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+# --- requests: links ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChange:
+    """What to set on a link; None leaves a thing as it is."""
+
+    up: bool | None = None
+    name: IfName | None = None
+    mac: Mac | None = None
+    mtu: int | None = None
+    master: int | None = None
+    """The index of a bridge; 0 takes the link off its bridge."""
+    group: int | None = None
+
+    def flags(self) -> tuple[int, int]:
+        """``ifi_flags`` and ``ifi_change``."""
+        return (IFF_UP if self.up else 0, 0 if self.up is None else IFF_UP)
+
+    def attributes(self) -> bytes:
+        """The change as attributes of a link message."""
+        return b"".join(
+            (
+                b"" if self.name is None else attribute(_IFLA_IFNAME, _text(self.name)),
+                b"" if self.mac is None else attribute(_IFLA_ADDRESS, mac_bytes(self.mac)),
+                b"" if self.mtu is None else attribute(_IFLA_MTU, _U32.pack(self.mtu)),
+                b"" if self.master is None else attribute(_IFLA_MASTER, _U32.pack(self.master)),
+                b"" if self.group is None else attribute(_IFLA_GROUP, _U32.pack(self.group)),
+            )
+        )
+
+
+def change_link(index: int, change: LinkChange) -> Request:
+    """Set *change* on the link *index*."""
+    body = _LINK.pack(0, 0, index, *change.flags()) + change.attributes()
+    return Request(Kind.SETLINK, NLM_F_ACK, body)
+
+
+def new_bridge(near: LinkChange) -> Request:
+    """Make a bridge without spanning tree, whose ports forward at once."""
+    data = attribute(_IFLA_BR_FORWARD_DELAY, _U32.pack(0)) + attribute(
+        _IFLA_BR_STP_STATE, _U32.pack(0)
+    )
+    return _new_link(near, b"bridge", data)
+
+
+def new_veth(near: LinkChange, far: LinkChange, netns: int) -> Request:
+    """Make a veth pair, *far* in the namespace held by the descriptor *netns*.
+
+    *far* cannot be made up: its peer is not tied to it yet (``veth_open()``, drivers/net/veth.c).
+    """
+    assert not far.up
+    attributes = far.attributes() + attribute(_IFLA_NET_NS_FD, _U32.pack(netns))
+    peer = _LINK.pack(0, 0, 0, 0, 0) + attributes
+    return _new_link(near, b"veth", attribute(_VETH_INFO_PEER, peer))
+
+
+def _new_link(near: LinkChange, kind: bytes, data: bytes) -> Request:
+    info = attribute(_IFLA_INFO_KIND, kind) + attribute(_IFLA_INFO_DATA, data)
+    body = _LINK.pack(0, 0, 0, *near.flags()) + near.attributes() + attribute(_IFLA_LINKINFO, info)
+    return Request(Kind.NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortFlags:
+    """How a bridge treats one of its ports (bridge(8), ``bridge link set``)."""
+
+    learning: bool = True
+    locked: bool = False
+    """Take frames only from MAC addresses that the forwarding table has at this port."""
+    isolated: bool = False
+    hairpin: bool = False
+    unicast_flood: bool = True
+    """Send it frames for MAC addresses that nobody is known to have."""
+
+
+def raise_port(index: int, port: PortFlags) -> Request:
+    """Set the flags of the bridge port *index*, then bring it up, in one message.
+
+    The kernel changes a port before its link (``rtnl_changelink()``), so no frame passes before the
+    flags hold.
+    """
+    flags = (
+        (_IFLA_BRPORT_MODE, port.hairpin),
+        (_IFLA_BRPORT_LEARNING, port.learning),
+        (_IFLA_BRPORT_UNICAST_FLOOD, port.unicast_flood),
+        (_IFLA_BRPORT_ISOLATED, port.isolated),
+        (_IFLA_BRPORT_LOCKED, port.locked),
+    )
+    data = b"".join(attribute(kind, bytes([value])) for kind, value in flags)
+    info = attribute(_IFLA_INFO_SLAVE_KIND, b"bridge\0") + attribute(_IFLA_INFO_SLAVE_DATA, data)
+    body = _LINK.pack(0, 0, index, IFF_UP, IFF_UP) + attribute(_IFLA_LINKINFO, info)
+    return Request(Kind.NEWLINK, NLM_F_ACK, body)
+
+
+def delete_link(index: int) -> Request:
+    """Delete one link; 16 to 36 ms."""
+    return Request(Kind.DELLINK, NLM_F_ACK, _LINK.pack(0, 0, index, 0, 0))
+
+
+def delete_group(group: int) -> Request:
+    """Delete all links of *group*; some 30 ms in all. ENODEV when there is none."""
+    body = _LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_GROUP, _U32.pack(group))
+    return Request(Kind.DELLINK, NLM_F_ACK, body)
+
+
+def get_link(index: int) -> Request:
+    """Ask for one link."""
+    body = _LINK.pack(0, 0, index, 0, 0) + attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
+    return Request(Kind.GETLINK, NLM_F_ACK, body)
+
+
+def dump_links() -> Request:
+    """Ask for all links."""
+    body = _LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
+    return Request(Kind.GETLINK, NLM_F_DUMP, body)
+
+
+def add_neighbour_of_bridge(index: int, mac: Mac) -> Request:
+    """Let the bridge of port *index* know for ever that *mac* is behind that port."""
+    body = _NEIGHBOUR.pack(AF_BRIDGE, index, _NUD_NOARP, _NTF_MASTER, 0) + attribute(
+        _NDA_LLADDR, mac_bytes(mac)
+    )
+    return Request(Kind.NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+# --- requests: addresses and routes ---
+
+
+def add_address(index: int, address: Interface) -> Request:
+    """Give the link *index* an address, without duplicate address detection."""
+    body = _address_body(index, address) + attribute(_IFA_FLAGS, _U32.pack(_IFA_F_NODAD))
+    return Request(Kind.NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def delete_address(index: int, address: Interface) -> Request:
+    """Take an address from the link *index*."""
+    return Request(Kind.DELADDR, NLM_F_ACK, _address_body(index, address))
+
+
+def _address_body(index: int, address: Interface) -> bytes:
+    packed = address.ip.packed
+    return (
+        _ADDRESS.pack(_family(address.version), address.network.prefixlen, 0, 0, index)
+        + attribute(_IFA_LOCAL, packed)
+        + attribute(_IFA_ADDRESS, packed)
+    )
+
+
+def dump_addresses(version: int | None = None, index: int = 0) -> Request:
+    """Ask for all addresses, or those of one family.
+
+    With *index*, those of one link; only a socket with NETLINK_GET_STRICT_CHK heeds it.
+    """
+    family = 0 if version is None else _family(version)
+    return Request(Kind.GETADDR, NLM_F_DUMP, _ADDRESS.pack(family, 0, 0, 0, index))
+
+
+def replace_default_route(index: int, gateway: Address) -> Request:
+    """Make *gateway* on the link *index* the default route of its family."""
+    body = _ROUTE.pack(
+        _family(gateway.version), 0, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, 0, RouteType.UNICAST, 0
+    )
+    body += attribute(_RTA_GATEWAY, gateway.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def delete_default_route(version: int) -> Request:
+    """Take a default route of family *version* away; ESRCH when there is none."""
+    body = _ROUTE.pack(_family(version), 0, 0, 0, RT_TABLE_MAIN, 0, _scope_any(version), 0, 0)
+    return Request(Kind.DELROUTE, NLM_F_ACK, body)
+
+
+def add_local_route(index: int, address: IPv6Address, metric: int) -> Request:
+    """Let packets to *address* that come by the link *index* be for this host."""
+    body = _ROUTE.pack(
+        AF_INET6, 128, 0, 0, RT_TABLE_LOCAL, _RTPROT_STATIC, _RT_SCOPE_HOST, RouteType.LOCAL, 0
+    )
+    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    body += attribute(_RTA_PRIORITY, _U32.pack(metric))
+    return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def dump_routes(version: int) -> Request:
+    """Ask for all routes of family *version*, of all tables."""
+    body = _ROUTE.pack(_family(version), 0, 0, 0, 0, 0, 0, 0, 0)
+    return Request(Kind.GETROUTE, NLM_F_DUMP, body)
+
+
+def _scope_any(version: int) -> int:
+    """RT_SCOPE_NOWHERE, which matches any scope in ``fib_table_delete()``; IPv6 knows no scopes."""
+    return 255 if version == 4 else 0
+
+
+# --- answers ---
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message from the kernel."""
+
+    kind: int
+    flags: int
+    sequence: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An acknowledgement that says no."""
+
+    errno: int
+    text: str
+    """The kernel's own words, or strerror's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link as the kernel shows it."""
+
+    index: int
+    name: IfName
+    flags: int
+    mtu: int
+    group: int
+    master: int
+    """Index of the bridge; 0 without one."""
+    peer: int
+    """``IFLA_LINK``: for a veth end the index of the other, in the other's namespace; 0 without."""
+
+    @property
+    def up(self) -> bool:
+        """Whether it is set up (not: whether it has carrier)."""
+        return bool(self.flags & IFF_UP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route as the kernel shows it."""
+
+    prefix: Prefix
+    table: int
+    type: int
+    links: tuple[int, ...]
+    """Indexes of the links it leads through; empty for blackhole and its like."""
+    metric: int
+
+
+def replies(data: bytes) -> Iterator[Reply]:
+    """The messages in one datagram; raises Malformed."""
+    offset = 0
+    while offset < len(data):
+        if len(data) - offset < _HEADER.size:
+            raise Malformed(f"{len(data) - offset} bytes are left, too few for a header")
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
+        if not _HEADER.size <= length <= len(data) - offset:
+            raise Malformed(f"a message of {length} bytes among {len(data) - offset}")
+        yield Reply(kind, flags, sequence, data[offset + _HEADER.size : offset + length])
+        offset += length + -length % 4
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in *data* by type, the last of a type winning; raises Malformed."""
+    found: dict[int, bytes] = {}
+    offset = 0
+    while len(data) - offset >= 4:
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if not 4 <= length <= len(data) - offset:
+            raise Malformed(f"an attribute of {length} bytes among {len(data) - offset}")
+        found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        offset += length + -length % 4
+    return found
+
+
+def refusal(reply: Reply) -> Refusal | None:
+    """Why the kernel refused, from an NLMSG_ERROR or NLMSG_DONE; None when it did not."""
+    if len(reply.body) < _INT.size:
+        if reply.kind == NLMSG_DONE:
+            return None
+        raise Malformed("an acknowledgement is cut short")
+    (error,) = _INT.unpack_from(reply.body)
+    if error >= 0:
+        return None
+    return Refusal(-error, _ack_text(reply) or os.strerror(-error))
+
+
+def _ack_text(reply: Reply) -> str:
+    if not reply.flags & NLM_F_ACK_TLVS:
+        return ""
+    start = _INT.size
+    if reply.kind == NLMSG_ERROR:
+        if len(reply.body) < start + _HEADER.size:
+            raise Malformed("an acknowledgement is cut short")
+        capped = reply.flags & NLM_F_CAPPED
+        (length,) = _U32.unpack_from(reply.body, start)
+        start += _HEADER.size if capped else length + -length % 4
+    found = attributes(reply.body[start:])
+    return found.get(_NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode("utf-8", "replace")
+
+
+def link(body: bytes) -> Link:
+    """The link in an RTM_NEWLINK; raises Malformed."""
+    _, _, index, flags, _ = _read(_LINK, body)
+    found = attributes(body[_LINK.size :])
+    return Link(
+        index=index,
+        name=IfName(found.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")),
+        flags=flags,
+        mtu=_number(found, _IFLA_MTU),
+        group=_number(found, _IFLA_GROUP),
+        master=_number(found, _IFLA_MASTER),
+        peer=_number(found, _IFLA_LINK),
+    )
+
+
+def address(body: bytes) -> tuple[int, Interface]:
+    """The index of the link and the address in an RTM_NEWADDR; raises Malformed."""
+    family, length, _, _, index = _read(_ADDRESS, body)
+    found = attributes(body[_ADDRESS.size :])
+    packed = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
+    return index, ip_interface((_ip(family, packed), _prefix_length(family, length)))
+
+
+def route(body: bytes) -> Route:
+    """The route in an RTM_NEWROUTE; raises Malformed."""
+    family, length, _, _, table, _, _, kind, _ = _read(_ROUTE, body)
+    found = attributes(body[_ROUTE.size :])
+    destination = _ip(family, found.get(_RTA_DST, bytes(4 if family == AF_INET else 16)))
+    one = (_number(found, _RTA_OIF),) if _RTA_OIF in found else ()
+    return Route(
+        prefix=ip_network((destination, _prefix_length(family, length)), strict=False),
+        table=_number(found, _RTA_TABLE) or table,
+        type=kind,
+        links=one or tuple(_nexthops(found.get(_RTA_MULTIPATH, b""))),
+        metric=_number(found, _RTA_PRIORITY),
+    )
+
+
+def _nexthops(data: bytes) -> Iterator[int]:
+    offset = 0
+    while len(data) - offset >= _NEXTHOP.size:
+        length, _, _, index = _NEXTHOP.unpack_from(data, offset)
+        if length < _NEXTHOP.size:
+            raise Malformed(f"a next hop of {length} bytes")
+        yield index
+        offset += length + -length % 4
+
+
+def _read(head: struct.Struct, body: bytes) -> tuple[int, ...]:
+    if len(body) < head.size:
+        raise Malformed(f"{len(body)} bytes, where {head.size} begin a message")
+    return head.unpack_from(body)
+
+
+def _number(found: Mapping[int, bytes], kind: int) -> int:
+    data = found.get(kind, b"\0\0\0\0")
+    if len(data) != _U32.size:
+        raise Malformed(f"attribute {kind} has {len(data)} bytes, not 4")
+    number: int = _U32.unpack(data)[0]
+    return number
+
+
+def _ip(family: int, packed: bytes | None) -> Address:
+    if family == AF_INET and packed is not None and len(packed) == 4:
+        return IPv4Address(packed)
+    if family == AF_INET6 and packed is not None and len(packed) == 16:
+        return IPv6Address(packed)
+    raise Malformed(f"no address of family {family}: {packed!r}")
+
+
+def _prefix_length(family: int, length: int) -> int:
+    if length > (32 if family == AF_INET else 128):
+        raise Malformed(f"a prefix of {length} bits in family {family}")
+    return length
+
+
+def _family(version: int) -> int:
+    return AF_INET if version == 4 else AF_INET6
+
+
+def _text(name: str) -> bytes:
+    return name.encode() + b"\0"
+
+
+def mac_bytes(mac: Mac) -> bytes:
+    """The six bytes of *mac*."""
+    return bytes.fromhex(mac.replace(":", ""))

@@ -1,0 +1,270 @@
+"""Every setting, declared once.
+
+A setting's value is that of the command line, else of the file, else the default; ``seaway config``
+tells which.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, cast
+
+from seaway.model.errors import InvalidRequest
+from seaway.plan.subnets import AddressPool
+
+DEFAULT_FILE = Path("/etc/seaway/seaway.toml")
+
+
+def _pool(text: object) -> AddressPool:
+    """``base=10.0.0.0/8,size=24`` or a table of the file, as a pool; raises InvalidRequest."""
+    table = (
+        _table(cast(Mapping[object, object], text))
+        if isinstance(text, Mapping)
+        else _pairs(str(text))
+    )
+    unknown = set(table) - {"base", "size"}
+    if unknown or "base" not in table or "size" not in table:
+        raise InvalidRequest(f"address pool {text}: it should be like base=10.128.0.0/9,size=24")
+    try:
+        base, size = ip_network(table["base"]), int(table["size"])
+    except ValueError as error:
+        raise InvalidRequest(f"address pool {text}: {error}") from None
+    if not base.prefixlen <= size <= base.max_prefixlen - 2:
+        raise InvalidRequest(
+            f"address pool {text}: size is a prefix length from {base.prefixlen} (all of the base) "
+            f"to {base.max_prefixlen - 2}"
+        )
+    return AddressPool(base=base, size=size)
+
+
+def _table(value: Mapping[object, object]) -> dict[str, str]:
+    return {str(key): str(each) for key, each in value.items()}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {key: value for key, _, value in (part.partition("=") for part in text.split(","))}
+
+
+def _pools(value: object) -> tuple[AddressPool, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidRequest(
+            f"address pools {value!r}: it should be a list of tables {{base, size}}"
+        )
+    return tuple(_pool(each) for each in cast(Sequence[object], value))
+
+
+def _path(value: object) -> Path:
+    path = Path(str(value))
+    if not path.is_absolute() and str(path):
+        path = Path.cwd() / path
+    return path
+
+
+def _sockets(value: object) -> tuple[Path, ...]:
+    found: list[Path] = []
+    texts = cast(Sequence[object], value) if isinstance(value, (list, tuple)) else [value]
+    for text in map(str, texts):
+        if not text.startswith("unix://"):
+            raise InvalidRequest(f"socket {text}: it should be like unix:///run/seaway/seaway.sock")
+        found.append(_path(text.removeprefix("unix://")))
+    return tuple(found)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in {"true", "false"}:
+        return str(value).lower() == "true"
+    raise InvalidRequest(f"{value!r} is neither true nor false")
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parsed(value: object) -> str:
+        if value not in words:
+            raise InvalidRequest(f"{value!r} is not one of {', '.join(words)}")
+        return str(value)
+
+    return parsed
+
+
+def _cut(*texts: tuple[str, int]) -> tuple[AddressPool, ...]:
+    return tuple(AddressPool(base=ip_network(base), size=size) for base, size in texts)
+
+
+DEFAULT_POOLS = _cut(
+    *((f"172.{n}.0.0/16", 16) for n in range(17, 32)), ("192.168.0.0/16", 20), ("10.128.0.0/9", 24)
+)
+
+
+def _setting(
+    default: object,
+    parse: Callable[[object], object],
+    doc: str,
+    *,
+    short: str | None = None,
+    option: str | None = None,
+    many: bool = False,
+) -> Any:  # noqa: ANN401
+    meta = {"parse": parse, "doc": doc, "short": short, "option": option, "many": many}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one daemon."""
+
+    data_dir: Path = _setting(
+        Path("/var/lib/seaway"), _path, "what must outlive a reboot: the store, the logs"
+    )
+    run_dir: Path = _setting(Path("/run/seaway"), _path, "what need not: namespaces, sockets")
+    hosts: tuple[Path, ...] = _setting(
+        (),
+        _sockets,
+        "sockets to listen on; default: seaway.sock in the run directory",
+        short="-H",
+        option="--host",
+        many=True,
+    )
+    group: str = _setting("seaway", str, "the group that may use the sockets beside root")
+    default_address_pools: tuple[AddressPool, ...] = _setting(
+        DEFAULT_POOLS,
+        _pools,
+        "where subnets come from that nobody gives: base=PREFIX,size=LENGTH",
+        option="--default-address-pool",
+        many=True,
+    )
+    resolv_conf: Path = _setting(Path("/etc/resolv.conf"), _path, "the host's name servers")
+    power_safe: bool = _setting(
+        False, _flag, "wait for the disk at each change: slower, and safe against power cuts too"
+    )
+    log_format: str = _setting("text", _one_of("text", "json"), "text or json")
+    log_level: str = _setting(
+        "info", _one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
+    )
+    test_fault: Path | None = _setting(
+        None, _path, "for tests: a file that names a step to fail or end at"
+    )
+
+    @property
+    def sockets(self) -> tuple[Path, ...]:
+        """Where to listen."""
+        return self.hosts or (self.run_dir / "seaway.sock",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A setting as people see it."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings, and where each comes from."""
+
+    config: Config
+    origins: tuple[Origin, ...]
+    purge: bool = False
+
+
+def settings(arguments: Sequence[str]) -> Settings:
+    """The settings by command line and file; raises InvalidRequest, SystemExit (``--help``)."""
+    given = vars(_parser().parse_args(arguments))
+    file = Path(given.pop("config") or DEFAULT_FILE)
+    purge = bool(given.pop("purge"))
+    from_file = _read(file, asked=file != DEFAULT_FILE)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for each in fields(Config):
+        for source, origin in ((given, "command line"), (from_file, str(file))):
+            value = source.get(each.name)
+            if value is not None:
+                values[each.name] = _parsed(each.name, each.metadata["parse"], value, origin)
+                origins[each.name] = origin
+                break
+    config = Config(**values)
+    shown = tuple(
+        Origin(
+            name=each.name.replace("_", "-"),
+            value=_shown(config.sockets if each.name == "hosts" else getattr(config, each.name)),
+            origin=origins.get(each.name, "default"),
+        )
+        for each in fields(Config)
+    )
+    return Settings(config=config, origins=shown, purge=purge)
+
+
+def _parsed(name: str, parse: Callable[[object], object], value: object, origin: str) -> object:
+    try:
+        return parse(value)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"setting {name.replace('_', '-')} ({origin}): {error}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seaway daemon",
+        description="The engine: keeps networks and sandboxes, and answers on a Unix socket.",
+        epilog="Example: seaway daemon --data-dir /var/lib/seaway --default-address-pool base=10.7.0.0/16,size=24",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help=f"TOML file with settings; default: {DEFAULT_FILE}"
+    )
+    parser.add_argument(
+        "--purge", action="store_true", help="take every trace of Seaway off the host, and end"
+    )
+    for each in fields(Config):
+        meta = each.metadata
+        names = [
+            n for n in (meta["short"], meta["option"] or f"--{each.name.replace('_', '-')}") if n
+        ]
+        parser.add_argument(
+            *names,
+            dest=each.name,
+            action="append" if meta["many"] else "store",
+            metavar=each.name.rpartition("_")[2].upper(),
+            help=meta["doc"],
+        )
+    return parser
+
+
+def _read(file: Path, *, asked: bool) -> Mapping[str, object]:
+    try:
+        table = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        if asked:
+            raise InvalidRequest(f"configuration file {file} does not exist") from None
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"configuration file {file} cannot be read: {error}") from None
+    known = {each.name for each in fields(Config)}
+    found = {name.replace("-", "_"): value for name, value in table.items()}
+    if unknown := sorted(set(found) - known):
+        names = ", ".join(sorted(n.replace("_", "-") for n in known))
+        raise InvalidRequest(
+            f"configuration file {file}: there is no setting {unknown[0].replace('_', '-')}; "
+            f"settings are {names}"
+        )
+    return found
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(_shown(each) for each in cast(tuple[object, ...], value))
+        case AddressPool():
+            return f"base={value.base},size={value.size}"
+        case _:
+            return str(value)

@@ -1,0 +1,408 @@
+"""How the core sees the world.
+
+Every effect of Seaway goes through one of these, and through one named step (``Steps``), so that a
+test can end the daemon at any of them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seaway.model.endpoint import Endpoint
+from seaway.model.event import Event
+from seaway.model.ids import Address, EndpointId, IfName, NetworkId, Prefix, SandboxId
+from seaway.model.network import Network, Options
+from seaway.model.port import Proto, PublishedPort
+from seaway.model.sandbox import Process, Sandbox
+from seaway.plan.ipam import Allocation
+from seaway.plan.operations import Operation
+from seaway.plan.zone import Holder, Upstream, View
+
+Record = Network | Sandbox | Endpoint
+RecordId = NetworkId | SandboxId | EndpointId
+
+
+class Steps(Protocol):
+    """Where effects pass, one named step each: ``kernel.AddBridge``, ``store.commit``, …."""
+
+    def reach(self, step: str) -> None:
+        """Say that the effect named *step* comes next; a test's setting may fail or end it here."""
+        ...
+
+
+class Kernel(Protocol):
+    """Linux, in the host's network namespace and in those of sandboxes."""
+
+    async def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out all of *operations*, in order, or none; raises KernelRefused."""
+        ...
+
+    async def remove(self, operations: Sequence[Operation]) -> None:
+        """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup at the end."""
+        ...
+
+    async def replace_rules(self, ruleset: str) -> None:
+        """Replace our tables by *ruleset* in one transaction; raises KernelRefused."""
+        ...
+
+    async def observe(self) -> Observed:
+        """What Linux has now."""
+        ...
+
+    async def open_socket(
+        self, netns: Path | None, family: socket.AddressFamily, kind: socket.SocketKind
+    ) -> socket.socket:
+        """A non-blocking socket that lives in *netns* (None: the host's), wherever it is used."""
+        ...
+
+    async def sysctl(self, path: str) -> str | None:
+        """The value of the file *path* under /proc/sys; None when this kernel has no such file."""
+        ...
+
+    async def bound(self, directory: Path) -> Mapping[Path, bool]:
+        """The files and links in *directory*, with whether each leads to a network namespace."""
+        ...
+
+    async def drops(self) -> Mapping[IfName, int]:
+        """Packets that the source guard dropped, by the host's end of the link."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What Linux has, as far as Seaway is concerned."""
+
+    links: Mapping[IfName, LinkState]
+    """All links of the host's namespace."""
+    routes: tuple[Prefix, ...]
+    """Destinations that the host routes (all tables but local), without those through our own links."""
+    default_mtu: int
+    """MTU of the link of the host's default route; 1500 without one."""
+    addresses: tuple[Address, ...]
+    """The host's own addresses that others can use: no loopback, no link-local."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """One link of the host."""
+
+    index: int
+    mtu: int
+    up: bool
+    group: int = 0
+    master: IfName | None = None
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFacts:
+    """What a driver must know to read the options of a network that is to be made."""
+
+    id: NetworkId
+    ipv6: bool
+    predefined: bool
+    default_mtu: int
+    links: frozenset[IfName]
+    """Links that the host has."""
+
+
+class Driver(Protocol):
+    """How one kind of network is made of Linux parts. Pure: the operations are for the kernel."""
+
+    @property
+    def name(self) -> str:
+        """As in ``network create -d``."""
+        ...
+
+    @property
+    def places(self) -> bool:
+        """Whether endpoints get addresses and an interface of their own."""
+        ...
+
+    @property
+    def multiple(self) -> bool:
+        """Whether users may make such networks."""
+        ...
+
+    def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> Options:
+        """*asked* as typed options; raises InvalidRequest."""
+        ...
+
+    def create_ops(self, network: Network) -> Sequence[Operation]: ...
+    def delete_ops(self, network: Network) -> Sequence[Operation]: ...
+    def attach_ops(
+        self, network: Network, endpoint: Endpoint, netns: Path
+    ) -> Sequence[Operation]: ...
+    def detach_ops(
+        self, network: Network, endpoint: Endpoint, netns: Path
+    ) -> Sequence[Operation]: ...
+
+
+class Store(Protocol):
+    """What was asked for. Reads are of the present, claims included; writes are kill-safe.
+
+    A claim decides races at once and lives as long as the daemon; a commit makes it a promise.
+    """
+
+    def networks(self) -> Collection[Network]: ...
+    def sandboxes(self) -> Collection[Sandbox]: ...
+    def network(self, ref: str) -> Network:
+        """By full id, name, or unambiguous beginning of an id; raises NotFound, InvalidRequest."""
+        ...
+
+    def sandbox(self, ref: str) -> Sandbox:
+        """By full id, name, or unambiguous beginning of an id; raises NotFound, InvalidRequest."""
+        ...
+
+    def endpoints_of(self, owner: NetworkId | SandboxId) -> Sequence[Endpoint]:
+        """The endpoints of a network or sandbox, in the order of connecting."""
+        ...
+
+    def endpoint(self, endpoint: EndpointId) -> Endpoint:
+        """By full id; raises KeyError when it is not there."""
+        ...
+
+    def allocation(self, network: NetworkId) -> Allocation:
+        """What is known of the network's addresses: those of live endpoints, and the released."""
+        ...
+
+    async def claim(self, record: Record) -> None:
+        """Take the names and addresses of *record*; raises Conflict, Forbidden (AddressTaken)."""
+        ...
+
+    def release(self, record: RecordId) -> None:
+        """Give up what was claimed since the last commit of *record*."""
+        ...
+
+    async def commit(self, put: Sequence[Record] = (), delete: Sequence[RecordId] = ()) -> None:
+        """Keep all of *put* and forget all of *delete*, in one transaction that survives a kill."""
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """A fact about the host that must outlive the daemon (what a sysctl was before us)."""
+        ...
+
+    def settings(self, prefix: str) -> Mapping[str, str]:
+        """All such facts whose name begins with *prefix*, the last kept first."""
+        ...
+
+    async def keep_setting(self, name: str, value: str | None) -> None:
+        """Keep, or with None forget, a fact about the host."""
+        ...
+
+
+class Names(Protocol):
+    """The name servers inside the sandboxes."""
+
+    def name_network(self, network: NetworkId, name: str) -> None:
+        """Let ``name.<name>`` lead to the holders of *network* too."""
+        ...
+
+    def forget_network(self, network: NetworkId) -> None:
+        """No name of *network* leads anywhere from now on."""
+        ...
+
+    def join(self, network: NetworkId, holder: Holder) -> None:
+        """Names of *holder* lead to it on *network* from now on; in place of its former ones."""
+        ...
+
+    def leave(self, network: NetworkId, endpoint: EndpointId) -> None:
+        """No name on *network* leads to *endpoint* from now on; not there is fine."""
+        ...
+
+    async def open(self, sandbox: SandboxId, netns: Path, view: View) -> None:
+        """Answer at 127.0.0.11 inside *netns* (behind RedirectNames); raises Unavailable."""
+        ...
+
+    def show(self, sandbox: SandboxId, view: View) -> None:
+        """From now on answer *sandbox* by *view*; unknown sandboxes are ignored."""
+        ...
+
+    def host_servers(self) -> tuple[Upstream, ...]:
+        """The host's own name servers, as they are now."""
+        ...
+
+    def host_search(self) -> tuple[str, ...]:
+        """The host's own search domains, as they are now."""
+        ...
+
+    async def close(self, sandbox: SandboxId) -> None:
+        """Stop answering *sandbox*; not open is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A port of the host, or a range, that is held in one or both families."""
+
+    proto: Proto
+    host: Address | None
+    host_port: int
+    count: int
+
+
+class HostPorts(Protocol):
+    """Host ports, held by bound sockets so that two programs never share one."""
+
+    def hold(
+        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+    ) -> tuple[PublishedPort, ...]:
+        """Hold *ports* for *owner* in the families *versions*, all or none; says which were taken.
+
+        A *host_port* of 0 takes a free one from the host's dynamic range. What *owner* holds already
+        is kept. Raises PortTaken, Exhausted (of descriptors).
+        """
+        ...
+
+    def held(self, owner: SandboxId) -> frozenset[Hold]:
+        """What is held for *owner*."""
+        ...
+
+    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
+        """Let go of all that *owner* holds but *holds*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """All that a runtime needs to start a sandbox's process."""
+
+    sandbox: SandboxId
+    name: str
+    process: Process
+    hostname: str
+    netns: Path | None
+    """None: the host's."""
+    hosts: str
+    """Text of /etc/hosts."""
+    resolv_conf: str
+    """Text of /etc/resolv.conf."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How a process ended."""
+
+    code: int
+    finished: int
+    """Nanoseconds since the epoch."""
+
+
+class Stream(Protocol):
+    """A terminal or the standard streams of a process, both ways."""
+
+    async def read(self) -> tuple[int, bytes] | None:
+        """The next output: 1 for stdout, 2 for stderr, with its bytes; None at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Input for the process."""
+        ...
+
+    async def write_eof(self) -> None:
+        """No more input."""
+        ...
+
+    async def close(self) -> None:
+        """Let go; the process runs on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One piece of logged output."""
+
+    time: int
+    """Nanoseconds since the epoch."""
+    stream: int
+    """1 for stdout, 2 for stderr."""
+    data: bytes
+
+
+class Runtime(Protocol):
+    """Processes of sandboxes: OCI containers that outlive the daemon."""
+
+    async def create(self, launch: Launch) -> int:
+        """Make the container, its command not yet running; gives the process id.
+
+        Raises CannotRun (126, 127) when the command cannot be run, Unavailable else.
+        """
+        ...
+
+    async def attach(self, sandbox: SandboxId) -> Stream:
+        """The streams of a container that was created; output from the first byte, if before start."""
+        ...
+
+    async def start(self, sandbox: SandboxId) -> None:
+        """Let the command run; raises CannotRun."""
+        ...
+
+    async def wait(self, sandbox: SandboxId) -> Exit:
+        """Wait for the end of the process and say how it was; at once when it ended before."""
+        ...
+
+    def exit(self, sandbox: SandboxId) -> Exit | None:
+        """How the process ended; None while it lives or when there is none."""
+        ...
+
+    def pid(self, sandbox: SandboxId) -> int | None:
+        """The process id of a living process."""
+        ...
+
+    async def kill(self, sandbox: SandboxId, signal: int) -> None:
+        """Send a signal; raises Conflict when the process is not running."""
+        ...
+
+    async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
+        """Tell the terminal its size in characters."""
+        ...
+
+    async def execute(self, sandbox: SandboxId, exec_id: str, process: Process) -> Stream:
+        """Run a further process; raises CannotRun. Its end: ``wait_exec``."""
+        ...
+
+    async def wait_exec(self, exec_id: str) -> Exit:
+        """Wait for the end of a further process."""
+        ...
+
+    async def resize_exec(self, exec_id: str, height: int, width: int) -> None: ...
+
+    def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
+        """What was written to the standard streams, from the beginning."""
+        ...
+
+    async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:
+        """Change /etc/hosts and /etc/resolv.conf of a running sandbox in place."""
+        ...
+
+    async def remove(self, sandbox: SandboxId) -> None:
+        """End what still lives and take every file of the container away; gone already is fine."""
+        ...
+
+    async def known(self) -> frozenset[SandboxId]:
+        """The sandboxes of which any trace is there."""
+        ...
+
+
+class Events(Protocol):
+    """Who watches what happens."""
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody; never waits."""
+        ...
+
+    def watch(self, since: int | None = None) -> AsyncIterator[Event]:
+        """All events from now on, after those since *since* (nanoseconds) that are still kept."""
+        ...
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch."""
+        ...

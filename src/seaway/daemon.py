@@ -1,0 +1,244 @@
+"""The daemon: the one place that joins the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import resource
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+
+from seaway.api.server import serve_api
+from seaway.config import Config, Settings, settings
+from seaway.contracts import Steps
+from seaway.dns.names import NameServers
+from seaway.drivers.bridge import BridgeDriver
+from seaway.drivers.host import HostDriver
+from seaway.drivers.null import NullDriver
+from seaway.engine.checkup import Checkup
+from seaway.engine.drivers import Drivers
+from seaway.engine.endpoints import Endpoints
+from seaway.engine.engine import Engine
+from seaway.engine.events import EventBus
+from seaway.engine.forwarding import Forwarding
+from seaway.engine.networks import Networks
+from seaway.engine.ports import Ports
+from seaway.engine.purge import Purge
+from seaway.engine.recovery import Recovery
+from seaway.engine.sandboxes import Sandboxes
+from seaway.engine.turns import Turns
+from seaway.engine.wires import NetnsPaths, Wires
+from seaway.faults import Faults, NoFaults
+from seaway.kernel.hostports import SocketHostPorts
+from seaway.kernel.linux import LinuxKernel
+from seaway.logs import set_up
+from seaway.model.errors import EngineError, Unavailable
+from seaway.plan.subnets import AddressPool
+from seaway.runtime.conmon import ConmonRuntime
+from seaway.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+ULA = "ula"
+"""The setting under which the store keeps the host's own IPv6 prefix."""
+
+
+class SystemClock:
+    """The time of the host."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch."""
+        return time.time_ns()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that runs, joined."""
+
+    engine: Engine
+    store: SqliteStore
+    kernel: LinuxKernel
+    runtime: ConmonRuntime
+    recovery: Recovery
+    purge: Purge
+    checkup: Checkup
+    paths: NetnsPaths
+
+
+@asynccontextmanager
+async def world(config: Config) -> AsyncGenerator[World]:
+    """All parts, joined and restored; ending it leaves the traffic of running sandboxes alone."""
+    steps: Steps = Faults(config.test_fault) if config.test_fault else NoFaults()
+    async with AsyncExitStack() as stack:
+        store = SqliteStore(config.data_dir / "seaway.db", steps, power_safe=config.power_safe)
+        stack.callback(store.close)
+        kernel = LinuxKernel(steps)
+        stack.push_async_callback(kernel.close)
+        names = await stack.enter_async_context(
+            NameServers(kernel, steps, resolv_conf=config.resolv_conf)
+        )
+        tasks = await stack.enter_async_context(cancelled_at_end())
+        host_ports = SocketHostPorts(steps)
+        runtime = ConmonRuntime(
+            config.run_dir, config.data_dir, steps, mask=[s.parent for s in config.sockets]
+        )
+        clock, turns, paths = SystemClock(), Turns(), NetnsPaths(run_dir=config.run_dir)
+        events = EventBus(clock)
+        drivers = Drivers([BridgeDriver(), HostDriver(), NullDriver()])
+        pools = (*config.default_address_pools, await own_prefix(store))
+        wires = Wires(
+            store=store,
+            kernel=kernel,
+            names=names,
+            host_ports=host_ports,
+            drivers=drivers,
+            paths=paths,
+        )
+        networks = Networks(
+            store=store, kernel=kernel, names=names, drivers=drivers,
+            events=events, clock=clock, turns=turns, pools=pools,
+        )  # fmt: skip
+        endpoints = Endpoints(store=store, wires=wires, drivers=drivers, events=events, turns=turns)
+        sandboxes = Sandboxes(
+            store=store, kernel=kernel, names=names, host_ports=host_ports, runtime=runtime,
+            wires=wires, endpoints=endpoints, drivers=drivers, events=events, clock=clock,
+            turns=turns, paths=paths, tasks=tasks,
+        )  # fmt: skip
+        ports = Ports(store=store, wires=wires, host_ports=host_ports, events=events, turns=turns)
+        forwarding = Forwarding(store=store, kernel=kernel)
+        recovery = Recovery(
+            store=store, kernel=kernel, names=names, runtime=runtime, drivers=drivers,
+            wires=wires, sandboxes=sandboxes, forwarding=forwarding, paths=paths, tasks=tasks,
+        )  # fmt: skip
+        await recovery.restore()
+        await networks.create_predefined()
+        yield World(
+            engine=Engine(
+                networks=networks,
+                endpoints=endpoints,
+                sandboxes=sandboxes,
+                ports=ports,
+                events=events,
+            ),
+            store=store,
+            kernel=kernel,
+            runtime=runtime,
+            recovery=recovery,
+            purge=Purge(
+                store=store,
+                kernel=kernel,
+                networks=networks,
+                sandboxes=sandboxes,
+                forwarding=forwarding,
+            ),
+            checkup=Checkup(store=store, kernel=kernel, recovery=recovery),
+            paths=paths,
+        )
+
+
+@asynccontextmanager
+async def cancelled_at_end() -> AsyncGenerator[asyncio.TaskGroup]:
+    """A task group whose tasks (they wait for processes to end) are cancelled when the block ends."""
+
+    async def end() -> None:
+        raise _End
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+            tasks.create_task(end())
+    except* _End:
+        log.debug("tasks ended")
+
+
+class _End(Exception):
+    """The block is over: the tasks are cancelled."""
+
+
+async def own_prefix(store: SqliteStore) -> AddressPool:
+    """The host's own unique local prefix, made once (RFC 4193 section 3.2.2); /64 for each network."""
+    text = store.setting(ULA)
+    if text is None:
+        number = 0xFD << 120 | secrets.randbits(40) << 80
+        text = str(IPv6Network((number, 48)))
+        await store.keep_setting(ULA, text)
+    return AddressPool(base=IPv6Network(text), size=64)
+
+
+@contextmanager
+def alone(config: Config) -> Generator[None]:
+    """Be the only daemon on the data directory; raises Unavailable."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = config.data_dir / "seaway.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Unavailable(
+                f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {config.data_dir}: "
+                "end it, or give --data-dir and --run-dir of this one's own"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+async def serve(given: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    config, stop = given.config, asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with world(config) as all_:
+        await serve_api(all_, given, stop)
+    log.info("ended; sandboxes run on")
+
+
+async def purge(config: Config) -> None:
+    """Take every trace off the host, without answering anybody."""
+    async with world(config) as all_:
+        for line in await all_.purge.everything():
+            sys.stdout.write(f"removed {line}\n")
+
+
+def remove_directories(config: Config) -> None:
+    """The last traces: what the daemon kept on disk."""
+    for path in (config.run_dir, config.data_dir):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon; gives its exit status."""
+    try:
+        given = settings(sys.argv[1:] if arguments is None else arguments)
+        set_up(given.config.log_format, given.config.log_level)
+        _raise_descriptor_limit()
+        with alone(given.config):
+            asyncio.run(purge(given.config) if given.purge else serve(given))
+        if given.purge:
+            remove_directories(given.config)
+    except EngineError as error:
+        sys.stderr.write(f"seaway daemon: {error}\n")
+        return 1
+    return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as the host lets us have: each held port takes one or two."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

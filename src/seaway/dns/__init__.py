@@ -1,0 +1,1 @@
+"""The name servers inside the sandboxes: sockets and upstreams round ``plan.zone``."""

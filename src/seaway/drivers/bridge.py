@@ -1,0 +1,167 @@
+"""The ``bridge`` driver: a Linux bridge, and a veth pair for each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_interface
+from pathlib import Path
+
+from seaway.contracts import NetworkFacts
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import InvalidRequest
+from seaway.model.ids import Address, IfName, Mac, ifname
+from seaway.model.network import MAX_MTU, MIN_MTU, MIN_MTU6, BridgeOptions, Icc, Network
+from seaway.plan.firewall import guarded, network_elements
+from seaway.plan.ipam import address
+from seaway.plan.operations import (
+    AddBridge,
+    AttachVeth,
+    ChangeRules,
+    DeleteLink,
+    DetachVeth,
+    Operation,
+)
+
+BRIDGE = "com.docker.network.bridge."
+NAME = BRIDGE + "name"
+ICC = BRIDGE + "enable_icc"
+MASQUERADE = BRIDGE + "enable_ip_masquerade"
+HOST_BINDING = BRIDGE + "host_binding_ipv4"
+MTU = "com.docker.network.driver.mtu"
+SOURCE_GUARD = "seaway.source_guard"
+DEFAULT_BRIDGE = BRIDGE + "default_bridge"
+KNOWN = frozenset({NAME, ICC, MASQUERADE, HOST_BINDING, MTU, SOURCE_GUARD, DEFAULT_BRIDGE})
+"""The options that mean something here; others are kept, shown and warned of."""
+
+FOREIGN_LINKS = ("docker", "br-", "veth", "cni", "virbr", "lxc", "lxd", "podman", "eth", "en", "wl")
+"""How the links of other engines and of the host begin: none of ours may."""
+
+
+class BridgeDriver:
+    """Makes bridges, and joins sandboxes to them by veth pairs."""
+
+    name = "bridge"
+    places = True
+    multiple = True
+
+    def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptions:
+        """*asked* as typed options; raises InvalidRequest."""
+        for key in asked:
+            if key.startswith("seaway.") and key not in KNOWN:
+                raise InvalidRequest(
+                    f"invalid network config:\nunknown option {key}; "
+                    f"Seaway's own for a bridge is {SOURCE_GUARD}"
+                )
+        return BridgeOptions(
+            bridge=_bridge_name(asked, facts),
+            mtu=_mtu(asked.get(MTU), facts),
+            icc=Icc.OPEN if _flag(asked, ICC) else Icc.CLOSED,
+            masquerade=_flag(asked, MASQUERADE),
+            source_guard=_flag(asked, SOURCE_GUARD),
+            host_binding=_host_binding(asked.get(HOST_BINDING)),
+        )
+
+    def create_ops(self, network: Network) -> tuple[Operation, ...]:
+        """The rules first, then the bridge: it is never there unguarded."""
+        options = _options(network)
+        return (
+            ChangeRules(old=frozenset(), new=network_elements(network)),
+            AddBridge(
+                name=options.bridge,
+                mac=_mac_of(network.id),
+                mtu=options.mtu,
+                addresses=tuple(
+                    ip_interface(f"{s.gateway}/{s.prefix.prefixlen}") for s in network.subnets
+                ),
+            ),
+        )
+
+    def delete_ops(self, network: Network) -> tuple[Operation, ...]:
+        """The bridge first, then its rules."""
+        return (
+            DeleteLink(name=_options(network).bridge),
+            ChangeRules(old=network_elements(network), new=frozenset()),
+        )
+
+    def attach_ops(
+        self, network: Network, endpoint: Endpoint, netns: Path
+    ) -> tuple[Operation, ...]:
+        """What makes *endpoint*'s interface in *netns*."""
+        options, place = _options(network), endpoint.place
+        assert place is not None
+        return (
+            AttachVeth(
+                link=endpoint.link,
+                bridge=options.bridge,
+                netns=netns,
+                ifname=place.ifname,
+                mac=place.mac,
+                host_mac=_mac_of(endpoint.id),
+                mtu=options.mtu,
+                addresses=place.addresses,
+                isolated=options.icc is Icc.CLOSED,
+                guarded=guarded(options, endpoint),
+            ),
+        )
+
+    def detach_ops(
+        self, network: Network, endpoint: Endpoint, netns: Path
+    ) -> tuple[Operation, ...]:
+        """What takes *endpoint*'s interface away."""
+        assert endpoint.place is not None
+        return (DetachVeth(link=endpoint.link, netns=netns, ifname=endpoint.place.ifname),)
+
+
+def _options(network: Network) -> BridgeOptions:
+    assert isinstance(network.options, BridgeOptions)
+    return network.options
+
+
+def _mac_of(an_id: str) -> Mac:
+    """A locally administered MAC made from an id: the same after every restart."""
+    return Mac("02:" + ":".join(an_id[n : n + 2] for n in range(0, 10, 2)))
+
+
+def _bridge_name(asked: Mapping[str, str], facts: NetworkFacts) -> IfName:
+    text = asked.get(NAME)
+    if text is None:
+        return ifname("seaway0" if facts.predefined else f"sw-{facts.id[:12]}")
+    name = ifname(text)
+    if name.startswith(FOREIGN_LINKS):
+        raise InvalidRequest(
+            f"invalid network config:\noption {NAME}={text}: such names belong to other engines "
+            "or to the host's own interfaces; try one that begins with sw-"
+        )
+    if name in facts.links:
+        raise InvalidRequest(
+            f"invalid network config:\noption {NAME}={text}: the host has a link of that name"
+        )
+    return name
+
+
+def _mtu(text: str | None, facts: NetworkFacts) -> int:
+    least = MIN_MTU6 if facts.ipv6 else MIN_MTU
+    if text is None or text == "":
+        return max(facts.default_mtu, least)
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= MAX_MTU:
+        raise InvalidRequest(
+            f"invalid network config:\noption {MTU}={text}: an MTU is a number of bytes from "
+            f"{least}{' (IPv6 needs that much)' if facts.ipv6 else ''} to {MAX_MTU}"
+        )
+    return int(text)
+
+
+def _flag(asked: Mapping[str, str], key: str, *, default: bool = True) -> bool:
+    text = asked.get(key, str(default)).lower()
+    if text in {"1", "t", "true"}:
+        return True
+    if text in {"0", "f", "false"}:
+        return False
+    raise InvalidRequest(f"invalid network config:\noption {key}={text}: it is true or false")
+
+
+def _host_binding(text: str | None) -> Address | None:
+    if not text:
+        return None
+    found = address(text)
+    return None if found.is_unspecified else found

@@ -1,0 +1,26 @@
+"""The ``null`` driver: sandboxes have loopback only, which every namespace has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seaway.contracts import NetworkFacts
+from seaway.drivers.host import HostDriver
+from seaway.model.network import NullOptions
+
+
+class NullDriver:
+    """Its sandboxes stay alone; there is one such network."""
+
+    name = "null"
+    places = False
+    multiple = False
+
+    def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> NullOptions:
+        """It has none."""
+        return NullOptions()
+
+    create_ops = HostDriver.create_ops
+    delete_ops = HostDriver.create_ops
+    attach_ops = HostDriver.attach_ops
+    detach_ops = HostDriver.attach_ops

@@ -1,0 +1,268 @@
+"""Endpoints: connect a sandbox to a network, and disconnect it, running or not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from seaway.contracts import Events, Store
+from seaway.engine.drivers import Drivers
+from seaway.engine.turns import Turns
+from seaway.engine.wires import Wires, published, with_network, without_network
+from seaway.model.endpoint import Endpoint, EndpointWish, Place
+from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest
+from seaway.model.event import Event
+from seaway.model.ids import Address, EndpointId, IfName, Mac, new_id, new_mac
+from seaway.model.network import Network
+from seaway.model.sandbox import Netns, Sandbox
+from seaway.plan import ipam
+
+log = logging.getLogger(__name__)
+
+
+class NotConnected(EngineError):
+    """The sandbox is not on the network."""
+
+
+class Endpoints:
+    """What users do with a sandbox's place on a network."""
+
+    def __init__(
+        self, *, store: Store, wires: Wires, drivers: Drivers, events: Events, turns: Turns
+    ) -> None:
+        self._store, self._wires, self._drivers = store, wires, drivers
+        self._events, self._turns = events, turns
+
+    async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
+        """Attach a sandbox to a network: all of it, or none.
+
+        One that does not run is attached when it starts. Raises NotFound, Forbidden (connected
+        already, address taken), InvalidRequest, Exhausted, KernelRefused.
+        """
+        sandbox_id = self._store.sandbox(sandbox_ref).id
+        async with self._turns.take(sandbox_id):
+            network, sandbox = self._store.network(network_ref), self._store.sandbox(sandbox_id)
+            self._refuse_connect(network, sandbox)
+            endpoint = self.wished(network, sandbox, wish)
+            if not sandbox.running:
+                await self._store.commit(put=[endpoint])
+                return endpoint
+            endpoint = await self._connect(network, sandbox, endpoint)
+        self.tell("connect", network, sandbox)
+        log.info("connected", extra={"network": network.name, "sandbox": sandbox.name})
+        return endpoint
+
+    async def _connect(self, network: Network, sandbox: Sandbox, endpoint: Endpoint) -> Endpoint:
+        async with AsyncExitStack() as undo:
+            endpoint = await self.claim(network, endpoint, undo)
+            before = self._wires.wiring_without(sandbox, endpoint)
+            after = with_network(before, self._wires.attachment(endpoint))
+            after = self._wires.hold(sandbox, after, undo)
+            await self._wires.lay(sandbox, before, after)
+            self._wires.lay_undone(undo, sandbox, before, after)
+            await self._store.commit(put=[endpoint, *published(sandbox, after)])
+            undo.pop_all()
+        self._wires.show(sandbox)
+        return endpoint
+
+    async def disconnect(self, network_ref: str, sandbox_ref: str) -> None:
+        """Take a sandbox off a network; raises NotFound, NotConnected, InvalidRequest."""
+        sandbox_id = self._store.sandbox(sandbox_ref).id
+        async with self._turns.take(sandbox_id):
+            network, sandbox = self._store.network(network_ref), self._store.sandbox(sandbox_id)
+            if sandbox.netns is Netns.HOST or not self._drivers.of(network).places:
+                raise InvalidRequest(
+                    f"cannot disconnect container from {network.name} network - "
+                    "container was created in that network mode"
+                )
+            endpoint = self._endpoint(network, sandbox)
+            if endpoint.live:
+                before = self._wires.wiring(sandbox)
+                await self._wires.cut(sandbox, before, without_network(before, network.id))
+            await self._store.commit(delete=[endpoint.id])
+            self._wires.show(sandbox)
+        if endpoint.live:
+            self.tell("disconnect", network, sandbox)
+        log.info("disconnected", extra={"network": network.name, "sandbox": sandbox.name})
+
+    def _endpoint(self, network: Network, sandbox: Sandbox) -> Endpoint:
+        for endpoint in self._store.endpoints_of(sandbox.id):
+            if endpoint.network == network.id:
+                return endpoint
+        the = "" if sandbox.running else "the "
+        raise NotConnected(
+            f"container {sandbox.id} is not connected to {the}network {network.name}"
+        )
+
+    # What one endpoint needs; sandboxes that start use it too
+
+    def wished(self, network: Network, sandbox: Sandbox, wish: EndpointWish) -> Endpoint:
+        """A new endpoint of *sandbox*, not live yet; raises InvalidRequest for an impossible wish."""
+        refuse_wish(network, wish)
+        order = max((e.order for e in self._store.endpoints_of(sandbox.id)), default=0) + 1
+        return Endpoint(
+            id=EndpointId(new_id()),
+            network=network.id,
+            sandbox=sandbox.id,
+            order=order,
+            wish=wish,
+        )
+
+    async def claim(self, network: Network, endpoint: Endpoint, undo: AsyncExitStack) -> Endpoint:
+        """*endpoint* live, with the place it takes; *undo* gives it back.
+
+        The network's turn keeps it from being removed, or used before it is made.
+        """
+        async with self._turns.take(network.id):
+            network = self._store.network(network.id)
+            if self._drivers.of(network).places:
+                endpoint = replace(endpoint, place=self._place(network, endpoint), live=True)
+            else:
+                endpoint = replace(endpoint, live=True)
+            await self._store.claim(endpoint)
+            undo.callback(self._store.release, endpoint.id)
+        return endpoint
+
+    def _place(self, network: Network, endpoint: Endpoint) -> Place:
+        return ipam.place(
+            network,
+            self._chosen_addresses(network, endpoint),
+            ifname=self._chosen_ifname(endpoint),
+            mac=self._chosen_mac(network, endpoint),
+        )
+
+    def _chosen_addresses(self, network: Network, endpoint: Endpoint) -> list[Address]:
+        allocation = self._store.allocation(network.id)
+        return [
+            ipam.chosen_address(
+                network,
+                subnet,
+                allocation,
+                asked=next(
+                    (a for a in endpoint.wish.addresses if a.version == subnet.version), None
+                ),
+                former=endpoint.place.address(subnet.version) if endpoint.place else None,
+                named=self._named,
+            )
+            for subnet in network.subnets
+        ]
+
+    def _named(self, endpoint: EndpointId) -> str:
+        sandbox = self._store.sandbox(self._store.endpoint(endpoint).sandbox)
+        return f"container {sandbox.name}"
+
+    def _chosen_ifname(self, endpoint: Endpoint) -> IfName:
+        taken = [
+            e.place.ifname
+            for e in self._store.endpoints_of(endpoint.sandbox)
+            if e.live and e.place is not None and e.id != endpoint.id
+        ]
+        wanted = endpoint.wish.ifname
+        if wanted in taken:
+            raise Conflict(f"interface name {wanted} is in use in this container; choose another")
+        former = endpoint.place.ifname if endpoint.place else None
+        if wanted is None and former is not None and former not in taken:
+            return former
+        return wanted or ipam.free_ifname(taken)
+
+    def _chosen_mac(self, network: Network, endpoint: Endpoint) -> Mac:
+        allocation = self._store.allocation(network.id)
+        wanted = endpoint.wish.mac
+        if wanted is not None:
+            holder = allocation.mac_holder(wanted)
+            if holder not in {None, endpoint.id}:
+                assert holder is not None
+                raise Conflict(
+                    f"mac address {wanted} is in use on network {network.name} by {self._named(holder)}"
+                )
+            return wanted
+        former = endpoint.place.mac if endpoint.place else None
+        if former is not None and allocation.mac_holder(former) is None:
+            return former
+        return new_mac()
+
+    # Refusals
+
+    def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:
+        if not self._drivers.of(network).places:
+            raise InvalidRequest(
+                f"cannot connect container to {network.name} network - "
+                f"container must be created in {network.name} network mode"
+                if sandbox.netns is not Netns.NONE
+                else NONE_MODE
+            )
+        match sandbox.netns:
+            case Netns.NONE:
+                raise InvalidRequest(NONE_MODE)
+            case Netns.HOST | Netns.SHARED:
+                raise InvalidRequest(
+                    "container sharing network namespace with another container or host "
+                    "cannot be connected to any other network"
+                )
+            case Netns.OWN | Netns.ADOPTED:
+                pass
+        if any(e.network == network.id for e in self._store.endpoints_of(sandbox.id)):
+            raise Forbidden(
+                f"endpoint with name {sandbox.name} already exists in network {network.name}"
+            )
+
+    def tell(self, action: str, network: Network, sandbox: Sandbox) -> None:
+        """Let those who watch know that *sandbox* came to or left *network*."""
+        self._events.emit(
+            Event(
+                type="network",
+                action=action,
+                actor=network.id,
+                attributes=(
+                    ("container", sandbox.id),
+                    ("name", network.name),
+                    ("type", self._drivers.of(network).name),
+                ),
+            )
+        )
+
+
+NONE_MODE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+
+
+def refuse_wish(network: Network, wish: EndpointWish) -> None:
+    """Raise InvalidRequest for addresses that no endpoint of *network* can have."""
+    for address in wish.addresses:
+        subnet = network.subnet(address.version)
+        if subnet is None or address not in subnet.prefix:
+            subnets = ", ".join(str(s.prefix) for s in network.subnets) or "no subnet"
+            raise InvalidRequest(
+                f"invalid endpoint settings:\nno configured subnet contains IP address {address}; "
+                f"network {network.name} has {subnets}"
+            )
+        ipam.refuse_address(network, subnet, address)
+    _refuse_twice(wish.addresses)
+    for alias in wish.aliases:
+        refuse_alias(alias)
+
+
+def _refuse_twice(addresses: Sequence[Address]) -> None:
+    versions = [a.version for a in addresses]
+    if len(set(versions)) != len(versions):
+        raise InvalidRequest(
+            "invalid endpoint settings:\nan endpoint has one IPv4 and one IPv6 address at most"
+        )
+
+
+def refuse_alias(alias: str) -> None:
+    """Raise InvalidRequest for an alias that is no DNS name (RFC 1035 section 2.3.4, RFC 2181)."""
+    labels = alias.split(".")
+    if (
+        not alias
+        or len(alias) > 253
+        or not alias.isascii()
+        or not alias.isprintable()
+        or " " in alias
+        or any(not 1 <= len(label) <= 63 for label in labels)
+    ):
+        raise InvalidRequest(
+            f"invalid alias {alias!r}: a name has 1 to 253 printable ASCII characters without blanks, "
+            "at most 63 between two dots"
+        )

@@ -1,0 +1,69 @@
+"""What Seaway must set in the host for traffic to pass, and how it puts it back."""
+
+from __future__ import annotations
+
+import logging
+
+from seaway.contracts import Kernel, Store
+from seaway.model.ids import IfName
+from seaway.plan.operations import BRIDGE_GROUP, SetSysctl
+
+log = logging.getLogger(__name__)
+
+FORWARD4 = "net/ipv4/ip_forward"
+FORWARD6 = "net/ipv6/conf/all/forwarding"
+REDIRECTS = "net/ipv4/conf/all/send_redirects"
+KEPT = "sysctl:"
+"""How the settings begin under which the store keeps what a sysctl was before us."""
+
+
+class Forwarding:
+    """The host's sysctls, and what they were before."""
+
+    def __init__(self, *, store: Store, kernel: Kernel) -> None:
+        self._store, self._kernel = store, kernel
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we turned forwarding on: then the host is no router but for sandboxes."""
+        return self._store.setting(KEPT + FORWARD4) is not None
+
+    async def turn_on(self) -> None:
+        """Let the host forward, in both families; what was set before is kept for ``put_back``.
+
+        A host that takes its IPv6 default route from router advertisements goes on doing so:
+        ``accept_ra`` 2 instead of 1 (kernel documentation, ip-sysctl).
+        """
+        await self._set(FORWARD4, "1")
+        await self._set(REDIRECTS, "0")
+        if await self._kernel.sysctl(FORWARD6) == "0":
+            for link in await self._uplinks():
+                await self._set(f"net/ipv6/conf/{link}/accept_ra", "2", only_from="1")
+        await self._set(FORWARD6, "1")
+
+    async def _uplinks(self) -> list[IfName]:
+        links = (await self._kernel.observe()).links
+        return [
+            name for name, link in links.items() if link.group != BRIDGE_GROUP and "." not in name
+        ]
+
+    async def _set(self, path: str, value: str, *, only_from: str | None = None) -> None:
+        before = await self._kernel.sysctl(path)
+        if before is None or before == value or only_from not in {None, before}:
+            return
+        if self._store.setting(KEPT + path) is None:
+            await self._store.keep_setting(KEPT + path, before)
+        await self._kernel.apply([SetSysctl(path=path, value=value, before=before)])
+        log.info("sysctl set", extra={"sysctl": path, "value": value, "before": before})
+
+    async def put_back(self) -> list[str]:
+        """Set every sysctl as it was before us, the last first; gives what was set."""
+        done: list[str] = []
+        for name, value in self._store.settings(KEPT).items():
+            path = name.removeprefix(KEPT)
+            now = await self._kernel.sysctl(path)
+            if now is not None and now != value:
+                await self._kernel.remove([SetSysctl(path=path, value=value, before=now)])
+                done.append(f"sysctl {path.replace('/', '.')} = {value}")
+            await self._store.keep_setting(name, None)
+        return done

@@ -1,0 +1,197 @@
+"""Networks: create, remove, prune."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+
+from seaway.contracts import Clock, Events, Kernel, Names, NetworkFacts, Observed, Store
+from seaway.engine.drivers import Drivers
+from seaway.engine.turns import Turns
+from seaway.model.errors import Forbidden, InUse
+from seaway.model.event import Event
+from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
+from seaway.model.network import Network, NetworkWish, Subnet
+from seaway.plan.subnets import AddressPool, planned_subnets, skipped_for_routes
+
+log = logging.getLogger(__name__)
+
+PREDEFINED = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+"""Names and drivers of the networks that are always there."""
+RESERVED = frozenset({"bridge", "host", "none", "default"})
+
+
+class Networks:
+    """What users do with networks as a whole."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        names: Names,
+        drivers: Drivers,
+        events: Events,
+        clock: Clock,
+        turns: Turns,
+        pools: Sequence[AddressPool],
+    ) -> None:
+        self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
+        self._events, self._clock, self._turns, self._pools = events, clock, turns, pools
+
+    async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
+        """Make a network as *wish* says: all of it, or none. Gives it, and warnings.
+
+        Raises InvalidRequest, Conflict (name), Forbidden (overlap), NotFound (driver), Exhausted,
+        KernelRefused.
+        """
+        if wish.name in RESERVED:
+            raise Forbidden(f"operation is not permitted on predefined {wish.name} network ")
+        driver = self._drivers.named(wish.driver)
+        if not driver.multiple:
+            raise Forbidden(f'only one instance of "{driver.name}" network is allowed')
+        return await self._make(wish, predefined=False)
+
+    async def create_predefined(self) -> None:
+        """Make the networks that are always there, those that are not there yet."""
+        there = {network.name for network in self._store.networks() if network.predefined}
+        for name, driver in PREDEFINED:
+            if name not in there:
+                wish = NetworkWish(name=network_name(name), driver=driver)
+                await self._make(wish, predefined=True)
+
+    async def _make(
+        self, wish: NetworkWish, *, predefined: bool
+    ) -> tuple[Network, tuple[str, ...]]:
+        network_id = NetworkId(new_id())
+        observed = await self._kernel.observe()
+        async with self._turns.take(network_id), AsyncExitStack() as undo:
+            network = self._planned(network_id, wish, observed, predefined=predefined)
+            await self._store.claim(network)
+            undo.callback(self._store.release, network.id)
+            await self._kernel.apply(self._drivers.of(network).create_ops(network))
+            undo.push_async_callback(
+                self._kernel.remove, self._drivers.of(network).delete_ops(network)
+            )
+            await self._store.commit(put=[network])
+            undo.pop_all()
+        self._names.name_network(network.id, network.name)
+        self._tell("create", network)
+        log.info("network created", extra={"network": network.name})
+        return network, self._warnings(network, observed)
+
+    def _planned(
+        self, network_id: NetworkId, wish: NetworkWish, observed: Observed, *, predefined: bool
+    ) -> Network:
+        driver = self._drivers.named(wish.driver)
+        options = driver.options(
+            dict(wish.options),
+            NetworkFacts(
+                id=network_id,
+                ipv6=wish.ipv6,
+                predefined=predefined,
+                default_mtu=observed.default_mtu,
+                links=frozenset(observed.links) | self._bridges(),
+            ),
+        )
+        return Network(
+            id=network_id,
+            name=wish.name,
+            created=self._clock.now(),
+            options=options,
+            subnets=self._subnets(wish, observed) if driver.places else (),
+            internal=wish.internal,
+            attachable=wish.attachable,
+            predefined=predefined,
+            labels=wish.labels,
+            asked_options=wish.options,
+        )
+
+    def _subnets(self, wish: NetworkWish, observed: Observed) -> tuple[Subnet, ...]:
+        return planned_subnets(wish, self._pools, self._used(), observed.routes)
+
+    def _used(self) -> list[tuple[NetworkName, Prefix]]:
+        return [(n.name, s.prefix) for n in self._store.networks() for s in n.subnets]
+
+    def _bridges(self) -> frozenset[IfName]:
+        """Links that networks use, though Linux may not have them yet."""
+        return frozenset(
+            bridge
+            for network in self._store.networks()
+            if (bridge := getattr(network.options, "bridge", None)) is not None
+        )
+
+    def _warnings(self, network: Network, observed: Observed) -> tuple[str, ...]:
+        used = [p for name, p in self._used() if name != network.name]
+        found = [
+            f"{subnet.prefix} was chosen since the host routes {route} already"
+            for subnet in network.subnets
+            if not subnet.asked
+            for route in skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
+        ]
+        for text in found:
+            log.warning("subnet passed over", extra={"network": network.name, "reason": text})
+        return tuple(found)
+
+    async def remove(self, ref: str) -> None:
+        """Take a network away that nobody is connected to; raises NotFound, Forbidden, InUse."""
+        network = self._store.network(ref)
+        if network.predefined:
+            raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        await self.take_away(network)
+
+    async def take_away(self, network: Network) -> None:
+        """Take *network* away, predefined or not; raises InUse."""
+        async with self._turns.take(network.id):
+            network = self._store.network(network.id)
+            self._refuse_used(network)
+            await self._kernel.remove(self._drivers.of(network).delete_ops(network))
+            await self._store.commit(delete=[network.id])
+        self._names.forget_network(network.id)
+        self._tell("destroy", network)
+        log.info("network removed", extra={"network": network.name})
+
+    def _refuse_used(self, network: Network) -> None:
+        users = [
+            f'name:"{sandbox.name}" id:"{endpoint.id[:12]}"'
+            for endpoint in self._store.endpoints_of(network.id)
+            if endpoint.live
+            for sandbox in (self._store.sandbox(endpoint.sandbox),)
+        ]
+        if users:
+            raise InUse(
+                f"error while removing network: network {network.name} has active endpoints "
+                f"({', '.join(users)})"
+            )
+
+    async def prune(self, labels: Iterable[tuple[str, str | None]] = ()) -> tuple[NetworkName, ...]:
+        """Remove all networks that nobody is connected to, running or not; gives their names."""
+        wanted = tuple(labels)
+        names: list[NetworkName] = []
+        for network in tuple(self._store.networks()):
+            if network.predefined or self._store.endpoints_of(network.id):
+                continue
+            if not _has_labels(network, wanted):
+                continue
+            try:
+                await self.remove(network.id)
+            except InUse:
+                continue
+            names.append(network.name)
+        return tuple(names)
+
+    def _tell(self, action: str, network: Network) -> None:
+        self._events.emit(
+            Event(
+                type="network",
+                action=action,
+                actor=network.id,
+                attributes=(("name", network.name), ("type", self._drivers.of(network).name)),
+            )
+        )
+
+
+def _has_labels(network: Network, wanted: Sequence[tuple[str, str | None]]) -> bool:
+    labels = dict(network.labels)
+    return all(k in labels and (v is None or labels[k] == v) for k, v in wanted)

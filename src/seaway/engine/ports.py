@@ -1,0 +1,153 @@
+"""Published ports of running and stopped sandboxes: publish and unpublish, live."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from seaway.contracts import Events, Hold, HostPorts, Store
+from seaway.engine.turns import Turns
+from seaway.engine.wires import Wires
+from seaway.model.errors import InvalidRequest, NotFound
+from seaway.model.event import Event
+from seaway.model.port import PublishedPort
+from seaway.model.sandbox import Sandbox
+from seaway.plan.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+
+class Ports:
+    """What users do with the published ports of a sandbox."""
+
+    def __init__(
+        self, *, store: Store, wires: Wires, host_ports: HostPorts, events: Events, turns: Turns
+    ) -> None:
+        self._store, self._wires, self._host_ports = store, wires, host_ports
+        self._events, self._turns = events, turns
+
+    async def publish(
+        self, ref: str, ports: Sequence[PublishedPort]
+    ) -> tuple[Sandbox, tuple[PublishedPort, ...]]:
+        """Publish *ports* too; gives those of the sandbox that were asked for now, as published.
+
+        One that is published already gets the sources now given. A sandbox that does not run, or has
+        no network with a way out, publishes them when it has. Raises NotFound, InvalidRequest,
+        PortTaken, Exhausted, KernelRefused.
+        """
+        sandbox_id = self._store.sandbox(ref).id
+        async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
+            before_sandbox = self._store.sandbox(sandbox_id)
+            _refuse_mode(before_sandbox)
+            asked = (*_without(before_sandbox.ports, ports), *ports)
+            sandbox = replace(before_sandbox, ports=asked)
+            if not sandbox.running:
+                await self._store.commit(put=[sandbox])
+                undo.pop_all()
+                return sandbox, ()
+            before = self._wires.wiring(sandbox)
+            kept = _without(before.ports, ports)
+            after = self._wires.hold(
+                sandbox, Wiring(attachments=before.attachments, ports=(*kept, *ports)), undo
+            )
+            await self._wires.lay(sandbox, before, after)
+            undo.push_async_callback(self._wires.cut, sandbox, after, before)
+            sandbox = _published(sandbox, after.ports)
+            await self._store.commit(put=[sandbox])
+            undo.pop_all()
+        self._tell("publish", sandbox)
+        log.info("published", extra={"sandbox": sandbox.name})
+        return sandbox, after.ports[len(kept) :]
+
+    async def unpublish(
+        self, ref: str, ports: Sequence[PublishedPort], *, now: bool = False
+    ) -> tuple[Sandbox, tuple[PublishedPort, ...]]:
+        """Publish *ports* no longer; gives those that were. With *now*, open TCP streams end as well.
+
+        A host port of 0, or no host address, stands for any. Raises NotFound.
+        """
+        sandbox_id = self._store.sandbox(ref).id
+        async with self._turns.take(sandbox_id):
+            sandbox = self._store.sandbox(sandbox_id)
+            gone = _matching((*sandbox.status.published, *sandbox.ports), ports)
+            before = self._wires.wiring(sandbox)
+            kept = tuple(p for p in before.ports if p not in gone)
+            after = Wiring(attachments=before.attachments, ports=kept)
+            if sandbox.running:
+                await self._wires.cut(sandbox, before, after, cut_streams=now)
+            self._host_ports.keep_only(sandbox.id, _holds(self._host_ports, sandbox, kept))
+            asked = tuple(p for p in sandbox.ports if not _covers(ports, p))
+            sandbox = _published(replace(sandbox, ports=asked), kept)
+            await self._store.commit(put=[sandbox])
+        self._tell("unpublish", sandbox)
+        log.info("unpublished", extra={"sandbox": sandbox.name})
+        return sandbox, tuple(p for p in before.ports if p in gone)
+
+    def _tell(self, action: str, sandbox: Sandbox) -> None:
+        self._events.emit(
+            Event(
+                type="container",
+                action=action,
+                actor=sandbox.id,
+                attributes=(("name", sandbox.name),),
+            )
+        )
+
+
+def _refuse_mode(sandbox: Sandbox) -> None:
+    if not sandbox.has_networks:
+        raise InvalidRequest(
+            f"ports of {sandbox.name} cannot be published: its network mode is "
+            f"{sandbox.network_mode}; only sandboxes on networks of their own have published ports"
+        )
+
+
+def _published(sandbox: Sandbox, ports: tuple[PublishedPort, ...]) -> Sandbox:
+    return replace(sandbox, status=replace(sandbox.status, published=ports))
+
+
+def _same_place(one: PublishedPort, other: PublishedPort) -> bool:
+    """Whether both say the same of the same port, whoever may come in."""
+    return replace(one, sources=()) == replace(other, sources=())
+
+
+def _without(
+    ports: Sequence[PublishedPort], others: Sequence[PublishedPort]
+) -> tuple[PublishedPort, ...]:
+    return tuple(p for p in ports if not any(_same_place(p, o) for o in others))
+
+
+def _matching(
+    ports: Sequence[PublishedPort], wanted: Sequence[PublishedPort]
+) -> frozenset[PublishedPort]:
+    for one in wanted:
+        if not any(_covers([one], p) for p in ports):
+            shown = f"{one.host_port or ''}:{one.port}/{one.proto}".removeprefix(":")
+            raise NotFound(
+                f"port {shown} is not published; published are: "
+                + (
+                    ", ".join(sorted({f"{p.host_port}:{p.port}/{p.proto}" for p in ports}))
+                    or "none"
+                )
+            )
+    return frozenset(p for p in ports if _covers(wanted, p))
+
+
+def _covers(wanted: Sequence[PublishedPort], port: PublishedPort) -> bool:
+    return any(
+        w.proto is port.proto
+        and w.port == port.port
+        and w.count == port.count
+        and w.host_port in {0, port.host_port}
+        and w.host in {None, port.host}
+        for w in wanted
+    )
+
+
+def _holds(
+    host_ports: HostPorts, sandbox: Sandbox, kept: Sequence[PublishedPort]
+) -> frozenset[Hold]:
+    wanted = {Hold(p.proto, p.host, p.host_port, p.count) for p in kept}
+    return host_ports.held(sandbox.id) & wanted

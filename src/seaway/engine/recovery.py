@@ -1,0 +1,187 @@
+"""Start again: make Linux what the store wants, after whatever happened to the daemon before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from seaway.contracts import Exit, Kernel, Names, Runtime, Store
+from seaway.engine.drivers import Drivers
+from seaway.engine.forwarding import Forwarding
+from seaway.engine.sandboxes import Sandboxes
+from seaway.engine.wires import NetnsPaths, Wires
+from seaway.model.errors import EngineError, Exhausted, PortTaken
+from seaway.model.ids import SandboxId
+from seaway.model.sandbox import Netns, Sandbox
+from seaway.plan.firewall import network_elements, ruleset
+from seaway.plan.operations import BindNetns, CreateNetns, Operation
+from seaway.plan.reconcile import (
+    leftover_links,
+    leftover_namespaces,
+    mending_ops,
+    missing_network_ops,
+)
+from seaway.plan.rules import Elements
+from seaway.plan.wiring import Wiring, elements
+
+log = logging.getLogger(__name__)
+
+LOST = 255
+"""Exit code of a process of which nothing is known any more (the host was restarted)."""
+
+
+class Recovery:
+    """What the start of the daemon does before anybody may ask for anything."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        names: Names,
+        runtime: Runtime,
+        drivers: Drivers,
+        wires: Wires,
+        sandboxes: Sandboxes,
+        forwarding: Forwarding,
+        paths: NetnsPaths,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._store, self._kernel, self._names, self._runtime = store, kernel, names, runtime
+        self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
+        self._forwarding, self._paths, self._tasks = forwarding, paths, tasks
+        self.lost_ports: dict[SandboxId, str] = {}
+        """Ports that somebody took while the daemon was away, in words."""
+
+    async def restore(self) -> None:
+        """Finish or remove what is half done, and serve again what runs; no packet is lost."""
+        await self._forwarding.turn_on()
+        await self._kernel.replace_rules(self.ruleset())
+        ended = self._ended()
+        self._hold_ports([s for s in self._running() if s.id not in ended])
+        await self._sweep()
+        await self._mend_networks()
+        for sandbox in self._running():
+            if (exit_ := ended.get(sandbox.id)) is not None:
+                await self._sandboxes.end(sandbox, exit_)
+            else:
+                await self._serve(sandbox)
+        await self._remove_ended()
+        log.info("restored", extra={"sandboxes": len(self._running())})
+
+    def ruleset(self) -> str:
+        """The whole firewall as the store wants it."""
+        return ruleset(self._elements(), forwarding_is_ours=self._forwarding.is_ours)
+
+    def _elements(self) -> Elements:
+        networks = (network_elements(n) for n in self._store.networks())
+        sandboxes = (elements(self._wires.wiring(s)) for s in self._running())
+        return frozenset[object]().union(*networks, *sandboxes)  # type: ignore[return-value]
+
+    def _running(self) -> list[Sandbox]:
+        return [s for s in self._store.sandboxes() if s.running]
+
+    def _ended(self) -> dict[SandboxId, Exit]:
+        """The processes that ended while the daemon was away."""
+        found: dict[SandboxId, Exit] = {}
+        for sandbox in self._running():
+            if sandbox.process is None or self._runtime.pid(sandbox.id) is not None:
+                continue
+            known = self._runtime.exit(sandbox.id)
+            found[sandbox.id] = known or Exit(code=LOST, finished=sandbox.status.started)
+        return found
+
+    def _hold_ports(self, sandboxes: list[Sandbox]) -> None:
+        for sandbox in sandboxes:
+            try:
+                self._wires.hold(sandbox, self._wires.wiring(sandbox), AsyncExitStack())
+            except (PortTaken, Exhausted) as error:
+                self.lost_ports[sandbox.id] = (
+                    f"ports of {sandbox.name}: {error}; they still lead to it"
+                )
+                log.warning("port lost", extra={"sandbox": sandbox.name, "reason": str(error)})
+
+    async def _sweep(self) -> None:
+        """Take away what no record explains: processes first, then namespaces, then links."""
+        running = {s.id for s in self._running()}
+        for sandbox_id in await self._runtime.known():
+            lives = self._runtime.pid(sandbox_id) is not None
+            if not self._is_known(sandbox_id) or (lives and sandbox_id not in running):
+                await self._runtime.remove(sandbox_id)
+        observed = await self._kernel.observe()
+        groups = {name: link.group for name, link in observed.links.items()}
+        wirings = [self._wires.wiring(s) for s in self._running()]
+        operations = (
+            *await self._leftover_namespaces(),
+            *leftover_links(groups, self._store.networks(), wirings),
+        )
+        await self._removed(operations)
+
+    async def _leftover_namespaces(self) -> tuple[Operation, ...]:
+        wanted = {
+            self._paths.named(s.name): self._paths.bound(s)
+            for s in self._running()
+            if s.netns not in {Netns.HOST, Netns.SHARED}
+        }
+        bound = await self._kernel.bound(self._paths.bound_dir)
+        named = await self._kernel.bound(self._paths.named_dir)
+        return leftover_namespaces(tuple(bound), tuple(named), wanted)
+
+    def _is_known(self, sandbox: SandboxId) -> bool:
+        return any(s.id == sandbox for s in self._store.sandboxes())
+
+    async def _removed(self, operations: tuple[Operation, ...]) -> None:
+        if not operations:
+            return
+        log.info("removing what is left over", extra={"operations": len(operations)})
+        try:
+            await self._kernel.remove(operations)
+        except* EngineError as errors:
+            log.warning("something is left over", extra={"reason": str(errors.exceptions)})
+
+    async def _mend_networks(self) -> None:
+        links = (await self._kernel.observe()).links
+        for network in self._store.networks():
+            self._names.name_network(network.id, network.name)
+            make = self._drivers.of(network).create_ops(network)
+            if missing := missing_network_ops(make, network, links):
+                log.info("network made again", extra={"network": network.name})
+                await self._kernel.apply(missing)
+
+    async def _serve(self, sandbox: Sandbox) -> None:
+        """Make a running sandbox whole, and answer it."""
+        wiring = self._wires.wiring(sandbox)
+        if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
+            await self._mend(sandbox, wiring)
+            self._wires.name(sandbox, wiring.attachments)
+            await self._wires.open_names(sandbox, wiring)
+        if sandbox.process is not None:
+            self._tasks.create_task(self._sandboxes.watch(sandbox.id))
+
+    async def _mend(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        path = self._paths.bound(sandbox)
+        if not (await self._kernel.bound(self._paths.bound_dir)).get(path, False):
+            await self._rebind(sandbox)
+        links = (await self._kernel.observe()).links
+        masters = {name: link.master for name, link in links.items()}
+        remove, make = mending_ops(wiring, path, self._drivers, masters)
+        await self._removed(remove)
+        await self._kernel.apply(make)
+
+    async def _rebind(self, sandbox: Sandbox) -> None:
+        """Its namespace is not bound: bind that of its process again, or make a new one."""
+        pid = self._runtime.pid(sandbox.id)
+        make = self._wires.namespace_ops(sandbox)
+        if pid is not None:
+            source = self._paths.of_process(pid)
+            make = tuple(
+                BindNetns(path=o.path, source=source) if isinstance(o, CreateNetns) else o
+                for o in make
+            )
+        await self._kernel.apply(make)
+
+    async def _remove_ended(self) -> None:
+        for sandbox in tuple(self._store.sandboxes()):
+            if sandbox.auto_remove and not sandbox.running:
+                await self._sandboxes.remove(sandbox.id, force=True)

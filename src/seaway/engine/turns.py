@@ -1,0 +1,33 @@
+"""One use case at a time for each sandbox and network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """Queues by key; a key nobody waits for costs nothing."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def take(self, key: str) -> AsyncGenerator[None]:
+        """Wait for the turn of *key*, and hold it inside the block.
+
+        Take a sandbox's turn before that of a network, and hold no network's while waiting for
+        another, so that nobody waits in a circle.
+        """
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[key]
+            if users == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = (lock, users - 1)

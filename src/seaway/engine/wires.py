@@ -1,0 +1,269 @@
+"""From one wiring of a sandbox to another: in Linux, in the firewall, in the names, in the host's ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seaway.contracts import HostPorts, Kernel, Names, Store
+from seaway.engine.drivers import Drivers
+from seaway.model.endpoint import Endpoint
+from seaway.model.ids import NetworkId
+from seaway.model.port import PublishedPort
+from seaway.model.sandbox import Sandbox
+from seaway.plan.firewall import Attachment
+from seaway.plan.operations import (
+    BindNetns,
+    CreateNetns,
+    DeleteNetns,
+    NameNetns,
+    Operation,
+    RedirectNames,
+    UnnameNetns,
+)
+from seaway.plan.wiring import VERSIONS, Wiring, change_ops, default_attachment
+from seaway.plan.zone import LISTEN_PORT, Holder, Upstream, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetnsPaths:
+    """Where the namespaces of sandboxes are bound."""
+
+    run_dir: Path
+
+    @property
+    def bound_dir(self) -> Path:
+        """Where the files are that keep the namespaces."""
+        return self.run_dir / "ns"
+
+    @property
+    def named_dir(self) -> Path:
+        """Where the links are that people use."""
+        return self.run_dir / "netns"
+
+    def bound(self, sandbox: Sandbox) -> Path:
+        """The file that keeps the namespace."""
+        return self.bound_dir / sandbox.id
+
+    def named(self, name: str) -> Path:
+        """The link that people use."""
+        return self.named_dir / name
+
+    def of_process(self, pid: int) -> Path:
+        """The namespace in which a process is."""
+        return Path(f"/proc/{pid}/ns/net")
+
+
+class Wires:
+    """Applies wirings; who calls it holds the sandbox's turn."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        names: Names,
+        host_ports: HostPorts,
+        drivers: Drivers,
+        paths: NetnsPaths,
+    ) -> None:
+        self._store, self._kernel, self._names = store, kernel, names
+        self._host_ports, self._drivers, self._paths = host_ports, drivers, paths
+
+    # What is
+
+    def wiring(self, sandbox: Sandbox) -> Wiring:
+        """How *sandbox* hangs now, by the store."""
+        return Wiring(
+            attachments=tuple(
+                self.attachment(e)
+                for e in self._store.endpoints_of(sandbox.id)
+                if e.live and e.place is not None
+            ),
+            ports=sandbox.status.published,
+        )
+
+    def wiring_without(self, sandbox: Sandbox, endpoint: Endpoint) -> Wiring:
+        """How *sandbox* hangs now but for *endpoint*, which is claimed and not attached yet."""
+        return without_network(self.wiring(sandbox), endpoint.network)
+
+    def attachment(self, endpoint: Endpoint) -> Attachment:
+        """*endpoint* with its network."""
+        return Attachment(network=self._store.network(endpoint.network), endpoint=endpoint)
+
+    def view(self, sandbox: Sandbox, wiring: Wiring) -> View:
+        """Whose names *sandbox* sees when it hangs so, and whom it may ask for others."""
+        return View(
+            networks=tuple(a.network.id for a in wiring.attachments),
+            forwards=any(not a.network.internal for a in wiring.attachments),
+            upstreams=tuple(Upstream(address=a, from_host=False) for a in sandbox.dns.servers)
+            or None,
+        )
+
+    # Namespaces
+
+    def namespace_ops(self, sandbox: Sandbox) -> tuple[Operation, ...]:
+        """What makes the namespace of *sandbox*."""
+        path = self._paths.bound(sandbox)
+        make: Operation = (
+            BindNetns(path=path, source=sandbox.adopted_from)
+            if sandbox.adopted_from is not None
+            else CreateNetns(path=path)
+        )
+        name = NameNetns(name=self._paths.named(sandbox.name), path=path)
+        if not sandbox.has_networks:
+            return (make, name)
+        return (make, name, RedirectNames(netns=path, port=LISTEN_PORT))
+
+    def no_namespace_ops(self, sandbox: Sandbox) -> tuple[Operation, ...]:
+        """What takes it away again."""
+        return (
+            UnnameNetns(name=self._paths.named(sandbox.name)),
+            DeleteNetns(path=self._paths.bound(sandbox)),
+        )
+
+    def rename_ops(self, before: Sandbox, after: Sandbox) -> tuple[Operation, ...]:
+        """What lets people find the namespace under the new name, and no longer under the old."""
+        path = self._paths.bound(after)
+        return (
+            NameNetns(name=self._paths.named(after.name), path=path),
+            UnnameNetns(name=self._paths.named(before.name)),
+        )
+
+    # Changes
+
+    async def lay(
+        self, sandbox: Sandbox, before: Wiring, after: Wiring, *, first: Sequence[Operation] = ()
+    ) -> None:
+        """Make *sandbox* hang as *after*: all of it, or none. *first* is done before, and undone.
+
+        Names lead to an endpoint before its link comes up.
+        """
+        new = _beyond(after, before)
+        self.name(sandbox, new)
+        try:
+            await self._kernel.apply((*first, *self._ops(sandbox, before, after)))
+        except BaseException:
+            self.unname(new)
+            raise
+
+    def lay_undone(
+        self, undo: AsyncExitStack, sandbox: Sandbox, before: Wiring, after: Wiring
+    ) -> None:
+        """Let *undo* take back what ``lay`` did."""
+        undo.push_async_callback(self.cut, sandbox, after, before)
+
+    async def cut(
+        self,
+        sandbox: Sandbox,
+        before: Wiring,
+        after: Wiring,
+        *,
+        last: Sequence[Operation] = (),
+        cut_streams: bool = False,
+    ) -> None:
+        """Take away what *after* lacks, going on after errors; raises an ExceptionGroup at the end."""
+        self.unname(_beyond(before, after))
+        ops = self._ops(sandbox, before, after, cut_streams=cut_streams)
+        await self._kernel.remove((*ops, *last))
+
+    def _ops(
+        self, sandbox: Sandbox, before: Wiring, after: Wiring, *, cut_streams: bool = False
+    ) -> tuple[Operation, ...]:
+        netns = self._paths.bound(sandbox)
+        return change_ops(before, after, netns, self._drivers, cut_streams=cut_streams)
+
+    # Names
+
+    def name(self, sandbox: Sandbox, attachments: Sequence[Attachment]) -> None:
+        """Let the names of *sandbox* lead to these endpoints."""
+        for attachment in attachments:
+            self._names.join(attachment.network.id, holder(sandbox, attachment.endpoint))
+
+    def unname(self, attachments: Sequence[Attachment]) -> None:
+        """Let no name lead to these endpoints."""
+        for attachment in attachments:
+            self._names.leave(attachment.network.id, attachment.endpoint.id)
+
+    def show(self, sandbox: Sandbox) -> None:
+        """Let *sandbox* see the names of the networks it is on now."""
+        self._names.show(sandbox.id, self.view(sandbox, self.wiring(sandbox)))
+
+    async def open_names(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        """Start answering *sandbox*."""
+        if sandbox.has_networks:
+            view = self.view(sandbox, wiring)
+            await self._names.open(sandbox.id, self._paths.bound(sandbox), view)
+
+    async def close_names(self, sandbox: Sandbox) -> None:
+        """Stop answering *sandbox*."""
+        await self._names.close(sandbox.id)
+
+    # Host ports
+
+    def hold(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> Wiring:
+        """Hold the host's ports that *sandbox* publishes when it hangs so; gives the wiring with them.
+
+        Ports that lead nowhere (no network with a way out) are not held, as they are not published.
+        Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
+        """
+        versions = [v for v in VERSIONS if default_attachment(wiring, v) is not None]
+        ports = wiring.ports or wanted_ports(sandbox)
+        if not ports or not versions:
+            return Wiring(attachments=wiring.attachments)
+        before = self._host_ports.held(sandbox.id)
+        taken = self._host_ports.hold(sandbox.id, ports, versions)
+        undo.callback(self._host_ports.keep_only, sandbox.id, before)
+        return Wiring(attachments=wiring.attachments, ports=taken)
+
+
+def wanted_ports(sandbox: Sandbox) -> tuple[PublishedPort, ...]:
+    """The ports that *sandbox* asked to publish, ``-P`` included."""
+    if not sandbox.publish_all:
+        return sandbox.ports
+    asked = {(p.proto, p.port) for p in sandbox.ports}
+    exposed = (
+        PublishedPort(proto=e.proto, port=e.port + n)
+        for e in sandbox.exposed
+        for n in range(e.count)
+        if (e.proto, e.port + n) not in asked
+    )
+    return (*sandbox.ports, *exposed)
+
+
+def published(sandbox: Sandbox, wiring: Wiring) -> tuple[Sandbox, ...]:
+    """*sandbox* as it is to be kept when it hangs so; nothing when its ports are as they were."""
+    if wiring.ports == sandbox.status.published:
+        return ()
+    return (replace(sandbox, status=replace(sandbox.status, published=wiring.ports)),)
+
+
+def holder(sandbox: Sandbox, endpoint: Endpoint) -> Holder:
+    """*endpoint* as the name service sees it."""
+    assert endpoint.place is not None
+    names = (sandbox.name, *endpoint.wish.aliases, sandbox.short_id, sandbox.hostname)
+    return Holder(
+        endpoint=endpoint.id,
+        name=sandbox.name,
+        names=tuple(dict.fromkeys(name for name in names if name)),
+        addresses=tuple(a.ip for a in endpoint.place.addresses),
+    )
+
+
+def _beyond(one: Wiring, other: Wiring) -> list[Attachment]:
+    """The attachments of *one* that *other* lacks."""
+    there = {a.endpoint.id for a in other.attachments}
+    return [a for a in one.attachments if a.endpoint.id not in there]
+
+
+def with_network(wiring: Wiring, attachment: Attachment) -> Wiring:
+    """*wiring* with one attachment more."""
+    return Wiring(attachments=(*wiring.attachments, attachment), ports=wiring.ports)
+
+
+def without_network(wiring: Wiring, network: NetworkId) -> Wiring:
+    """*wiring* without the attachment to *network*."""
+    kept = tuple(a for a in wiring.attachments if a.network.id != network)
+    return Wiring(attachments=kept, ports=wiring.ports)

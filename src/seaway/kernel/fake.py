@@ -1,0 +1,306 @@
+"""A kernel in memory, for tests: the same contract, nothing of Linux."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import assert_never
+
+from seaway.contracts import LinkState, Observed, Steps
+from seaway.model.errors import KernelRefused
+from seaway.model.ids import Address, IfName, Prefix
+from seaway.plan.operations import (
+    BRIDGE_GROUP,
+    AddBridge,
+    AttachVeth,
+    BindNetns,
+    ChangeRules,
+    CreateNetns,
+    DefaultRoute,
+    DeleteLink,
+    DeleteNetns,
+    DetachVeth,
+    ForgetFlows,
+    NameNetns,
+    NoDefaultRoute,
+    Operation,
+    RedirectNames,
+    SetSysctl,
+    UnnameNetns,
+)
+from seaway.plan.rules import Elements
+
+
+@dataclass
+class FakeNetns:
+    """What a sandbox's namespace has."""
+
+    links: dict[IfName, AttachVeth] = field(default_factory=dict[IfName, AttachVeth])
+    default_routes: dict[int, tuple[IfName, Address]] = field(
+        default_factory=dict[int, tuple[IfName, Address]]
+    )
+    """By family, 4 or 6."""
+    names_port: int | None = None
+    """Where 127.0.0.11:53 leads to."""
+
+
+@dataclass
+class FakeState:
+    """All that operations change."""
+
+    links: dict[IfName, LinkState] = field(
+        default_factory=lambda: {IfName("lo"): LinkState(index=1, mtu=65536, up=True)}
+    )
+    """Links of the host."""
+    namespaces: dict[Path, FakeNetns] = field(default_factory=dict[Path, FakeNetns])
+    names: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    """Symbolic links to namespaces."""
+    elements: Elements = frozenset()
+    sysctls: dict[str, str] = field(default_factory=dict[str, str])
+    last_index: int = 1
+
+
+class FakeKernel:
+    """Linux as far as the contract goes.
+
+    A test reads ``links``, ``namespaces``, ``names``, ``elements``, ``sysctls``, ``rulesets`` and
+    ``operations`` (all that were carried out, in order), sets what is observed, and makes an
+    operation fail by its class name in ``fail_at``.
+    """
+
+    def __init__(self, steps: Steps | None = None) -> None:
+        self._steps = steps
+        self._state = FakeState()
+        self.operations: list[Operation] = []
+        self.rulesets: list[str] = []
+        """Each text that was loaded whole; ``elements`` holds what ChangeRules made since."""
+        self.foreign: set[Path] = set()
+        """Namespaces made by somebody else, to be bound."""
+        self.fail_at: str | None = None
+        self.routes: tuple[Prefix, ...] = ()
+        self.addresses: tuple[Address, ...] = ()
+        self.default_mtu = 1500
+        self.dropped: dict[IfName, int] = {}
+
+    @property
+    def links(self) -> dict[IfName, LinkState]:
+        """Links of the host; a test may take one away by hand."""
+        return self._state.links
+
+    @property
+    def namespaces(self) -> dict[Path, FakeNetns]:
+        """The bound namespaces."""
+        return self._state.namespaces
+
+    @property
+    def names(self) -> dict[Path, Path]:
+        """The symbolic links to namespaces."""
+        return self._state.names
+
+    @property
+    def elements(self) -> Elements:
+        """The firewall's elements."""
+        return self._state.elements
+
+    @property
+    def sysctls(self) -> dict[str, str]:
+        """Settings by their path under /proc/sys."""
+        return self._state.sysctls
+
+    async def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out all of *operations*, in order, or none; raises KernelRefused."""
+        before, done = deepcopy(self._state), len(self.operations)
+        try:
+            for op in operations:
+                self._step(op)
+        except KernelRefused:
+            self._state = before
+            del self.operations[done:]
+            raise
+
+    async def remove(self, operations: Sequence[Operation]) -> None:
+        """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup."""
+        errors: list[KernelRefused] = []
+        for op in operations:
+            try:
+                self._step(op)
+            except KernelRefused as error:
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("not everything could be removed", errors)
+
+    async def replace_rules(self, ruleset: str) -> None:
+        """Keep *ruleset* as the last of ``rulesets``."""
+        self._reach("ReplaceRules")
+        self.rulesets.append(ruleset)
+
+    async def observe(self) -> Observed:
+        """What the fake has."""
+        self._reach("Observe")
+        return Observed(
+            links=dict(self.links),
+            routes=self.routes,
+            default_mtu=self.default_mtu,
+            addresses=self.addresses,
+        )
+
+    async def open_socket(
+        self, netns: Path | None, family: socket.AddressFamily, kind: socket.SocketKind
+    ) -> socket.socket:
+        """A non-blocking socket of the test's own namespace, whatever *netns*."""
+        self._reach("OpenSocket")
+        if netns is not None:
+            self._netns("OpenSocket", netns)
+        sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+        sock.setblocking(False)
+        return sock
+
+    async def sysctl(self, path: str) -> str | None:
+        """The value of a setting that was set, by the test or by SetSysctl."""
+        return self.sysctls.get(path)
+
+    async def bound(self, directory: Path) -> Mapping[Path, bool]:
+        """The namespaces, and names of them, right in *directory*."""
+        self._reach("Bound")
+        found = {path: True for path in self.namespaces if path.parent == directory}
+        for name, path in self.names.items():
+            if name.parent == directory:
+                found[name] = path in self.namespaces
+        return found
+
+    async def drops(self) -> Mapping[IfName, int]:
+        """What the test put into ``dropped``."""
+        return dict(self.dropped)
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+    def _reach(self, step: str) -> None:
+        if self.fail_at is not None and self.fail_at.removeprefix("kernel.") == step:
+            raise KernelRefused(step, "the test wants it to fail")
+        if self._steps is not None:
+            try:
+                self._steps.reach(f"kernel.{step}")
+            except Exception as error:
+                raise KernelRefused(step, str(error)) from error
+
+    def _step(self, op: Operation) -> None:
+        self._reach(type(op).__name__)
+        self._do(op)
+        self.operations.append(op)
+
+    def _do(self, op: Operation) -> None:  # noqa: C901
+        match op:
+            case AddBridge():
+                self._add_bridge(op)
+            case DeleteLink():
+                self._delete_link(op.name)
+            case CreateNetns():
+                self._bind("CreateNetns", op.path)
+            case BindNetns():
+                self._check(
+                    op.source in self.foreign, op, f"{op.source} is not a network namespace"
+                )
+                self._bind("BindNetns", op.path)
+            case NameNetns():
+                self.names[op.name] = op.path
+            case UnnameNetns():
+                self.names.pop(op.name, None)
+            case DeleteNetns():
+                self._delete_netns(op)
+            case AttachVeth():
+                self._attach(op)
+            case DetachVeth():
+                self._detach(op)
+            case DefaultRoute():
+                self._default_route(op)
+            case NoDefaultRoute():
+                if op.netns in self.namespaces:
+                    self.namespaces[op.netns].default_routes.pop(op.version, None)
+            case RedirectNames():
+                self._netns("RedirectNames", op.netns).names_port = op.port
+            case ChangeRules():
+                self._state.elements = (self.elements - op.old) | op.new
+            case ForgetFlows():
+                pass
+            case SetSysctl():
+                self.sysctls[op.path] = op.value
+            case _:
+                assert_never(op)
+
+    def _add_bridge(self, op: AddBridge) -> None:
+        self._check(op.name not in self.links, op, "File exists")
+        addresses = tuple(address.ip for address in op.addresses)
+        self._add_link(
+            op.name,
+            lambda index: LinkState(
+                index=index, mtu=op.mtu, up=True, group=BRIDGE_GROUP, addresses=addresses
+            ),
+        )
+
+    def _attach(self, op: AttachVeth) -> None:
+        inside = self._netns("AttachVeth", op.netns)
+        self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
+        taken = op.link in self.links or op.ifname in inside.links or op.ifname == "lo"
+        self._check(not taken, op, "File exists")
+        self._add_link(
+            op.link,
+            lambda index: LinkState(index=index, mtu=op.mtu, up=True, master=op.bridge),
+        )
+        inside.links[op.ifname] = op
+
+    def _detach(self, op: DetachVeth) -> None:
+        near = self.links.pop(op.link, None)
+        inside = self.namespaces.get(op.netns)
+        if near is not None and inside is not None:
+            inside.links.pop(op.ifname, None)
+            inside.default_routes = {
+                version: route
+                for version, route in inside.default_routes.items()
+                if route[0] != op.ifname
+            }
+
+    def _default_route(self, op: DefaultRoute) -> None:
+        inside = self._netns("DefaultRoute", op.netns)
+        link = inside.links.get(op.ifname)
+        if link is None:
+            raise KernelRefused("DefaultRoute", f"there is no interface {op.ifname}")
+        reachable = any(op.gateway in address.network for address in link.addresses)
+        self._check(reachable or op.gateway.is_link_local, op, "Nexthop has invalid gateway")
+        inside.default_routes[op.gateway.version] = (op.ifname, op.gateway)
+
+    def _delete_link(self, name: IfName) -> None:
+        """A bridge lets its ports go; a veth end takes the other with it."""
+        self.links.pop(name, None)
+        for port, state in self.links.items():
+            if state.master == name:
+                self.links[port] = replace(state, master=None)
+        for inside in self.namespaces.values():
+            inside.links = {n: op for n, op in inside.links.items() if op.link != name}
+
+    def _delete_netns(self, op: DeleteNetns) -> None:
+        """A namespace without users dies with its links, and they with their host's ends."""
+        gone = self.namespaces.pop(op.path, None)
+        for link in () if gone is None else gone.links.values():
+            self.links.pop(link.link, None)
+
+    def _bind(self, step: str, path: Path) -> None:
+        if path in self.namespaces:
+            raise KernelRefused(step, f"{path} is there already")
+        self.namespaces[path] = FakeNetns()
+
+    def _netns(self, step: str, path: Path) -> FakeNetns:
+        if path not in self.namespaces:
+            raise KernelRefused(step, "No such file or directory")
+        return self.namespaces[path]
+
+    def _add_link(self, name: IfName, made: Callable[[int], LinkState]) -> None:
+        self._state.last_index += 1
+        self.links[name] = made(self._state.last_index)
+
+    def _check(self, fine: bool, op: Operation, reason: str) -> None:
+        if not fine:
+            raise KernelRefused(type(op).__name__, reason)

@@ -1,0 +1,242 @@
+"""Host ports, held by bound sockets: a second program that wants one is told that it is in use.
+
+A holder never takes a packet: published traffic is translated before it. TCP holders are bound with
+SO_REUSEADDR set, and then cleared: a former server's TIME_WAIT does not matter, a second bind is
+refused, and without the translation a client is refused at once (no listen). UDP holders are bound
+plainly. Where the kernel knows no such sockets (SCTP without its module) our own book is all there is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from seaway.contracts import Hold, Steps
+from seaway.model.errors import Exhausted, PortTaken
+from seaway.model.ids import SandboxId
+from seaway.model.port import Proto, PublishedPort
+
+SPARE_DESCRIPTORS = 512
+"""How many descriptors are kept back for everything that is not a held port."""
+TRIES = 64
+"""How many random ports are tried before none is said to be free."""
+
+_KIND = {
+    Proto.TCP: socket.SOCK_STREAM,
+    Proto.UDP: socket.SOCK_DGRAM,
+    Proto.SCTP: socket.SOCK_STREAM,
+}
+_NUMBER = {
+    Proto.TCP: socket.IPPROTO_TCP,
+    Proto.UDP: socket.IPPROTO_UDP,
+    Proto.SCTP: socket.IPPROTO_SCTP,
+}
+_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+_ANY = {4: "0.0.0.0", 6: "::"}
+
+Sockets = dict[int, list[socket.socket]]
+"""By family, 4 and 6."""
+
+
+class SocketHostPorts:
+    """Ports of the namespace in which this object's thread runs."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._held: dict[SandboxId, dict[Hold, Sockets]] = {}
+
+    def hold(
+        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+    ) -> tuple[PublishedPort, ...]:
+        """Hold *ports* for *owner*, all or none; fixed ones first, so that no random one is in the way."""
+        self._steps.reach("hostports.hold")
+        before = self.held(owner)
+        taken: dict[int, PublishedPort] = {}
+        try:
+            for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
+                taken[index] = self._hold(owner, ports[index], versions)
+        except BaseException:
+            self.keep_only(owner, before)
+            raise
+        return tuple(taken[n] for n in range(len(ports)))
+
+    def held(self, owner: SandboxId) -> frozenset[Hold]:
+        """What is held for *owner*."""
+        return frozenset(self._held.get(owner, ()))
+
+    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
+        """Let go of all that *owner* holds but *holds*."""
+        self._steps.reach("hostports.free")
+        mine = self._held.get(owner, {})
+        for hold in [h for h in mine if h not in holds]:
+            _close(mine.pop(hold))
+        if not mine:
+            self._held.pop(owner, None)
+
+    def _hold(
+        self, owner: SandboxId, port: PublishedPort, versions: Collection[int]
+    ) -> PublishedPort:
+        families = [v for v in versions if port.is_on(v)]
+        if not families:
+            return port
+        if port.host_port:
+            self._hold_fixed(owner, port, families)
+            return port
+        for _ in range(TRIES):
+            candidate = replace(port, host_port=_free_port(port, families[0]))
+            try:
+                self._hold_fixed(owner, candidate, families)
+            except PortTaken:
+                continue
+            return candidate
+        raise Exhausted(
+            f"no free host port found for {port.port}/{port.proto}: all of the host's dynamic range "
+            "seem to be in use; widen net.ipv4.ip_local_port_range, or give a host port"
+        )
+
+    def _hold_fixed(self, owner: SandboxId, port: PublishedPort, families: Sequence[int]) -> None:
+        hold = Hold(port.proto, port.host, port.host_port, port.count)
+        mine = self._held.setdefault(owner, {})
+        sockets = mine.get(hold, {})
+        missing = [v for v in families if v not in sockets]
+        if hold not in mine:
+            self._refuse_clash(owner, port)
+        _refuse_descriptors(port, len(missing))
+        with ExitStack() as undo:
+            new = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
+            undo.pop_all()
+        mine[hold] = sockets | new
+
+    def _refuse_clash(self, owner: SandboxId, port: PublishedPort) -> None:
+        """Refuse what our own book knows to be held; sockets would tell for all but SCTP."""
+        for holder, holds in self._held.items():
+            for hold in holds:
+                other = PublishedPort(
+                    proto=hold.proto,
+                    port=1,
+                    host=hold.host,
+                    host_port=hold.host_port,
+                    count=hold.count,
+                )
+                if port.clashes(other):
+                    by = "this container" if holder == owner else f"container {holder[:12]}"
+                    raise _taken(port, port.host_port, f"published by {by}")
+
+
+def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:
+    for number in range(port.host_port, port.host_port + port.count):
+        host = str(port.host) if port.host is not None else _ANY[version]
+        try:
+            found = _socket(port.proto, version, host, number)
+        except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise _no_descriptors(port) from None
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise PortTaken(
+                    f"Bind for {_shown(host)}:{number} failed: {host} is no address of this host"
+                ) from None
+            if error.errno != errno.EADDRINUSE:
+                raise PortTaken(
+                    f"Bind for {_shown(host)}:{number} failed: {error.strerror}"
+                ) from None
+            raise _taken(port, number, _user(port.proto, number)) from None
+        if found is not None:
+            yield found
+
+
+def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket | None:
+    """A bound socket; None where the kernel knows no sockets of the protocol."""
+    try:
+        found = socket.socket(_FAMILY[version], _KIND[proto], _NUMBER[proto])
+    except OSError as error:
+        if error.errno in {errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT}:
+            return None
+        raise
+    try:
+        if version == 6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if proto is not Proto.UDP:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, number))
+        if proto is not Proto.UDP:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _free_port(port: PublishedPort, version: int) -> int:
+    """A port of the dynamic range that the kernel thinks is free."""
+    proto = Proto.TCP if port.proto is Proto.SCTP else port.proto
+    with socket.socket(_FAMILY[version], _KIND[proto]) as probe:
+        probe.bind((str(port.host) if port.host is not None else _ANY[version], 0))
+        return int(probe.getsockname()[1])
+
+
+def _close(sockets: Sockets) -> None:
+    for family in sockets.values():
+        for each in family:
+            each.close()
+
+
+def _refuse_descriptors(port: PublishedPort, families: int) -> None:
+    needed = port.count * families
+    if needed <= SPARE_DESCRIPTORS // 8:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    if used + needed + SPARE_DESCRIPTORS > limit:
+        raise _no_descriptors(port, needed=needed, used=used, limit=limit)
+
+
+def _no_descriptors(
+    port: PublishedPort, *, needed: int = 1, used: int = 0, limit: int = 0
+) -> Exhausted:
+    facts = f" ({used} of {limit} in use, {SPARE_DESCRIPTORS} kept back)" if limit else ""
+    return Exhausted(
+        f"holding {port.count} {port.proto} ports from {port.host_port} on needs {needed} file "
+        f"descriptors, more than the daemon may still open{facts}: publish fewer ports, or raise "
+        "its limit (LimitNOFILE= of the service, or ulimit -Hn)"
+    )
+
+
+def _taken(port: PublishedPort, number: int, by: str) -> PortTaken:
+    host = str(port.host) if port.host is not None else "0.0.0.0"
+    facts = f": {number}/{port.proto} is {by}" if by else f": {number}/{port.proto}"
+    return PortTaken(f"Bind for {_shown(host)}:{number} failed: port is already allocated{facts}")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _user(proto: Proto, number: int) -> str:
+    """Which process has the port, as far as /proc tells."""
+    for family in ("", "6"):
+        table = Path(f"/proc/thread-self/net/{proto}{family}")
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) != number or fields[9] == "0":
+                continue
+            if (name := _owner_of(f"socket:[{fields[9]}]")) is not None:
+                return f"held by {name}"
+    return "held by another program"
+
+
+def _owner_of(inode: str) -> str | None:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(os.readlink(fd) == inode for fd in (process / "fd").iterdir()):  # noqa: PTH115
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+        except OSError:
+            continue
+    return None

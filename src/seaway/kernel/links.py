@@ -1,0 +1,199 @@
+"""Bridges, veth pairs, addresses and routes: each operation as netlink messages.
+
+All of it runs on the kernel thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from errno import ENODEV, ENOENT, ESRCH
+from ipaddress import IPv6Address
+
+from seaway.codec import rtnetlink
+from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
+from seaway.kernel import sysctl
+from seaway.kernel.netlink import Netlink, Refused
+from seaway.kernel.visit import Host, Inside, Visits
+from seaway.model.ids import IfName
+from seaway.plan.operations import (
+    BRIDGE_GROUP,
+    DOOMED_GROUP,
+    AddBridge,
+    AttachVeth,
+    DefaultRoute,
+    DeleteLink,
+    DetachVeth,
+    NoDefaultRoute,
+)
+
+log = logging.getLogger(__name__)
+
+_LOOPBACK6 = IPv6Address("::1")
+_METRICS_OF_BRIDGES = 1024
+"""Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
+
+
+def add_bridge(host: Host, op: AddBridge) -> None:
+    """Make a bridge; on failure nothing of it is left."""
+    near = LinkChange(name=op.name, mac=op.mac, mtu=op.mtu, group=BRIDGE_GROUP)
+    host.netlink.do(rtnetlink.new_bridge(near))
+    index = host.netlink.index(op.name)
+    try:
+        _set_up_bridge(host.netlink, index, op)
+    except BaseException:
+        host.netlink.attempt(rtnetlink.delete_link(index))
+        raise
+
+
+def _set_up_bridge(netlink: Netlink, index: int, op: AddBridge) -> None:
+    with_ipv6 = any(address.version == 6 for address in op.addresses)
+    sysctl.set_to(f"net/ipv4/conf/{op.name}/send_redirects", "0")
+    _set_ipv6(op.name, "accept_ra", "0", needed=with_ipv6)
+    if with_ipv6:
+        _set_ipv6(op.name, "disable_ipv6", "0", needed=True)
+    netlink.do(rtnetlink.change_link(index, LinkChange(up=True)))
+    netlink.do(*(rtnetlink.add_address(index, address) for address in op.addresses))
+    if with_ipv6:
+        metric = _METRICS_OF_BRIDGES + index
+        netlink.do(rtnetlink.add_local_route(index, _LOOPBACK6, metric))
+    sysctl.set_to(f"net/ipv4/conf/{op.name}/route_localnet", "1")
+
+
+def delete_link(host: Host, op: DeleteLink) -> None:
+    """Take a link away, and wait for it; gone already is fine."""
+    index = host.netlink.find(op.name)
+    if index is not None:
+        _forgiving(host.netlink, rtnetlink.delete_link(index), ENODEV)
+
+
+def attach_veth(visits: Visits, op: AttachVeth) -> None:
+    """Make a veth pair and all that belongs to it; on failure nothing of it is left.
+
+    The kernel chooses both indexes: asking for them costs 1 µs each, small numbers are kept, and no
+    choice of ours can clash. Messages that depend on each other are never in one batch, since the
+    kernel goes on after a refusal. Nothing is up before the bridge port has its flags.
+    """
+    host, inside = visits.host, visits.to(op.netns)
+    bridge = host.netlink.index(op.bridge)
+    near = LinkChange(name=op.link, mac=op.host_mac, mtu=op.mtu, master=bridge)
+    far = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu)
+    host.netlink.do(rtnetlink.new_veth(near, far, inside.fd))
+    index = host.netlink.index(op.link)
+    try:
+        _raise_near_end(host.netlink, index, op)
+        _set_up_far_end(inside, op)
+    except BaseException:
+        host.netlink.attempt(rtnetlink.delete_link(index))
+        raise
+
+
+def _raise_near_end(netlink: Netlink, index: int, op: AttachVeth) -> None:
+    port = PortFlags(
+        learning=not op.guarded,
+        locked=op.guarded,
+        unicast_flood=not op.guarded,
+        isolated=op.isolated,
+        hairpin=sysctl.read("net/bridge/bridge-nf-call-iptables") == "1",
+    )
+    requests = [rtnetlink.raise_port(index, port)]
+    if op.guarded:
+        requests.append(rtnetlink.add_neighbour_of_bridge(index, op.mac))
+    netlink.do(*requests)
+
+
+def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
+    far = inside.netlink.index(op.ifname)
+    _switch_ipv6(inside, op)
+    inside.netlink.do(
+        rtnetlink.change_link(far, LinkChange(up=True)),
+        *(rtnetlink.add_address(far, address) for address in op.addresses),
+    )
+
+
+def _switch_ipv6(inside: Inside, op: AttachVeth) -> None:
+    """IPv6 on the interface exactly where it has an IPv6 address, as Docker does.
+
+    Written while the link is down, it costs one file.
+    """
+    wanted = any(address.version == 6 for address in op.addresses)
+    with inside.enter():
+        _set_ipv6(op.ifname, "disable_ipv6", "0" if wanted else "1", needed=wanted)
+
+
+def _set_ipv6(name: IfName, setting: str, value: str, *, needed: bool) -> None:
+    """Set an IPv6 setting of a link; a kernel without IPv6 is fine unless it is *needed*."""
+    try:
+        sysctl.set_to(f"net/ipv6/conf/{name}/{setting}", value)
+    except FileNotFoundError:
+        if needed:
+            raise
+
+
+def detach_veth(visits: Visits, op: DetachVeth) -> bool:
+    """Cut a veth pair off; whether there is now one to delete."""
+    netlink = visits.host.netlink
+    index = netlink.find(op.link)
+    near = None if index is None else netlink.link(index)
+    if near is None:
+        return False
+    netlink.do(
+        rtnetlink.change_link(near.index, LinkChange(up=False, master=0)),
+        rtnetlink.change_link(
+            near.index, LinkChange(name=_doomed_name(near.index), group=DOOMED_GROUP)
+        ),
+    )
+    try:
+        inside = visits.to(op.netns)
+    except OSError:  # the namespace is gone, or is none any more: so is the far end
+        return True
+    _cut_far_end(inside.netlink, near)
+    return True
+
+
+def _cut_far_end(netlink: Netlink, near: Link) -> None:
+    """Take the other end of *near* out of use, if it is still in this namespace.
+
+    It is found by its index, whatever it is called by now.
+    """
+    far = netlink.link(near.peer) if near.peer else None
+    if far is None or far.peer != near.index:
+        return
+    netlink.heed_filters()
+    held = netlink.dump(rtnetlink.dump_addresses(4, far.index))
+    addresses = [rtnetlink.address(reply.body)[1] for reply in held]
+    netlink.do(
+        rtnetlink.change_link(far.index, LinkChange(up=False)),
+        rtnetlink.change_link(far.index, LinkChange(name=_doomed_name(far.index))),
+    )
+    netlink.attempt(*(rtnetlink.delete_address(far.index, address) for address in addresses))
+
+
+def _doomed_name(index: int) -> IfName:
+    """A name that nobody else can have: an index is of one link only."""
+    return IfName(f"sx-{index}")
+
+
+def reap(host: Host) -> None:
+    """Delete all doomed links at once; none is fine."""
+    _forgiving(host.netlink, rtnetlink.delete_group(DOOMED_GROUP), ENODEV)
+
+
+def default_route(visits: Visits, op: DefaultRoute) -> None:
+    """Make a gateway the default route of its family."""
+    netlink = visits.to(op.netns).netlink
+    netlink.do(rtnetlink.replace_default_route(netlink.index(op.ifname), op.gateway))
+
+
+def no_default_route(visits: Visits, op: NoDefaultRoute) -> None:
+    """Take the default route away; gone already is fine."""
+    try:
+        inside = visits.to(op.netns)
+    except OSError:
+        return
+    _forgiving(inside.netlink, rtnetlink.delete_default_route(op.version), ESRCH, ENOENT)
+
+
+def _forgiving(netlink: Netlink, request: rtnetlink.Request, *fine: int) -> None:
+    for refused in netlink.attempt(request):
+        if refused is not None and refused.errno not in fine:
+            raise Refused(refused.errno, refused.text)

@@ -1,0 +1,141 @@
+"""The Kernel contract, carried out by Linux."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from seaway.contracts import Observed, Steps
+from seaway.kernel import conntrack, netns, sysctl
+from seaway.kernel.netlink import Netlink, strerror
+from seaway.kernel.netns import bound
+from seaway.kernel.observe import observe
+from seaway.kernel.thread import KernelThread
+from seaway.kernel.worker import Worker, refused
+from seaway.model.errors import KernelRefused
+from seaway.model.ids import IfName
+from seaway.plan.operations import ForgetFlows, Operation
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_ASIDE = 8
+"""Threads for what takes milliseconds and has no order: announcements, walking flows."""
+
+
+class LinuxKernel:
+    """Linux, in the namespace of the thread that makes this object, or in *host* (a descriptor).
+
+    All is done on one kernel thread, in the order of asking; only tracked flows are walked aside.
+    """
+
+    def __init__(self, steps: Steps, host: int | None = None) -> None:
+        self._steps = steps
+        self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="kernel-aside")
+        self._thread = KernelThread()
+        self._worker = self._thread.submit(lambda: self._begin(host)).result()
+        self._thread.when_idle(self._worker.reap, lambda: self._worker.has_doomed)
+
+    def _begin(self, host: int | None) -> Worker:
+        if host is not None:
+            netns.enter(host)
+        return Worker(self._steps, lambda news: self._aside.submit(news.send))
+
+    async def close(self) -> None:
+        """Delete the links that wait for it, and end the threads; closed already is fine."""
+        if self._thread.ended:
+            return
+        closed = self._thread.submit(self._worker.close)
+        self._thread.end()
+        await asyncio.wrap_future(closed)
+        self._aside.shutdown(wait=False)
+
+    async def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out all of *operations*, in order, or none; raises KernelRefused.
+
+        A cancelled caller's operations are undone before anything that is asked for later.
+        """
+        ops = tuple(operations)
+        done = self._thread.submit(lambda: self._worker.apply(ops))
+        try:
+            await asyncio.shield(asyncio.wrap_future(done))
+            await self._forget_flows(ops)
+        except (asyncio.CancelledError, KernelRefused):
+            if not done.cancel():
+                self._thread.submit(lambda: self._undo_if_done(done, ops))
+            raise
+
+    def _undo_if_done(self, done: Future[None], ops: Sequence[Operation]) -> None:
+        if done.exception() is None:
+            self._worker.undo(ops)
+
+    async def remove(self, operations: Sequence[Operation]) -> None:
+        """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup."""
+        ops = tuple(operations)
+        errors = await self._thread.call(lambda: self._worker.remove(ops))
+        try:
+            await self._forget_flows(ops)
+        except KernelRefused as error:
+            errors.append(error)
+        if errors:
+            raise ExceptionGroup("not everything could be removed", errors)
+
+    async def replace_rules(self, ruleset: str) -> None:
+        """Replace our tables by *ruleset* in one transaction; raises KernelRefused."""
+        await self._ask("ReplaceRules", lambda: self._worker.host.nft.run(ruleset))
+
+    async def observe(self) -> Observed:
+        """What Linux has now; raises KernelRefused."""
+        return await self._ask("Observe", lambda: observe(self._worker.host.netlink))
+
+    async def open_socket(
+        self, netns: Path | None, family: socket.AddressFamily, kind: socket.SocketKind
+    ) -> socket.socket:
+        """A non-blocking socket that lives in *netns* (None: the host's); raises KernelRefused."""
+        return await self._ask("OpenSocket", lambda: self._worker.open_socket(netns, family, kind))
+
+    async def sysctl(self, path: str) -> str | None:
+        """The value of the setting *path* under /proc/sys; None when this kernel has none."""
+        return await self._ask("ReadSysctl", lambda: sysctl.read(path))
+
+    async def bound(self, directory: Path) -> Mapping[Path, bool]:
+        """The files and links in *directory*, with whether each leads to a network namespace."""
+        return await self._ask("Bound", lambda: bound(directory))
+
+    async def drops(self) -> Mapping[IfName, int]:
+        """Packets that the source guard dropped, by the host's end of the link."""
+        return await self._thread.call(self._worker.drops)
+
+    async def _ask(self, step: str, work: Callable[[], T]) -> T:
+        def reach_and_work() -> T:
+            try:
+                self._steps.reach(f"kernel.{step}")
+                return work()
+            except Exception as error:
+                raise KernelRefused(step, strerror(error)) from error
+
+        return await self._thread.call(reach_and_work)
+
+    async def _forget_flows(self, ops: Sequence[Operation]) -> None:
+        """Forget the flows of *ops*, on a thread of its own; raises KernelRefused."""
+        flows = [op for op in ops if isinstance(op, ForgetFlows)]
+        if flows:
+            netlink = await self._thread.call(self._worker.open_conntrack)
+            await asyncio.wrap_future(self._aside.submit(_forget_all, netlink, flows))
+
+
+def _forget_all(netlink: Netlink | None, flows: Sequence[ForgetFlows]) -> None:
+    if netlink is None:
+        return
+    with netlink:
+        for op in flows:
+            try:
+                conntrack.forget(netlink, op)
+            except OSError as error:
+                raise refused(op, error) from error

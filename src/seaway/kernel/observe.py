@@ -1,0 +1,97 @@
+"""What Linux has now, read whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
+
+from seaway.codec import rtnetlink
+from seaway.codec.rtnetlink import Link, Route, RouteType
+from seaway.contracts import LinkState, Observed
+from seaway.kernel.netlink import Netlink
+from seaway.model.ids import IfName, Interface, Prefix
+
+_OURS = ("sw-", "sv-", "sx-", "seaway0")
+_EVERYTHING: frozenset[Prefix] = frozenset(
+    {
+        IPv4Network("0.0.0.0/0"),
+        IPv4Network("0.0.0.0/1"),
+        IPv4Network("128.0.0.0/1"),
+        IPv6Network("::/0"),
+        IPv6Network("::/1"),
+        IPv6Network("8000::/1"),
+    }
+)
+"""Default routes, and the halves that VPNs use in their place."""
+_LEADING = frozenset(
+    {RouteType.UNICAST, RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT}
+)
+_ETHERNET = 1500
+
+
+def observe(netlink: Netlink) -> Observed:
+    """What the namespace of *netlink* has."""
+    links = {
+        link.index: link
+        for link in (rtnetlink.link(r.body) for r in netlink.dump(rtnetlink.dump_links()))
+    }
+    held = [rtnetlink.address(r.body) for r in netlink.dump(rtnetlink.dump_addresses())]
+    routes = [
+        rtnetlink.route(reply.body)
+        for version in (4, 6)
+        for reply in netlink.dump(rtnetlink.dump_routes(version))
+    ]
+    return Observed(
+        links={link.name: _state(link, links, held) for link in links.values()},
+        routes=_destinations(routes, links),
+        default_mtu=_default_mtu(routes, links),
+        addresses=tuple(a.ip for _, a in held if not (a.ip.is_loopback or a.ip.is_link_local)),
+    )
+
+
+def _state(link: Link, links: dict[int, Link], held: Iterable[tuple[int, Interface]]) -> LinkState:
+    master = links.get(link.master)
+    return LinkState(
+        index=link.index,
+        mtu=link.mtu,
+        up=link.up,
+        group=link.group,
+        master=None if master is None else master.name,
+        addresses=tuple(address.ip for index, address in held if index == link.index),
+    )
+
+
+def _destinations(routes: Iterable[Route], links: dict[int, Link]) -> tuple[Prefix, ...]:
+    ours = {index for index, link in links.items() if _is_ours(link.name)}
+    found = {
+        route.prefix: None
+        for route in routes
+        if route.table != rtnetlink.RT_TABLE_LOCAL
+        and route.type in _LEADING
+        and route.prefix not in _EVERYTHING
+        and not route.prefix.is_link_local
+        and not route.prefix.is_loopback
+        and not (route.links and ours.issuperset(route.links))
+    }
+    return tuple(found)
+
+
+def _is_ours(name: IfName) -> bool:
+    return name.startswith(_OURS)
+
+
+def _default_mtu(routes: Iterable[Route], links: dict[int, Link]) -> int:
+    """MTU of the best default route's link, IPv4's first."""
+    defaults = sorted(
+        (
+            route
+            for route in routes
+            if route.prefix.prefixlen == 0
+            and route.table == rtnetlink.RT_TABLE_MAIN
+            and route.type == RouteType.UNICAST
+            and route.links
+        ),
+        key=lambda route: (route.prefix.version, route.metric),
+    )
+    link = links.get(defaults[0].links[0]) if defaults else None
+    return _ETHERNET if link is None else link.mtu

@@ -1,0 +1,240 @@
+"""What happens on the kernel thread: lists of operations, carried out and undone."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from errno import EEXIST, EPROTONOSUPPORT
+from os import close
+from pathlib import Path
+from typing import assert_never
+
+from seaway.codec import rtnetlink
+from seaway.contracts import Steps
+from seaway.kernel import links, netns, nft, sysctl
+from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
+from seaway.kernel.visit import Announcement, Host, News, Visits
+from seaway.model.errors import KernelRefused
+from seaway.model.ids import IfName
+from seaway.plan.operations import (
+    DOOMED_GROUP,
+    AddBridge,
+    AttachVeth,
+    BindNetns,
+    ChangeRules,
+    CreateNetns,
+    DefaultRoute,
+    DeleteLink,
+    DeleteNetns,
+    DetachVeth,
+    ForgetFlows,
+    NameNetns,
+    NoDefaultRoute,
+    Operation,
+    RedirectNames,
+    SetSysctl,
+    UnnameNetns,
+    inverse,
+)
+from seaway.plan.rules import difference
+
+log = logging.getLogger(__name__)
+
+_MANY_DOOMED = 64
+"""So many links to delete are deleted without waiting for idleness."""
+
+
+class Worker:
+    """Linux, as the kernel thread sees it; made and used on that thread only."""
+
+    def __init__(self, steps: Steps, announce: Callable[[Announcement], object]) -> None:
+        self.host = Host()
+        self._steps, self._announce = steps, announce
+        self._doomed = self._doomed_before()
+
+    @property
+    def has_doomed(self) -> bool:
+        """Whether links wait for their deletion."""
+        return self._doomed > 0
+
+    def close(self) -> None:
+        """Delete what waits for it and let go of everything."""
+        if self._doomed:
+            self.reap()
+        self.host.close()
+
+    def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out all of *operations* but ForgetFlows, or none; raises KernelRefused."""
+        done: list[Operation] = []
+        with Visits(self.host, self._announce) as visits:
+            for op in operations:
+                try:
+                    self._step(op, visits)
+                except Exception as error:
+                    self._undo(done, visits)
+                    raise refused(op, error) from error
+                done.append(op)
+            visits.spread([news(op) for op in operations if isinstance(op, AttachVeth)])
+        self._reap_when_many()
+
+    def undo(self, operations: Sequence[Operation]) -> None:
+        """Take back what was applied, the last first."""
+        with Visits(self.host, self._announce) as visits:
+            self._undo(operations, visits)
+
+    def remove(self, operations: Sequence[Operation]) -> list[Exception]:
+        """Carry out *operations* of removal, and say which were refused."""
+        errors: list[Exception] = []
+        with Visits(self.host, self._announce) as visits:
+            for op in operations:
+                try:
+                    self._step(op, visits)
+                except Exception as error:  # noqa: BLE001
+                    errors.append(refused(op, error))
+        self._reap_when_many()
+        return errors
+
+    def _reap_when_many(self) -> None:
+        if self._doomed >= _MANY_DOOMED:
+            self.reap()
+
+    def reap(self) -> None:
+        """Delete all doomed links, in one message of some 30 ms."""
+        self._doomed = 0
+        try:
+            links.reap(self.host)
+        except OSError:
+            log.exception("links that were cut off could not be deleted")
+
+    def open_socket(
+        self, path: Path | None, family: socket.AddressFamily, kind: socket.SocketKind
+    ) -> socket.socket:
+        """A non-blocking socket in the namespace bound to *path*, or in the host's."""
+        if path is None:
+            sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+        else:
+            fd = netns.open_netns(path)
+            try:
+                sock = netns.socket_inside(fd, self.host.home, family, kind)
+            finally:
+                close(fd)
+        sock.setblocking(False)
+        return sock
+
+    def open_conntrack(self) -> Netlink | None:
+        """A socket for tracked flows, for any thread; None where nothing is tracked."""
+        try:
+            return open_netlink(NETLINK_NETFILTER)
+        except OSError as error:
+            if error.errno == EPROTONOSUPPORT:
+                return None
+            raise
+
+    def drops(self) -> dict[IfName, int]:
+        """Packets that the source guard dropped; none where its table is not there."""
+        try:
+            return nft.counted_drops(self.host.nft.run("list set bridge seaway drops"))
+        except nft.NftRefused:
+            return {}
+
+    def _doomed_before(self) -> int:
+        replies = self.host.netlink.dump(rtnetlink.dump_links())
+        return sum(rtnetlink.link(reply.body).group == DOOMED_GROUP for reply in replies)
+
+    def _undo(self, done: Sequence[Operation], visits: Visits) -> None:
+        """Undo *done* and delete the links that this cuts off, so that nothing is left behind."""
+        doomed_before = self._doomed
+        for op in reversed(done):
+            back = inverse(op)
+            if back is None:
+                continue
+            try:
+                self._do(back, visits)
+            except Exception:
+                log.exception("an operation could not be undone", extra={"operation": repr(op)})
+        if self._doomed > doomed_before:
+            self.reap()
+
+    def _step(self, op: Operation, visits: Visits) -> None:
+        self._steps.reach(f"kernel.{type(op).__name__}")
+        self._do(op, visits)
+
+    def _do(self, op: Operation, visits: Visits) -> None:  # noqa: C901
+        match op:
+            case AddBridge():
+                links.add_bridge(self.host, op)
+            case DeleteLink():
+                links.delete_link(self.host, op)
+            case CreateNetns():
+                self._create_netns(op)
+            case BindNetns():
+                self._bind_netns(op)
+            case NameNetns():
+                netns.name(op.name, op.path)
+            case UnnameNetns():
+                netns.unname(op.name)
+            case DeleteNetns():
+                visits.forget(op.path)
+                netns.unbind(op.path)
+            case AttachVeth():
+                links.attach_veth(visits, op)
+            case DetachVeth():
+                self._doomed += links.detach_veth(visits, op)
+            case DefaultRoute():
+                links.default_route(visits, op)
+            case NoDefaultRoute():
+                links.no_default_route(visits, op)
+            case RedirectNames():
+                self._redirect_names(visits, op)
+            case ChangeRules():
+                self._change_rules(op)
+            case ForgetFlows():
+                pass  # done aside, after the rest: see LinuxKernel
+            case SetSysctl():
+                sysctl.write(op.path, op.value)
+            case _:
+                assert_never(op)
+
+    def _create_netns(self, op: CreateNetns) -> None:
+        with netns.fresh(self.host.home), open_netlink() as netlink:
+            up = rtnetlink.LinkChange(up=True)
+            netlink.do(rtnetlink.change_link(rtnetlink.LOOPBACK_INDEX, up))
+            fd = netns.current()
+        _bind_and_close(fd, op.path)
+
+    def _bind_netns(self, op: BindNetns) -> None:
+        _bind_and_close(netns.open_netns(op.source), op.path)
+
+    def _redirect_names(self, visits: Visits, op: RedirectNames) -> None:
+        with visits.to(op.netns).enter():
+            context = nft.Nft()
+        with context:
+            context.run(nft.name_rewrite(op.port))
+
+    def _change_rules(self, op: ChangeRules) -> None:
+        text = difference(op.old, op.new)
+        if text:
+            self.host.nft.run(text)
+
+
+def _bind_and_close(fd: int, path: Path) -> None:
+    try:
+        netns.bind(fd, path)
+    except FileExistsError as error:
+        raise OSError(EEXIST, f"{path} is there already") from error
+    finally:
+        close(fd)
+
+
+def news(op: AttachVeth) -> News:
+    """What the neighbours must hear of *op*."""
+    addresses = tuple(address.ip for address in op.addresses)
+    return News(netns=op.netns, ifname=op.ifname, mac=op.mac, addresses=addresses)
+
+
+def refused(op: Operation, error: Exception) -> KernelRefused:
+    """*error* as the refusal of *op*, without numbers and tracebacks."""
+    refusal = KernelRefused(type(op).__name__, strerror(error))
+    refusal.__cause__ = error
+    return refusal

@@ -1,0 +1,1 @@
+"""The nouns: frozen values that stand on the standard library alone."""

@@ -1,0 +1,71 @@
+"""An endpoint: a sandbox's place on a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seaway.model.ids import (
+    Address,
+    EndpointId,
+    IfName,
+    Interface,
+    Mac,
+    NetworkId,
+    Prefix,
+    SandboxId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointWish:
+    """What somebody asked for when connecting a sandbox to a network."""
+
+    addresses: tuple[Address, ...] = ()
+    """Fixed addresses, at most one in each family."""
+    mac: Mac | None = None
+    ifname: IfName | None = None
+    aliases: tuple[str, ...] = ()
+    """Further names on this network."""
+    gw_priority: int = 0
+    """The default route goes by the network with the highest; among equals by the first connected."""
+    source_guard: bool | None = None
+    """None: as the network says."""
+    allowed_addresses: tuple[Prefix, ...] = ()
+    """Further source addresses the guard lets through (VRRP and the like)."""
+    options: tuple[tuple[str, str], ...] = ()
+    """The driver options as they were given, to show again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an endpoint is: its interface and addresses inside the sandbox."""
+
+    ifname: IfName
+    mac: Mac
+    addresses: tuple[Interface, ...]
+    """IPv4 first, then IPv6, with the prefix length of their subnet."""
+
+    def address(self, version: int) -> Address | None:
+        """The address of family *version* (4 or 6), if there is one."""
+        return next((a.ip for a in self.addresses if a.version == version), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A sandbox's place on a network, asked for or taken."""
+
+    id: EndpointId
+    network: NetworkId
+    sandbox: SandboxId
+    order: int
+    """Grows with each connect of the sandbox: first connected, first served."""
+    wish: EndpointWish = field(default_factory=EndpointWish)
+    place: Place | None = None
+    """Where it is, or, while not live, where it was last and would like to be again."""
+    live: bool = False
+    """Whether it holds its addresses and has an interface (the host and null drivers make none)."""
+
+    @property
+    def link(self) -> IfName:
+        """The name of the host's end of its link."""
+        return IfName(f"sv-{self.id[:12]}")

@@ -1,0 +1,62 @@
+"""What can go wrong, by what the caller can do about it.
+
+Facts are fields where a caller needs them; the message is one sentence made from them.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Anything that Seaway refuses or fails to do, with one sentence for the user."""
+
+
+class InvalidRequest(EngineError):
+    """The request can never succeed as it stands: change it."""
+
+
+class NotFound(EngineError):
+    """What the request names is not there."""
+
+
+class Conflict(EngineError):
+    """The request clashes with something that is there already."""
+
+
+class Forbidden(EngineError):
+    """The request is well formed, and not allowed on this object in its present state."""
+
+
+class InUse(Forbidden):
+    """Something still stands on the object that was to be removed."""
+
+
+class Exhausted(EngineError):
+    """A pool, a range or a limit has nothing left to give."""
+
+
+class Unavailable(EngineError):
+    """The outside (kernel, program, server) cannot do this now."""
+
+
+class PortTaken(Unavailable):
+    """Another program, or another sandbox, holds the host port."""
+
+
+class KernelRefused(Unavailable):
+    """Linux refused an operation; everything before it was undone."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"the kernel refused {operation}: {reason}")
+        self.operation, self.reason = operation, reason
+
+
+class NotModified(EngineError):
+    """The object is in the wanted state already (HTTP 304)."""
+
+
+class CannotRun(EngineError):
+    """The command of a sandbox could not be started; *exit_code* is 126 or 127 as in a shell."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

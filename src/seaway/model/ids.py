@@ -1,0 +1,110 @@
+"""Text that has become a type: checked once, where it enters, and by nobody after that."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from typing import NewType
+
+from seaway.model.errors import InvalidRequest
+
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Prefix = IPv4Network | IPv6Network
+
+NetworkId = NewType("NetworkId", str)
+"""64 lower-case hexadecimal digits."""
+SandboxId = NewType("SandboxId", str)
+"""64 lower-case hexadecimal digits."""
+EndpointId = NewType("EndpointId", str)
+"""64 lower-case hexadecimal digits."""
+NetworkName = NewType("NetworkName", str)
+SandboxName = NewType("SandboxName", str)
+IfName = NewType("IfName", str)
+"""A Linux interface name: 1 to 15 bytes, no ``/``, no white space (``dev_valid_name()`` in net/core/dev.c)."""
+Mac = NewType("Mac", str)
+"""A unicast Ethernet address as ``02:42:ac:11:00:02``, lower case."""
+
+SHORT_ID = 12
+"""How many digits of an id people see."""
+
+_SANDBOX_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_IFNAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_NAME_LIMIT = 253
+
+
+def new_id() -> str:
+    """A fresh random id of 64 hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
+def sandbox_name(text: str) -> SandboxName:
+    """*text* as a sandbox's name, by Docker's rule for containers; raises InvalidRequest."""
+    if not _SANDBOX_NAME.fullmatch(text) or len(text) > _NAME_LIMIT:
+        raise InvalidRequest(
+            f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    return SandboxName(text)
+
+
+def network_name(text: str) -> NetworkName:
+    """*text* as a network's name; raises InvalidRequest.
+
+    Docker lets almost any text through, so clients may send it; it never reaches a path, an
+    interface or a rule. Control characters and blank ends are refused, since nobody could type
+    them again.
+    """
+    if not text:
+        raise InvalidRequest("invalid name: name is empty")
+    if text != text.strip() or not text.isprintable() or len(text) > _NAME_LIMIT:
+        raise InvalidRequest(
+            f"invalid name {text!r}: a network's name is 1 to {_NAME_LIMIT} printable characters "
+            "without blanks at its ends"
+        )
+    return NetworkName(text)
+
+
+def ifname(text: str) -> IfName:
+    """*text* as an interface name; raises InvalidRequest."""
+    if not _IFNAME.fullmatch(text) or text == "lo":
+        raise InvalidRequest(
+            f"invalid interface name {text!r}: 1 to 15 characters of [a-zA-Z0-9_.-], "
+            "beginning with a letter or digit, and not lo"
+        )
+    return IfName(text)
+
+
+def mac(text: str) -> Mac:
+    """*text* (colons or dashes) as a unicast MAC address; raises InvalidRequest."""
+    address = text.lower().replace("-", ":")
+    if not _MAC.fullmatch(address):
+        raise InvalidRequest(
+            f"{text} is not a valid mac address, it should be like 02:42:ac:11:00:02"
+        )
+    if int(address[:2], 16) & 1 or address == "00:00:00:00:00:00":
+        raise InvalidRequest(
+            f"mac address {text} is not an address of one interface: "
+            "it is multicast, broadcast or zero; try 02:42:ac:11:00:02"
+        )
+    return Mac(address)
+
+
+def new_mac() -> Mac:
+    """A random locally administered unicast MAC address (IEEE 802, second bit set, first clear)."""
+    first, *rest = secrets.token_bytes(6)
+    return Mac(":".join(f"{byte:02x}" for byte in (first & 0xFC | 2, *rest)))
+
+
+def link_local(address: Mac) -> IPv6Address:
+    """The modified EUI-64 link-local address that the kernel gives *address* (RFC 4291, appendix A)."""
+    m = bytes.fromhex(address.replace(":", ""))
+    return IPv6Address(b"\xfe\x80" + bytes(6) + bytes([m[0] ^ 2]) + m[1:3] + b"\xff\xfe" + m[3:])

@@ -1,0 +1,59 @@
+"""Published ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seaway.model.ids import Address, Prefix
+
+MAX_PORT = 65535
+
+
+class Proto(StrEnum):
+    """Transport protocols that can be published."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPort:
+    """A host address and port, or a range of *count* ports, that leads into a sandbox.
+
+    As asked, *host_port* 0 means "any free one"; as published, it is the one that was taken.
+    """
+
+    proto: Proto
+    port: int
+    """The first port in the sandbox, 1 to 65535."""
+    host_port: int = 0
+    """The first port of the host; the n-th leads to the n-th of the sandbox."""
+    count: int = 1
+    host: Address | None = None
+    """The host's address; None: all its addresses in both families."""
+    sources: tuple[Prefix, ...] = ()
+    """Who may come in; empty: everybody."""
+
+    def is_on(self, version: int) -> bool:
+        """Whether the port is published in family *version* (4 or 6)."""
+        return self.host is None or self.host.version == version
+
+    def clashes(self, other: PublishedPort) -> bool:
+        """Whether one host address and port would lead to two places."""
+        return (
+            self.proto is other.proto
+            and self.host_port < other.host_port + other.count
+            and other.host_port < self.host_port + self.count
+            and (self.host is None or other.host is None or self.host == other.host)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedPort:
+    """A port that a sandbox says it serves; ``-P`` publishes these."""
+
+    proto: Proto
+    port: int
+    count: int = 1

@@ -1,0 +1,307 @@
+"""Which rules does the firewall need?
+
+Two tables of our own. The rules are fixed; what changes sits in sets and maps, so one more network,
+endpoint or port is a few more elements, whatever is there already.
+
+Sources: nft(8); wiki.nftables.org, "Atomic rule replacement", "Maps", "Concatenations"; the path of a
+packet and the reasons for each rule are told in docs/explanation/packet-path.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from string import Template
+
+from seaway.model.endpoint import Endpoint
+from seaway.model.ids import Address, IfName, Prefix, link_local
+from seaway.model.network import BridgeOptions, Icc, Network
+from seaway.model.port import PublishedPort
+from seaway.plan.rules import Element, Elements, difference
+
+HAIRPIN_MARK = "0x01000000"
+"""The one bit of the packet mark that is ours: "answer must come back by the host"."""
+
+INET = "inet seaway"
+BRIDGE = "bridge seaway"
+
+NO_RULES = """\
+table inet seaway
+delete table inet seaway
+table bridge seaway
+delete table bridge seaway
+"""
+"""Text that takes our tables away, there or not."""
+
+RULES = Template("""\
+${none}
+table inet seaway {
+  set bridges { type ifname; }
+  set internal { type ifname; }
+  set icc { type ifname . ifname; }
+
+  set masq4 { type ifname . ipv4_addr; flags interval; }
+  set masq6 { type ifname . ipv6_addr; flags interval; }
+  set hairpin4 { type ifname . ipv4_addr; }
+  set hairpin6 { type ifname . ipv6_addr; }
+
+  map one4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }
+  map one6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }
+  map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
+  map range_one4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr; flags interval; }
+  map range_one6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr; flags interval; }
+  map range_any4 { type inet_proto . inet_service : ipv4_addr; flags interval; }
+  map range_any6 { type inet_proto . inet_service : ipv6_addr; flags interval; }
+
+  set limited_one4 { type inet_proto . ipv4_addr . inet_service; flags interval; }
+  set limited_one6 { type inet_proto . ipv6_addr . inet_service; flags interval; }
+  set limited_any4 { type inet_proto . inet_service; flags interval; }
+  set limited_any6 { type inet_proto . inet_service; flags interval; }
+  set from_one4 { type inet_proto . ipv4_addr . inet_service . ipv4_addr; flags interval; }
+  set from_one6 { type inet_proto . ipv6_addr . inet_service . ipv6_addr; flags interval; }
+  set from_any4 { type inet_proto . inet_service . ipv4_addr; flags interval; }
+  set from_any6 { type inet_proto . inet_service . ipv6_addr; flags interval; }
+
+  # A port on 127.0.0.1 stays there, whatever a neighbour routes to us.
+  chain early {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+    iifname != "lo" ip saddr 127.0.0.0/8 drop
+  }
+
+  # Published with --from: nobody else, wherever the packet starts.
+  chain sources {
+    ct direction reply return
+    meta l4proto . ip daddr . th dport @limited_one4 meta l4proto . ip daddr . th dport . ip saddr != @from_one4 drop
+    meta l4proto . ip6 daddr . th dport @limited_one6 meta l4proto . ip6 daddr . th dport . ip6 saddr != @from_one6 drop
+    meta nfproto ipv4 meta l4proto . th dport @limited_any4 meta l4proto . th dport . ip saddr != @from_any4 drop
+    meta nfproto ipv6 meta l4proto . th dport @limited_any6 meta l4proto . th dport . ip6 saddr != @from_any6 drop
+  }
+  chain sources_in {
+    type filter hook prerouting priority dstnat - 5; policy accept;
+    fib daddr type local jump sources
+  }
+  chain sources_out {
+    type filter hook output priority -105; policy accept;
+    fib daddr type local jump sources
+  }
+
+  # Published ports.
+  chain publish {
+    dnat ip to meta l4proto . ip daddr . th dport map @one4
+    dnat ip6 to meta l4proto . ip6 daddr . th dport map @one6
+    dnat ip to meta l4proto . ip daddr . th dport map @range_one4
+    dnat ip6 to meta l4proto . ip6 daddr . th dport map @range_one6
+    meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any4
+    meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any6
+    meta nfproto ipv4 dnat ip to meta l4proto . th dport map @range_any4
+    meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @range_any6
+  }
+  chain publish_in {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local jump publish
+  }
+  chain publish_out {
+    type nat hook output priority -100; policy accept;
+    fib daddr type local jump publish
+  }
+
+  # Networks cannot reach one another, nor the outside them, but by published ports.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname != @bridges oifname != @bridges goto foreign
+    ct status dnat iifname . ip daddr @hairpin4 meta mark set meta mark | $mark
+    ct status dnat iifname . ip6 daddr @hairpin6 meta mark set meta mark | $mark
+    ct state established,related accept
+    ct state invalid drop
+    iifname . oifname @icc accept
+    iifname @internal drop
+    oifname @internal drop
+    oifname @bridges ct status dnat accept
+    oifname @bridges drop
+  }
+  chain foreign {$foreign
+  }
+
+  # Outward with the host's address; back by the host where the answer would take a short cut.
+  chain way_out {
+    type nat hook postrouting priority srcnat; policy accept;
+    meta mark & $mark == $mark masquerade
+    ct status dnat oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    ct status dnat oifname @bridges ip6 saddr ::1 masquerade
+    oifname != @bridges iifname . ip saddr @masq4 masquerade
+    oifname != @bridges iifname . ip6 saddr @masq6 masquerade
+  }
+}
+
+# The source guard: nobody uses another's address or MAC.
+table bridge seaway {
+  set guarded { type ifname; }
+  set own_mac { type ifname . ether_addr; }
+  set own_ip4 { type ifname . ipv4_addr; }
+  set own_ip6 { type ifname . ipv6_addr; }
+  set also_ip4 { type ifname . ipv4_addr; flags interval; }
+  set also_ip6 { type ifname . ipv6_addr; flags interval; }
+  set own_na { typeof iifname . @th,64,128; }
+  set any_na { type ifname; }
+  set drops { type ifname; counter; }
+
+  chain guard {
+    type filter hook prerouting priority -300; policy accept;
+    iifname @guarded goto check
+  }
+  chain check {
+    iifname . ether saddr != @own_mac goto refuse
+    ether type arp iifname . arp saddr ether != @own_mac goto refuse
+    ether type arp iifname . arp saddr ip @own_ip4 accept
+    ether type arp iifname . arp saddr ip @also_ip4 accept
+    ether type arp arp saddr ip 0.0.0.0 arp operation request accept
+    ether type ip iifname . ip saddr @own_ip4 accept
+    ether type ip iifname . ip saddr @also_ip4 accept
+    icmpv6 type { nd-router-advert, nd-redirect, mld-listener-query } goto refuse
+    icmpv6 type nd-neighbor-advert iifname != @any_na iifname . @th,64,128 != @own_na goto refuse
+    ether type ip6 iifname . ip6 saddr @own_ip6 accept
+    ether type ip6 iifname . ip6 saddr @also_ip6 accept
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, 143 } accept
+    goto refuse
+  }
+  chain refuse {
+    iifname @drops drop
+    drop
+  }
+}
+""")
+
+NO_ROUTER = """
+    # We turned forwarding on, for sandboxes; the host is no router between its own interfaces.
+    meta iifkind != "bridge" meta oifkind != "bridge" ct state new drop"""
+
+
+def ruleset(elements: Elements, *, forwarding_is_ours: bool) -> str:
+    """Text for one nft transaction that replaces our tables and touches no other."""
+    foreign = NO_ROUTER if forwarding_is_ours else ""
+    return RULES.substitute(none=NO_RULES, mark=HAIRPIN_MARK, foreign=foreign) + difference(
+        frozenset(), elements
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An endpoint on its network: what rules, routes and drivers need to know together."""
+
+    network: Network
+    endpoint: Endpoint
+
+
+def network_elements(network: Network) -> Elements:
+    """What the firewall must know of *network*, whoever is on it."""
+    options = network.options
+    if not isinstance(options, BridgeOptions):
+        return frozenset()
+    bridge = f'"{options.bridge}"'
+    found = [Element(INET, "bridges", bridge)]
+    if network.internal:
+        found.append(Element(INET, "internal", bridge))
+    if options.icc is Icc.OPEN:
+        found.append(Element(INET, "icc", f"{bridge} . {bridge}"))
+    if options.masquerade and not network.internal:
+        found += [
+            Element(INET, f"masq{s.version}", f"{bridge} . {s.prefix}") for s in network.subnets
+        ]
+    return frozenset(found)
+
+
+def guard_elements(attachment: Attachment) -> Elements:
+    """The addresses that an endpoint may use, if its network guards them."""
+    options, endpoint = attachment.network.options, attachment.endpoint
+    if not isinstance(options, BridgeOptions) or endpoint.place is None:
+        return frozenset()
+    if not guarded(options, endpoint):
+        return frozenset()
+    link = f'"{endpoint.link}"'
+    own: list[Address] = [a.ip for a in endpoint.place.addresses]
+    own6 = [a for a in (*own, link_local(endpoint.place.mac)) if isinstance(a, IPv6Address)]
+    found = [
+        Element(BRIDGE, "guarded", link),
+        Element(BRIDGE, "drops", link),
+        Element(BRIDGE, "own_mac", f"{link} . {endpoint.place.mac}"),
+        *(Element(BRIDGE, "own_ip4", f"{link} . {a}") for a in own if a.version == 4),
+        *(Element(BRIDGE, "own_ip6", f"{link} . {a}") for a in own6),
+        *(Element(BRIDGE, "own_na", f"{link} . {int(a):#034x}") for a in own6),
+    ]
+    for prefix in endpoint.wish.allowed_addresses:
+        found.append(Element(BRIDGE, f"also_ip{prefix.version}", f"{link} . {prefix}"))
+        if prefix.version == 6:
+            found.append(Element(BRIDGE, "any_na", link))
+    return frozenset(found)
+
+
+def guarded(options: BridgeOptions, endpoint: Endpoint) -> bool:
+    """Whether the source guard holds *endpoint*: its own wish, else the network's."""
+    wish = endpoint.wish.source_guard
+    return options.source_guard if wish is None else wish
+
+
+def port_elements(
+    ports: Iterable[PublishedPort], target: Address, bridges: Sequence[IfName]
+) -> Elements:
+    """What leads *ports* to *target*, whose sandbox is on *bridges*, in the family of *target*."""
+    version = target.version
+    found: list[Element] = []
+    for port in ports:
+        if port.is_on(version):
+            found += _leading(port, target)
+            found += _limits(port, version)
+    if found:
+        found += [
+            Element(INET, f"hairpin{version}", f'"{bridge}" . {target}') for bridge in bridges
+        ]
+    return frozenset(found)
+
+
+def _leading(port: PublishedPort, target: Address) -> list[Element]:
+    kind, at = _where(port)
+    if port.count > 1 and port.host_port == port.port:
+        key = f"{port.proto}{at} . {_span(port)}"
+        return [Element(INET, f"range_{kind}{target.version}", key, str(target))]
+    return [
+        Element(
+            INET,
+            f"{kind}{target.version}",
+            f"{port.proto}{at} . {port.host_port + n}",
+            f"{target} . {port.port + n}",
+        )
+        for n in range(port.count)
+    ]
+
+
+def _limits(port: PublishedPort, version: int) -> list[Element]:
+    if not port.sources:
+        return []
+    kind, at = _where(port)
+    key = f"{port.proto}{at} . {_span(port)}"
+    return [
+        Element(INET, f"limited_{kind}{version}", key),
+        *(
+            Element(INET, f"from_{kind}{version}", f"{key} . {source}")
+            for source in _collapsed(port.sources, version)
+        ),
+    ]
+
+
+def _where(port: PublishedPort) -> tuple[str, str]:
+    return ("any", "") if port.host is None else ("one", f" . {port.host}")
+
+
+def _span(port: PublishedPort) -> str:
+    if port.count == 1:
+        return str(port.host_port)
+    return f"{port.host_port}-{port.host_port + port.count - 1}"
+
+
+def _collapsed(sources: Iterable[Prefix], version: int) -> list[Prefix]:
+    """The sources of one family without any that another contains: intervals must not overlap."""
+    mine = [s for s in sources if s.version == version]
+    return [s for s in mine if not any(s != o and s.subnet_of(o) for o in mine)]  # type: ignore[arg-type]

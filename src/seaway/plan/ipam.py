@@ -1,0 +1,184 @@
+"""Which address is next?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address, ip_interface
+from typing import Protocol
+
+from seaway.model.endpoint import Place
+from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
+from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
+from seaway.model.network import Network, Subnet
+from seaway.plan.subnets import no_host
+
+
+class Allocation(Protocol):
+    """What is known of the addresses of one network."""
+
+    def holder(self, address: Address) -> EndpointId | None:
+        """Which endpoint has *address* now."""
+        ...
+
+    def mac_holder(self, mac: str) -> EndpointId | None:
+        """Which endpoint has the MAC address *mac* now."""
+        ...
+
+    def released(self, version: int) -> Iterable[Address]:
+        """Free addresses that were given once, the longest free first."""
+        ...
+
+    def was_given(self, address: Address) -> bool:
+        """Whether *address* is free now and was given once."""
+        ...
+
+    def given(self, version: int) -> int:
+        """How many addresses of a family are held or were given once."""
+        ...
+
+
+class AddressTaken(Forbidden):
+    """Somebody else has the address."""
+
+    def __init__(self, address: Address, network: NetworkName, holder: str) -> None:
+        super().__init__(f"Address already in use: {address} on network {network} is {holder}")
+        self.address, self.network, self.holder = address, network, holder
+
+
+def chosen_address(
+    network: Network,
+    subnet: Subnet,
+    allocation: Allocation,
+    *,
+    asked: Address | None = None,
+    former: Address | None = None,
+    named: Callable[[EndpointId], str] = str,
+) -> Address:
+    """The address for a new endpoint on *subnet*.
+
+    It is the one *asked* for, else the *former* one while it is free, else the next.
+
+    *named* tells people who a holder is. Raises AddressTaken, Exhausted, InvalidRequest.
+    """
+    if asked is not None:
+        refuse_address(network, subnet, asked)
+        if (holder := allocation.holder(asked)) is not None:
+            raise AddressTaken(asked, network.name, f"held by {named(holder)}")
+        return asked
+    if former is not None and former in subnet.prefix and _is_free(subnet, allocation, former):
+        return former
+    return _next(network, subnet, allocation)
+
+
+def refuse_address(network: Network, subnet: Subnet, address: Address) -> None:
+    """Raise InvalidRequest or AddressTaken where nobody may have *address* on *subnet*."""
+    if (name := no_host(address, subnet.prefix)) is not None:
+        raise InvalidRequest(
+            f"invalid endpoint settings:\n{address} is the {name} of {subnet.prefix}; "
+            f"ask for another address of it"
+        )
+    if (use := _reserved(subnet).get(address)) is not None:
+        raise AddressTaken(address, network.name, use)
+
+
+def _reserved(subnet: Subnet) -> dict[Address, str]:
+    return {
+        **{a: f"the auxiliary address {name}" for name, a in subnet.auxiliary},
+        subnet.gateway: "the gateway",
+    }
+
+
+def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
+    """The next address: never given ones first, then the one that is free the longest.
+
+    The search starts behind as many addresses as were given, so it is as quick for the thousandth.
+    """
+    version = subnet.version
+    reserved = _reserved(subnet)
+    for address in _from(subnet, allocation.given(version)):
+        if (
+            address not in reserved
+            and allocation.holder(address) is None
+            and not allocation.was_given(address)
+        ):
+            return address
+    for address in allocation.released(version):
+        if _in_range(subnet, address) and _is_free(subnet, allocation, address):
+            return address
+    size = _usable(subnet)
+    raise Exhausted(
+        f"no available IPv{version} addresses on this network's address pools: {network.name} "
+        f"({network.id[:12]}): {subnet.range or subnet.prefix} is exhausted, {size} of {size} in use; "
+        "remove an endpoint, or make the network with a larger subnet"
+    )
+
+
+def _bounds(subnet: Subnet) -> tuple[int, int]:
+    """The first and last address, as numbers, that an endpoint may get without asking."""
+    space = subnet.range or subnet.prefix
+    first, last = int(space[0]), int(space[-1])
+    if no_host(space[0], subnet.prefix):
+        first += 1
+    if no_host(space[-1], subnet.prefix):
+        last -= 1
+    return first, last
+
+
+def _from(subnet: Subnet, offset: int) -> Iterator[Address]:
+    first, last = _bounds(subnet)
+    kind = type(subnet.prefix.network_address)
+    start = first + offset if first + offset <= last else first
+    for number in range(start, last + 1):
+        yield kind(number)
+    for number in range(first, start):
+        yield kind(number)
+
+
+def _usable(subnet: Subnet) -> int:
+    first, last = _bounds(subnet)
+    return last - first + 1 - sum(1 for a in _reserved(subnet) if first <= int(a) <= last)
+
+
+def _in_range(subnet: Subnet, address: Address) -> bool:
+    return address in (subnet.range or subnet.prefix)
+
+
+def _is_free(subnet: Subnet, allocation: Allocation, address: Address) -> bool:
+    return (
+        address not in _reserved(subnet)
+        and no_host(address, subnet.prefix) is None
+        and allocation.holder(address) is None
+    )
+
+
+def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac: Mac) -> Place:
+    """An endpoint's place, its addresses with the prefix length of their subnets."""
+    found: list[Interface] = []
+    for address in addresses:
+        subnet = network.subnet(address.version)
+        assert subnet is not None
+        found.append(_interface(address, subnet.prefix.prefixlen))
+    return Place(ifname=ifname, mac=mac, addresses=tuple(found))
+
+
+def _interface(address: Address, length: int) -> Interface:
+
+    return ip_interface(f"{address}/{length}")
+
+
+def free_ifname(taken: Iterable[IfName], prefix: str = "eth") -> IfName:
+    """The lowest of ``eth0``, ``eth1``, … that nobody has."""
+    names = frozenset(taken)
+    return next(
+        name for n in range(len(names) + 1) if (name := IfName(f"{prefix}{n}")) not in names
+    )
+
+
+def address(text: str) -> Address:
+    """*text* as an address; raises InvalidRequest."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"invalid IP address {text!r}: it should be like 10.77.0.5 or fd77::5"
+        ) from None

@@ -1,0 +1,232 @@
+"""What Linux shall do, as values: drivers plan operations, the kernel carries them out.
+
+A list of operations is applied as a whole: when one fails, those before it are undone in reverse
+order by their ``inverse``. Operations of removal succeed when what they remove is gone already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaway.model.ids import Address, IfName, Interface, Mac
+from seaway.model.port import Proto
+from seaway.plan.rules import Elements
+
+BRIDGE_GROUP = 0x5EA
+"""Link group of all our bridges, for other firewalls to match (``devgroup``)."""
+DOOMED_GROUP = 0x5EB
+"""Link group of host ends that wait for their deletion; one message deletes them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddBridge:
+    """Make a bridge with its gateway addresses and bring it up.
+
+    It gets BRIDGE_GROUP, no delay for new ports (``forward_delay 0``), ``route_localnet``, no
+    redirects, no router advertisements accepted, and for each IPv6 gateway a nodad address; where it
+    has one also a local route to ``::1`` with a metric of its own, so that answers translated back
+    to ``::1`` find their way (see docs/decisions).
+    """
+
+    name: IfName
+    mac: Mac
+    mtu: int
+    addresses: tuple[Interface, ...]
+    """The gateways."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLink:
+    """Take a link away, and wait for it; gone already is fine."""
+
+    name: IfName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNetns:
+    """Make a network namespace with loopback up, bound to the file *path*."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindNetns:
+    """Bind the network namespace *source* (made by somebody else) to the file *path*."""
+
+    path: Path
+    source: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameNetns:
+    """Let the symbolic link *name* lead to the bound namespace *path*, in place of what it was."""
+
+    name: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnnameNetns:
+    """Take the symbolic link *name* away; gone already is fine."""
+
+    name: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteNetns:
+    """Unbind *path*; the namespace and its links die with its last user. Gone already is fine."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachVeth:
+    """Join *netns* to *bridge* by a veth pair whose far end is made directly inside.
+
+    One message makes both ends, up, the near end on the bridge. The near end neither learns nor
+    floods to strangers where *guarded* (``learning off``, ``locked on`` and a static fdb entry for
+    *mac*). Addresses get no duplicate address detection: the plan knows that they are free. A
+    gratuitous ARP request and an unsolicited neighbour advertisement for each address go out from
+    inside (RFC 5227 section 3, RFC 4861 section 7.2.6), at the end of the list.
+    """
+
+    link: IfName
+    """The near end, on the host."""
+    bridge: IfName
+    netns: Path
+    ifname: IfName
+    """The far end, inside."""
+    mac: Mac
+    host_mac: Mac
+    mtu: int
+    addresses: tuple[Interface, ...]
+    isolated: bool = False
+    """Bridge port isolation: no frames from and to other isolated ports."""
+    guarded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachVeth:
+    """Cut a veth pair off without waiting for the kernel's deletion of it.
+
+    On return no packet passes: the far end is down, without addresses and renamed away, the near
+    end is off its bridge, renamed away and in DOOMED_GROUP, to be deleted with its like. A pair or
+    namespace that is gone already is fine.
+    """
+
+    link: IfName
+    netns: Path
+    ifname: IfName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultRoute:
+    """Make *gateway* on *ifname* the default route of its family inside *netns*.
+
+    *before* is the default route that this one replaces, so that it can be put back.
+    """
+
+    netns: Path
+    ifname: IfName
+    gateway: Address
+    before: tuple[IfName, Address] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDefaultRoute:
+    """Take the default route of *version* away inside *netns*; gone already is fine."""
+
+    netns: Path
+    version: int
+    before: tuple[IfName, Address] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectNames:
+    """Inside *netns*: let 127.0.0.11:53 be answered at *port* there, without connection tracking.
+
+    A sandbox's own server may so bind port 53 on all its addresses.
+    """
+
+    netns: Path
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRules:
+    """Make the firewall's elements *new* of *old*, in one transaction."""
+
+    old: Elements
+    new: Elements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetFlows:
+    """Drop the connection tracking entries of one kind of flow; none is fine.
+
+    With *host_port*: flows of *proto* that were sent to that port of the host (and address *host*,
+    None: any of it). With *address*: flows from or to that address, of all protocols or of *proto*.
+    """
+
+    address: Address | None = None
+    proto: Proto | None = None
+    host: Address | None = None
+    host_port: int = 0
+    count: int = 1
+    """How many ports from *host_port* on."""
+    version: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSysctl:
+    """Write *value* to the file *path* under /proc/sys, in the host's namespace."""
+
+    path: str
+    value: str
+    before: str
+
+
+Operation = (
+    AddBridge
+    | DeleteLink
+    | CreateNetns
+    | BindNetns
+    | NameNetns
+    | UnnameNetns
+    | DeleteNetns
+    | AttachVeth
+    | DetachVeth
+    | DefaultRoute
+    | NoDefaultRoute
+    | RedirectNames
+    | ChangeRules
+    | ForgetFlows
+    | SetSysctl
+)
+
+
+def inverse(operation: Operation) -> Operation | None:
+    """What undoes *operation*; None for removals and for what dies with its namespace."""
+    match operation:
+        case AddBridge(name=name):
+            return DeleteLink(name=name)
+        case CreateNetns(path=path) | BindNetns(path=path):
+            return DeleteNetns(path=path)
+        case NameNetns(name=name):
+            return UnnameNetns(name=name)
+        case AttachVeth(link=link, netns=netns, ifname=ifname):
+            return DetachVeth(link=link, netns=netns, ifname=ifname)
+        case DefaultRoute(netns=netns, ifname=ifname, gateway=gateway, before=None):
+            return NoDefaultRoute(netns=netns, version=gateway.version, before=(ifname, gateway))
+        case (
+            DefaultRoute(netns=netns, before=(ifname, gateway))
+            | NoDefaultRoute(netns=netns, before=(ifname, gateway))
+        ):
+            return DefaultRoute(netns=netns, ifname=ifname, gateway=gateway)
+        case ChangeRules(old=old, new=new):
+            return ChangeRules(old=new, new=old)
+        case SetSysctl(path=path, value=value, before=before):
+            return SetSysctl(path=path, value=before, before=value)
+        case _:
+            return None

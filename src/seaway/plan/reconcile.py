@@ -1,0 +1,89 @@
+"""What is left to do, or to take away, so that Linux is what the store wants?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from seaway.model.ids import IfName
+from seaway.model.network import BridgeOptions, Network
+from seaway.plan.operations import (
+    BRIDGE_GROUP,
+    ChangeRules,
+    DefaultRoute,
+    DeleteLink,
+    DeleteNetns,
+    NoDefaultRoute,
+    Operation,
+    UnnameNetns,
+)
+from seaway.plan.wiring import VERSIONS, Cabling, Wiring, route
+
+_OURS = re.compile(r"(sw|sv|sx)-[0-9a-f]{12}")
+
+
+def leftover_links(
+    groups: Mapping[IfName, int], networks: Iterable[Network], wirings: Iterable[Wiring]
+) -> tuple[Operation, ...]:
+    """What takes away links that are ours and that nothing wants any more.
+
+    *groups* are the host's links with their link group. Veth ends go before bridges.
+    """
+    bridges = {n.options.bridge for n in networks if isinstance(n.options, BridgeOptions)}
+    ends = {a.endpoint.link for w in wirings for a in w.attachments}
+    found = [
+        name
+        for name, group in groups.items()
+        if (group == BRIDGE_GROUP or _OURS.fullmatch(name)) and name not in bridges | ends
+    ]
+    return tuple(DeleteLink(name=name) for name in sorted(found))
+
+
+def leftover_namespaces(
+    bound: Collection[Path], named: Collection[Path], wanted: Mapping[Path, Path]
+) -> tuple[Operation, ...]:
+    """What takes away namespaces and their names that nothing wants; *wanted* maps names to files."""
+    return (
+        *(UnnameNetns(name=n) for n in sorted(named) if n not in wanted),
+        *(DeleteNetns(path=p) for p in sorted(bound) if p not in wanted.values()),
+    )
+
+
+def missing_network_ops(
+    operations: Iterable[Operation], network: Network, links: Collection[IfName]
+) -> tuple[Operation, ...]:
+    """Of the *operations* that make *network*, those that are needed: the rules are there already."""
+    if isinstance(network.options, BridgeOptions) and network.options.bridge in links:
+        return ()
+    return tuple(o for o in operations if not isinstance(o, ChangeRules))
+
+
+def mending_ops(
+    wiring: Wiring, netns: Path, cabling: Cabling, masters: Mapping[IfName, IfName | None]
+) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """What makes a running sandbox whole again: what to remove first, and then what to do.
+
+    *masters* are the host's links with the bridge they are on. A link that is off its bridge is made
+    anew. Default routes are said again, since saying them twice does no harm.
+    """
+    broken = [
+        a
+        for a in wiring.attachments
+        if isinstance(a.network.options, BridgeOptions)
+        and masters.get(a.endpoint.link) != a.network.options.bridge
+    ]
+    remove = tuple(o for a in broken for o in cabling.detach_ops(a.network, a.endpoint, netns))
+    attach = [o for a in broken for o in cabling.attach_ops(a.network, a.endpoint, netns)]
+    return remove, (*attach, *_routes(wiring, netns))
+
+
+def _routes(wiring: Wiring, netns: Path) -> list[Operation]:
+    found: list[Operation] = []
+    for version in VERSIONS:
+        way = route(wiring, version)
+        if way is not None:
+            found.append(DefaultRoute(netns=netns, ifname=way[0], gateway=way[1], before=way))
+        elif wiring.attachments:
+            found.append(NoDefaultRoute(netns=netns, version=version))
+    return found

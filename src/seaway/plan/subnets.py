@@ -1,0 +1,250 @@
+"""Which subnets does a network get?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
+from seaway.model.ids import Address, NetworkName, Prefix
+from seaway.model.network import NetworkWish, Subnet, SubnetWish
+
+LONGEST = {4: 30, 6: 126}
+"""The longest prefix with room for a gateway and an endpoint beside the addresses of no host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPool:
+    """A space that subnets of one size are cut from."""
+
+    base: Prefix
+    size: int
+    """Prefix length of the pieces; that of the base at least."""
+
+    def pieces(self) -> Iterator[Prefix]:
+        """The pieces, lowest first."""
+        return self.base.subnets(new_prefix=self.size)
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return 1 << (self.size - self.base.prefixlen)
+
+
+def planned_subnets(
+    wish: NetworkWish,
+    pools: Sequence[AddressPool],
+    used: Sequence[tuple[NetworkName, Prefix]],
+    routed: Sequence[Prefix],
+) -> tuple[Subnet, ...]:
+    """The subnets of a network that is asked for as *wish*: IPv4 first, then IPv6.
+
+    *used* are the subnets of other networks, *routed* what the host reaches already. Raises
+    InvalidRequest, Forbidden (overlap), Exhausted.
+    """
+    found: list[Subnet] = []
+    for version in (4, 6):
+        wishes = [w for w in wish.subnets if _version(w) == version]
+        if not (wish.ipv4 if version == 4 else wish.ipv6):
+            if wishes:
+                raise InvalidRequest(
+                    f"invalid network config:\nsubnet {wishes[0].prefix} is given, "
+                    f"but IPv{version} is not enabled on network {wish.name}"
+                )
+            continue
+        if len(wishes) > 1:
+            _refuse_overlap_within(wishes)
+            raise Forbidden("bridge driver doesn't support multiple subnets")
+        asked = wishes[0] if wishes else SubnetWish()
+        prefix = asked.prefix or free_subnet(pools, version, [p for _, p in used], routed)
+        if asked.prefix is not None:
+            _refuse_overlap(asked.prefix, used)
+        found.append(_subnet(asked, prefix))
+    if not found:
+        raise InvalidRequest("invalid network config:\nIPv4 or IPv6 must be enabled")
+    return tuple(found)
+
+
+def _version(wish: SubnetWish) -> int:
+    if wish.prefix is None:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid gateway {wish.gateway}: "
+            "it comes without a subnet that contains it"
+        )
+    return wish.prefix.version
+
+
+def free_subnet(
+    pools: Sequence[AddressPool], version: int, used: Iterable[Prefix], routed: Iterable[Prefix]
+) -> Prefix:
+    """The first piece of the first pool that nothing uses; raises Exhausted with the facts."""
+    mine = [p for p in pools if p.base.version == version]
+    used, routed = list(used), list(routed)
+    for pool in mine:
+        near = [p for p in (*used, *routed) if overlap(pool.base, p)]
+        for piece in pool.pieces():
+            if not any(overlap(piece, p) for p in near):
+                return piece
+    raise Exhausted(
+        "all predefined address pools have been fully subnetted: "
+        + "; ".join(_pool_use(pool, used, routed) for pool in mine[:8])
+        + ("; …" if len(mine) > 8 else "")
+        + "; add pools by the setting default-address-pools (--default-address-pool), "
+        "or give --subnet"
+    )
+
+
+def skipped_for_routes(
+    pools: Sequence[AddressPool], chosen: Prefix, used: Sequence[Prefix], routed: Sequence[Prefix]
+) -> tuple[Prefix, ...]:
+    """The routes of the host for whose sake pieces before *chosen* were passed over."""
+    found: list[Prefix] = []
+    for pool in (p for p in pools if p.base.version == chosen.version):
+        for piece in pool.pieces():
+            if piece == chosen:
+                return tuple(dict.fromkeys(found))
+            if not any(overlap(piece, p) for p in used):
+                found += [r for r in routed if overlap(piece, r)]
+    return tuple(dict.fromkeys(found))
+
+
+def _pool_use(pool: AddressPool, used: Iterable[Prefix], routed: Iterable[Prefix]) -> str:
+    used, routed = list(used), list(routed)
+    taken = sum(1 for piece in pool.pieces() if any(overlap(piece, p) for p in used))
+    hidden = sum(1 for piece in pool.pieces() if any(overlap(piece, p) for p in routed))
+    text = f"pool {pool.base} in /{pool.size}: {taken} of {pool.count} in use"
+    return text + (f", {hidden} routed by the host" if hidden else "")
+
+
+def overlap(one: Prefix, other: Prefix) -> bool:
+    """Whether two prefixes of whatever family share an address."""
+    if isinstance(one, IPv4Network):
+        return isinstance(other, IPv4Network) and one.overlaps(other)
+    return isinstance(other, IPv6Network) and one.overlaps(other)
+
+
+def _refuse_overlap_within(wishes: Sequence[SubnetWish]) -> None:
+    for n, wish in enumerate(wishes):
+        for other in wishes[n + 1 :]:
+            if wish.prefix and other.prefix and overlap(wish.prefix, other.prefix):
+                raise InvalidRequest(
+                    f"invalid network config:\nsubnets {wish.prefix} and {other.prefix} overlap"
+                )
+
+
+def _refuse_overlap(prefix: Prefix, used: Iterable[tuple[NetworkName, Prefix]]) -> None:
+    for name, other in used:
+        if overlap(prefix, other):
+            raise Forbidden(
+                "invalid pool request: Pool overlaps with other one on this address space: "
+                f"{prefix} overlaps {other} of network {name}"
+            )
+
+
+def prefix(text: str) -> Prefix:
+    """*text* as a subnet, host bits clear; raises InvalidRequest, which offers the right one."""
+    if "/" not in text:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid subnet {text}: it should be like 10.77.0.0/24 or fd77::/64"
+        )
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError as error:
+        raise InvalidRequest(f"invalid network config:\ninvalid subnet {text}: {error}") from None
+    if loose.network_address != ip_network(text.partition("/")[0]).network_address:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid subnet {text}: it should be {loose}"
+        )
+    return loose
+
+
+def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:
+    _refuse_prefix(prefix)
+    gateway = wish.gateway or _first_free(prefix, [a for _, a in wish.auxiliary])
+    _refuse_outside("gateway", gateway, prefix)
+    _refuse_no_host("gateway", gateway, prefix)
+    if wish.range is not None and not _within(wish.range, prefix):
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid ip-range {wish.range}: "
+            f"parent subnet {prefix} doesn't contain this range"
+        )
+    for name, address in wish.auxiliary:
+        _refuse_outside(f"auxiliary address {name}", address, prefix)
+        if address == gateway:
+            raise InvalidRequest(
+                f"failed to allocate secondary ip address ({name}:{address}): Address already in use"
+                " as the gateway"
+            )
+    return Subnet(
+        prefix=prefix,
+        gateway=gateway,
+        range=wish.range,
+        auxiliary=wish.auxiliary,
+        asked=wish.prefix is not None,
+    )
+
+
+def _refuse_prefix(prefix: Prefix) -> None:
+    kind = (
+        "every address"
+        if prefix.prefixlen == 0
+        else "multicast"
+        if prefix.is_multicast
+        else "loopback"
+        if prefix.is_loopback
+        else "link-local addresses, which every IPv6 link has anyway"
+        if prefix.version == 6 and prefix.is_link_local
+        else "the unspecified network"
+        if prefix.is_unspecified or overlap(prefix, ip_network("0.0.0.0/8"))
+        else ""
+    )
+    if kind:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid subnet {prefix}: it holds {kind}; "
+            "try a private one like 10.77.0.0/24 or fd77::/64"
+        )
+    if prefix.prefixlen > LONGEST[prefix.version]:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid subnet {prefix}: it has no room for a gateway and an "
+            f"endpoint; /{LONGEST[prefix.version]} is the smallest"
+        )
+
+
+def _first_free(prefix: Prefix, taken: Sequence[Address]) -> Address:
+    address = prefix.network_address + 1
+    while address in taken:
+        address += 1
+    return address
+
+
+def _within(inner: Prefix, outer: Prefix) -> bool:
+    return overlap(inner, outer) and inner.prefixlen >= outer.prefixlen
+
+
+def _refuse_outside(what: str, address: Address, prefix: Prefix) -> None:
+    if address.version != prefix.version or address not in prefix:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid {what} {address}: "
+            f"parent subnet {prefix} doesn't contain this address"
+        )
+
+
+def _refuse_no_host(what: str, address: Address, prefix: Prefix) -> None:
+    if (name := no_host(address, prefix)) is not None:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid {what} {address}: it is the {name} of {prefix}; "
+            f"try {prefix.network_address + 1}"
+        )
+
+
+def no_host(address: Address, prefix: Prefix) -> str | None:
+    """Why *address* of *prefix* can be no host's own; None when it can.
+
+    RFC 1122 section 3.2.1.3 (network and broadcast), RFC 4291 section 2.6.1 (subnet-router anycast).
+    """
+    if address == prefix.network_address:
+        return "network address" if address.version == 4 else "subnet-router anycast address"
+    if address.version == 4 and address == prefix.broadcast_address:
+        return "broadcast address"
+    return None

@@ -1,0 +1,163 @@
+"""How a sandbox hangs on its networks, and which operations lead from one way of hanging to another.
+
+Connecting, disconnecting, publishing, starting and stopping are all the same question: the wiring
+was this, it shall be that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seaway.model.endpoint import Endpoint
+from seaway.model.ids import Address, IfName
+from seaway.model.network import BridgeOptions, Network
+from seaway.model.port import Proto, PublishedPort
+from seaway.plan.firewall import Attachment, guard_elements, port_elements
+from seaway.plan.operations import (
+    ChangeRules,
+    DefaultRoute,
+    ForgetFlows,
+    NoDefaultRoute,
+    Operation,
+)
+from seaway.plan.rules import Elements
+
+VERSIONS = (4, 6)
+
+
+class Cabling(Protocol):
+    """What a driver contributes: how an endpoint is made of Linux parts."""
+
+    def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
+        """What makes *endpoint*'s interface in *netns*."""
+        ...
+
+    def detach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
+        """What takes it away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The live endpoints of a sandbox, in the order of connecting, and its published ports."""
+
+    attachments: tuple[Attachment, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+
+
+UNWIRED = Wiring()
+
+
+def default_attachment(wiring: Wiring, version: int) -> Attachment | None:
+    """The attachment by whose gateway the default route of family *version* goes.
+
+    The highest gateway priority wins, among equals the first connected. An internal network leads
+    nowhere.
+    """
+    able = [a for a in wiring.attachments if gateway(a, version) is not None]
+    return max(able, key=lambda a: (a.endpoint.wish.gw_priority, -a.endpoint.order), default=None)
+
+
+def gateway(attachment: Attachment, version: int) -> Address | None:
+    """Where *attachment* leads to the outside in family *version*, if it does."""
+    subnet, place = attachment.network.subnet(version), attachment.endpoint.place
+    if attachment.network.internal or subnet is None or place is None:
+        return None
+    return subnet.gateway if place.address(version) else None
+
+
+def target(wiring: Wiring, version: int) -> Address | None:
+    """Where published ports lead in family *version*: the address on the default route's network."""
+    attachment = default_attachment(wiring, version)
+    if attachment is None or attachment.endpoint.place is None:
+        return None
+    return attachment.endpoint.place.address(version)
+
+
+def elements(wiring: Wiring) -> Elements:
+    """What the firewall must know of a sandbox that hangs so."""
+    found = frozenset[object]().union(*(guard_elements(a) for a in wiring.attachments))
+    bridges = [
+        a.network.options.bridge
+        for a in wiring.attachments
+        if isinstance(a.network.options, BridgeOptions)
+    ]
+    for version in VERSIONS:
+        if (address := target(wiring, version)) is not None:
+            found |= port_elements(wiring.ports, address, bridges)
+    return found  # type: ignore[return-value]
+
+
+def change_ops(
+    before: Wiring, after: Wiring, netns: Path, cabling: Cabling, *, cut_streams: bool = False
+) -> tuple[Operation, ...]:
+    """What Linux must do so that a sandbox that hung as *before* hangs as *after*.
+
+    Links are cut before the rules let go of them, and made after the rules know them, so the source
+    guard has no gap. With *cut_streams* open TCP streams of ports that lead elsewhere now end too.
+    """
+    gone = [a for a in before.attachments if a.endpoint.id not in _ids(after)]
+    new = [a for a in after.attachments if a.endpoint.id not in _ids(before)]
+    old_rules, new_rules = elements(before), elements(after)
+    return (
+        *(o for a in gone for o in cabling.detach_ops(a.network, a.endpoint, netns)),
+        *([ChangeRules(old=old_rules, new=new_rules)] if old_rules != new_rules else []),
+        *(o for a in new for o in cabling.attach_ops(a.network, a.endpoint, netns)),
+        *_route_ops(before, after, netns),
+        *(ForgetFlows(address=ip, version=ip.version) for a in gone for ip in _addresses(a)),
+        *_flow_ops(before, after, cut_streams=cut_streams),
+    )
+
+
+def _ids(wiring: Wiring) -> frozenset[str]:
+    return frozenset(a.endpoint.id for a in wiring.attachments)
+
+
+def _addresses(attachment: Attachment) -> list[Address]:
+    place = attachment.endpoint.place
+    return [a.ip for a in place.addresses] if place else []
+
+
+def route(wiring: Wiring, version: int) -> tuple[IfName, Address] | None:
+    """The default route of family *version*: the interface and the gateway."""
+    attachment = default_attachment(wiring, version)
+    if attachment is None or attachment.endpoint.place is None:
+        return None
+    way = gateway(attachment, version)
+    return (attachment.endpoint.place.ifname, way) if way is not None else None
+
+
+def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:
+    found: list[Operation] = []
+    for version in VERSIONS:
+        old, new = route(before, version), route(after, version)
+        if old == new:
+            continue
+        if new is None:
+            found.append(NoDefaultRoute(netns=netns, version=version, before=old))
+        else:
+            found.append(DefaultRoute(netns=netns, ifname=new[0], gateway=new[1], before=old))
+    return found
+
+
+def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Operation]:
+    """Forget the flows of ports that lead elsewhere now: connection tracking would keep them there."""
+    found: list[Operation] = []
+    for version in VERSIONS:
+        old = {(p, target(before, version)) for p in before.ports if p.is_on(version)}
+        new = {(p, target(after, version)) for p in after.ports if p.is_on(version)}
+        found.extend(
+            ForgetFlows(
+                proto=port.proto,
+                host=port.host,
+                host_port=port.host_port,
+                count=port.count,
+                version=version,
+            )
+            for port in sorted({p for p, _ in old ^ new}, key=lambda p: (p.proto, p.host_port))
+            if port.proto is not Proto.TCP or cut_streams
+        )
+    return found

@@ -1,0 +1,486 @@
+"""Processes of sandboxes, each an OCI container under a conmon of its own.
+
+conmon holds the terminal, the log and the exit status, so all three outlive the daemon; nothing is
+kept in memory that another daemon on the same directories would lack.
+
+When conmon itself was killed, nobody would know how the process ends: it is killed too, and its
+exit code is 137.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal as signals
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from seaway.contracts import Exit, Launch, LogLine, Steps
+from seaway.model.errors import Conflict, NotFound, Unavailable
+from seaway.model.ids import SandboxId
+from seaway.model.sandbox import Process
+from seaway.plan.oci import cgroup
+from seaway.plan.oci_error import refusal
+from seaway.runtime import bundle, programs, streams, traces, watch
+from seaway.runtime.bundle import Place
+from seaway.runtime.log import LogReader
+
+log = logging.getLogger(__name__)
+
+PROGRAMS = ("runc", "crun")
+"""OCI runtimes, the preferred one first: crun refuses hosts with both kinds of cgroups."""
+LOST = 137
+"""Exit code of a process whose conmon was killed: it is then killed as well."""
+_START_TIMEOUT = 60.0
+"""Seconds for a runtime to make a container or start its command; the kernel may be slow."""
+_END_TIMEOUT = 10.0
+"""Seconds for conmon to write the exit status after the process ended."""
+_EXEC_KEPT = 300.0
+"""Seconds for which the exit status of a further process can be asked, at least."""
+_CHUNK = 1 << 16
+"""Bytes of a log that are read at once."""
+_STARTED = b"\0"
+
+
+class _Answer(msgspec.Struct):
+    """What conmon writes to its sync pipe; the number's name depends on its version."""
+
+    pid: int | None = None
+    exit_code: int | None = None
+    data: int | None = None
+    message: str = ""
+
+    @property
+    def number(self) -> int:
+        given = (self.pid, self.exit_code, self.data)
+        return next((n for n in given if n is not None), -1)
+
+
+class ConmonRuntime:
+    """The Runtime contract, by conmon and runc or crun."""
+
+    def __init__(
+        self, run_dir: Path, data_dir: Path, steps: Steps, mask: Sequence[Path] = ()
+    ) -> None:
+        """Nothing of *run_dir*, *data_dir* and *mask* is ever seen inside a sandbox."""
+        self._bundles = run_dir / "bundles"
+        self._states = run_dir / "oci"
+        self._kept = data_dir / "sandboxes"
+        self._hidden = (run_dir, data_dir, *mask)
+        self._steps = steps
+        self._writes = watch.Writes()
+        self._chosen: str | None = None
+        self._parked: dict[str, list[socket.socket]] = {}
+
+    # Making and starting
+
+    async def create(self, launch: Launch) -> int:
+        """Make the container, its command not yet running; gives the process id.
+
+        Raises CannotRun (126, 127) when the command cannot be run, InvalidRequest for a wrong
+        mount, user or capability, Conflict when it runs already, Unavailable else.
+        """
+        if self.pid(launch.sandbox) is not None:
+            raise Conflict(f"container {launch.sandbox} is already running")
+        await self._forget(launch.sandbox)
+        self._steps.reach("runtime.create")
+        refused: list[Unavailable] = []
+        for program in self._candidates():
+            try:
+                pid = await self._create_by(program, launch)
+            except Unavailable as error:
+                refused.append(error)
+                continue
+            self._chosen = program
+            return pid
+        raise refused[0]
+
+    def _candidates(self) -> Sequence[str]:
+        """The runtimes to try: the one that worked before, or all that are installed."""
+        if self._chosen is not None:
+            return (self._chosen,)
+        found = [path for path in map(programs.find, PROGRAMS) if path is not None]
+        if not found:
+            raise Unavailable("neither runc nor crun is installed: one of them runs the processes")
+        return found
+
+    async def _create_by(self, program: str, launch: Launch) -> int:
+        place = self._place(launch.sandbox)
+        try:
+            bundle.make(launch, place, self._hidden, program)
+            options = (
+                "--exit-dir", str(place.exit_dir), "--log-path", f"k8s-file:{place.log}",
+                *_terminal(launch.process),
+            )  # fmt: skip
+            return await self._conmon(place, place.bundle, program, options, launch.process.args)
+        except BaseException:
+            await self._forget(launch.sandbox)
+            if not place.log.exists() or not place.log.stat().st_size:
+                shutil.rmtree(place.kept, ignore_errors=True)  # it never ran before
+            raise
+
+    async def _conmon(
+        self,
+        place: Place,
+        directory: Path,
+        program: str,
+        options: Sequence[str],
+        args: Sequence[str],
+    ) -> int:
+        """Start a conmon in *directory* and wait for what it says; gives the process id."""
+        with _Pipe() as sync:
+            command = self._command(place, directory, program, options)
+            env = {"_OCI_SYNCPIPE": str(sync.write)}
+            await self._spawn(command, env, (sync.write,), directory)
+            sync.close(sync.write)
+            answer = await _answer(sync.read)
+        return _pid_of(answer, args, directory, further=False)
+
+    def _command(
+        self, place: Place, directory: Path, program: str, options: Sequence[str]
+    ) -> list[str]:
+        """How conmon is called; *directory* is its bundle, where its sockets will be."""
+        conmon = programs.find("conmon")
+        if conmon is None:
+            raise Unavailable("conmon is not installed: it holds the processes of sandboxes")
+        return [
+            conmon, "--api-version", "1", "--cid", place.id, "--cuuid", place.id,
+            "--runtime", program,
+            "--runtime-arg", "--root", "--runtime-arg", str(self._states),
+            "--bundle", str(directory), "--container-pidfile", str(directory / "pid"),
+            "--conmon-pidfile", str(directory / "conmon.pid"),
+            "--full-attach", "--no-sync-log", "--log-level", "error", *options,
+        ]  # fmt: skip
+
+    async def _spawn(
+        self, command: Sequence[str], env: dict[str, str], keep: Sequence[int], directory: Path
+    ) -> None:
+        """Start conmon, which goes on in the background."""
+        output = directory / "conmon.log"
+        try:
+            done = await programs.run(
+                command, timeout=_START_TIMEOUT, env=env, keep=keep, output=output
+            )
+        except TimeoutError as error:
+            raise Unavailable(
+                f"conmon did not start within {_START_TIMEOUT:.0f} seconds"
+            ) from error
+        if done.code != 0:
+            raise Unavailable(f"conmon failed: {traces.last_line(output) or done.code}")
+
+    async def start(self, sandbox: SandboxId) -> None:
+        """Let the command run; raises CannotRun, NotFound, Conflict when it was started before."""
+        place, known = self._of(sandbox)
+        self._steps.reach("runtime.start")
+        done = await self._oci(known.program, "start", sandbox)
+        if done.code == 0:
+            return
+        if self.pid(sandbox) is None or "cannot start" in done.output:
+            raise Conflict(f"container {place.id} cannot be started now: {done.output.strip()}")
+        raise refusal(done.output, command=known.process.args[0])
+
+    async def _oci(self, program: str, *words: str) -> programs.Finished:
+        command = [program, "--root", str(self._states), *words]
+        try:
+            return await programs.run(command, timeout=_START_TIMEOUT)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{program} {words[0]} took more than {_START_TIMEOUT:.0f} s"
+            ) from error
+
+    # Streams
+
+    async def attach(self, sandbox: SandboxId) -> streams.ConmonStream:
+        """The streams of a container, all output if before start; raises Conflict when it ended."""
+        place, _ = self._of(sandbox)
+        return await streams.connect(place.bundle, self._parking(sandbox), _START_TIMEOUT)
+
+    def _parking(self, owner: str) -> streams.Park:
+        """Where connections that were let go are kept until the process of *owner* ended."""
+        return self._parked.setdefault(owner, []).append
+
+    def _unpark(self, owner: str) -> None:
+        for connection in self._parked.pop(owner, []):
+            connection.close()
+
+    async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
+        """Tell the terminal its size in characters; raises Conflict when the process ended."""
+        place, _ = self._of(sandbox)
+        _resize(place.bundle, height, width)
+
+    async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
+        """What was written to the standard streams from the beginning, with *follow* to its end."""
+        path = self._place(sandbox).log
+        if not path.exists():
+            return
+        reader = LogReader()
+        with path.open("rb") as source, self._writes.to(path) as written:
+            ended = False
+            while True:
+                while data := source.read(_CHUNK):
+                    for line in reader.feed(data):
+                        yield line
+                if ended or not follow:
+                    return
+                ended = await self._changed(sandbox, written)
+
+    async def _changed(self, sandbox: SandboxId, written: asyncio.Event) -> bool:
+        """Wait for a write to the log or the end of its writer; says whether that ended."""
+        place = self._place(sandbox)
+        with traces.conmon_of(place.bundle) as handle:
+            if handle is None:
+                return True
+            await watch.readable(handle, event=written)
+        written.clear()
+        return False
+
+    # The end
+
+    async def wait(self, sandbox: SandboxId) -> Exit:
+        """Wait for the end of the process, say how it was; raises NotFound when there is none."""
+        place = self._place(sandbox)
+        if not place.bundle.exists() and self.exit(sandbox) is None:
+            raise NotFound(f"No such container: {sandbox}")
+        ended = await traces.end_of(place.bundle, place.exit_dir, sandbox)
+        self._unpark(sandbox)
+        return ended or await self._lost(place)
+
+    async def _lost(self, place: Place) -> Exit:
+        """Nobody watches the process any more: end it, and keep that as its exit status."""
+        if not place.bundle.exists():  # removed while we waited
+            return Exit(code=LOST, finished=time.time_ns())
+        log.warning("conmon is gone; killing its process", extra={"sandbox": place.id})
+        await traces.end(self.pid(place.id), place.id, _END_TIMEOUT)
+        place.exit_dir.mkdir(parents=True, exist_ok=True)
+        (place.exit_dir / place.id).write_text(str(LOST))
+        return self.exit(place.id) or Exit(code=LOST, finished=time.time_ns())
+
+    def exit(self, sandbox: SandboxId) -> Exit | None:
+        """How the process ended; None while it lives or when there is none."""
+        return traces.exit_in(self._place(sandbox).exit_dir, sandbox)
+
+    def pid(self, sandbox: SandboxId) -> int | None:
+        """The process id of a living process."""
+        place = self._place(sandbox)
+        pid = traces.number_in(place.pid_file)
+        return pid if pid is not None and traces.is_in_container(pid, sandbox) else None
+
+    async def kill(self, sandbox: SandboxId, signal: int) -> None:
+        """Send a signal; raises Conflict when the process is not running."""
+        self._steps.reach("runtime.kill")
+        with traces.process_in(self.pid(sandbox), sandbox) as handle:
+            if handle is None:
+                raise Conflict(f"container {sandbox} is not running")
+            try:
+                signals.pidfd_send_signal(handle, signal)
+            except ProcessLookupError as error:
+                raise Conflict(f"container {sandbox} is not running") from error
+
+    # Further processes
+
+    async def execute(
+        self, sandbox: SandboxId, exec_id: str, process: Process
+    ) -> streams.ConmonStream:
+        """Run a further process; raises CannotRun, Conflict. Its end: ``wait_exec``."""
+        place, known = self._of(sandbox)
+        specification = bundle.further_process(place, process)
+        if specification is None or self.pid(sandbox) is None:
+            raise Conflict(f"container {sandbox} is not running")
+        self._steps.reach("runtime.execute")
+        traces.remove_ended(place.bundle / "execs", before=time.time() - _EXEC_KEPT)
+        directory = place.bundle / "execs" / exec_id
+        (directory / "exit").mkdir(mode=0o700, parents=True)
+        try:
+            (directory / "process.json").write_bytes(specification)
+            return await self._execute(place, directory, known.program, process)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    async def _execute(
+        self, place: Place, directory: Path, program: str, process: Process
+    ) -> streams.ConmonStream:
+        """Let conmon wait until we are attached, so that no output is lost."""
+        options = [
+            "--exec", "--exec-attach", "--exec-process-spec", str(directory / "process.json"),
+            "--exit-dir", str(directory / "exit"), "--log-path", "none", *_terminal(process),
+        ]  # fmt: skip
+        with _Pipe() as sync, _Pipe() as ready, _Pipe() as go:
+            env = {
+                "_OCI_SYNCPIPE": str(sync.write),
+                "_OCI_ATTACHPIPE": str(ready.write),
+                "_OCI_STARTPIPE": str(go.read),
+            }
+            os.write(go.write, _STARTED)  # conmon starts
+            command = self._command(place, directory, program, options)
+            await self._spawn(command, env, (sync.write, ready.write, go.read), directory)
+            sync.close(sync.write)
+            ready.close(ready.write)
+            await _answer(ready.read)
+            stream = await streams.connect(directory, self._parking(directory.name), _START_TIMEOUT)
+            try:
+                os.write(go.write, _STARTED)  # and then the process
+                _pid_of(await _answer(sync.read), process.args, directory, further=True)
+            except BaseException:
+                await stream.close()
+                self._unpark(directory.name)
+                raise
+        return stream
+
+    async def wait_exec(self, exec_id: str) -> Exit:
+        """Wait for the end of a further process; raises NotFound."""
+        directory = self._exec_dir(exec_id)
+        sandbox = directory.parent.parent.name
+        ended = await traces.end_of(directory, directory / "exit", sandbox)
+        self._unpark(exec_id)
+        return ended or Exit(code=LOST, finished=time.time_ns())
+
+    async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
+        """Tell the terminal of a further process its size; raises NotFound, Conflict."""
+        _resize(self._exec_dir(exec_id), height, width)
+
+    def _exec_dir(self, exec_id: str) -> Path:
+        if exec_id.isalnum():
+            for found in self._bundles.glob(f"*/execs/{exec_id}"):
+                return found
+        raise NotFound(f"No such exec instance: {exec_id}")
+
+    # Files and removal
+
+    async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:
+        """Change /etc/hosts and /etc/resolv.conf of a running sandbox in place; raises NotFound."""
+        place, _ = self._of(sandbox)
+        self._steps.reach("runtime.write_files")
+        for target, text in (("/etc/hosts", hosts), ("/etc/resolv.conf", resolv_conf)):
+            with place.own_file(target).open("r+b") as file:  # the same inode: it is mounted
+                file.write(text.encode())
+                file.truncate()
+
+    async def remove(self, sandbox: SandboxId) -> None:
+        """End what still lives and take every file of the container away; gone already is fine."""
+        self._steps.reach("runtime.remove")
+        await self._forget(sandbox)
+        shutil.rmtree(self._place(sandbox).kept, ignore_errors=True)
+
+    async def known(self) -> frozenset[SandboxId]:
+        """The sandboxes of which any trace is there."""
+        places = (self._bundles, self._states, self._kept)
+        return frozenset(SandboxId(n) for place in places for n in traces.names(place))
+
+    async def _forget(self, sandbox: SandboxId) -> None:
+        """As ``remove``, but for the log."""
+        place = self._place(sandbox)
+        await traces.end(self.pid(sandbox), sandbox, _END_TIMEOUT)
+        await traces.end_conmon(place.bundle, _END_TIMEOUT)
+        self._unpark(sandbox)
+        await self._delete_state(place)
+        traces.remove_cgroups(cgroup(sandbox))
+        traces.remove_bundle(place.bundle)
+        with suppress(FileNotFoundError):
+            (place.exit_dir / sandbox).unlink()
+
+    async def _delete_state(self, place: Place) -> None:
+        """Let the runtime forget the container."""
+        state = self._states / place.id
+        if not state.exists():
+            return
+        known = bundle.launched(place)
+        program = known.program if known else self._candidates()[0]
+        done = await self._oci(program, "delete", "--force", place.id)
+        if done.code != 0:
+            log.warning(
+                "the runtime could not delete a container",
+                extra={"sandbox": place.id, "reason": done.output.strip()},
+            )
+        shutil.rmtree(state, ignore_errors=True)
+
+    def _place(self, sandbox: SandboxId) -> Place:
+        return Place(id=sandbox, bundle=self._bundles / sandbox, kept=self._kept / sandbox)
+
+    def _of(self, sandbox: SandboxId) -> tuple[Place, bundle.Launched]:
+        place = self._place(sandbox)
+        known = bundle.launched(place)
+        if known is None:
+            raise NotFound(f"No such container: {sandbox}")
+        return place, known
+
+
+def _terminal(process: Process) -> tuple[str, ...]:
+    """The options that tell conmon about the streams of *process*.
+
+    A terminal's input never ends; with other streams conmon closes it when that of a client ends.
+    """
+    return (
+        *(("--terminal", "--leave-stdin-open") if process.tty else ()),
+        *(("--stdin",) if process.stdin_open else ()),
+    )
+
+
+class _Pipe:
+    """A pipe whose ends may be closed one by one."""
+
+    def __init__(self) -> None:
+        self.read, self.write = os.pipe2(os.O_CLOEXEC)
+        self._open = {self.read, self.write}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in tuple(self._open):
+            self.close(end)
+
+    def close(self, end: int) -> None:
+        """Close *end*; closed already is fine."""
+        if end in self._open:
+            self._open.remove(end)
+            os.close(end)
+
+
+async def _answer(descriptor: int) -> _Answer | None:
+    """What conmon says on one of its pipes: one line of JSON; None when it ended without a word."""
+    os.set_blocking(descriptor, False)
+    text = b""
+    while not text.endswith(b"\n"):
+        try:
+            await watch.readable(descriptor, timeout=_START_TIMEOUT)
+        except TimeoutError as error:
+            raise Unavailable(f"no word from conmon within {_START_TIMEOUT:.0f} seconds") from error
+        part = os.read(descriptor, _CHUNK)
+        if not part:
+            break
+        text += part
+    try:
+        return msgspec.json.decode(text, type=_Answer) if text else None
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"conmon said {text!r}") from error
+
+
+def _pid_of(answer: _Answer | None, args: Sequence[str], directory: Path, *, further: bool) -> int:
+    """The process id in *answer*; raises CannotRun, Unavailable."""
+    if answer is None:
+        raise Unavailable(
+            f"conmon failed: {traces.last_line(directory / 'conmon.log') or 'without a word'}"
+        )
+    if answer.number <= 0:
+        raise refusal(answer.message, command=args[0], further=further)
+    return answer.number
+
+
+def _resize(directory: Path, height: int, width: int) -> None:
+    try:
+        control = os.open(directory / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, OSError) as error:
+        raise Conflict("the terminal is gone") from error
+    try:
+        os.write(control, f"1 {height} {width}\n".encode())
+    finally:
+        os.close(control)

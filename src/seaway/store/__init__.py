@@ -1,0 +1,1 @@
+"""Where what was asked for is kept: in memory alone, or in an SQLite file as well."""

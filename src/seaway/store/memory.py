@@ -1,0 +1,259 @@
+"""The store without a file: for tests, and the readable half of the SQLite store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from seaway.contracts import Record, RecordId, Steps
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import Conflict, InvalidRequest, NotFound
+from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
+from seaway.model.network import Network
+from seaway.model.sandbox import Sandbox
+from seaway.plan.ipam import AddressTaken
+
+Named = TypeVar("Named", Network, Sandbox)
+
+MAX_RELEASED = 65_536
+"""How many released addresses of a network are remembered; the longest free are forgotten first."""
+
+
+class MemoryStore:
+    """Everything in dictionaries, with the indexes that make each question quick."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._networks: dict[NetworkId, Network] = {}
+        self._sandboxes: dict[SandboxId, Sandbox] = {}
+        self._endpoints: dict[EndpointId, Endpoint] = {}
+        self._network_names: dict[str, NetworkId] = {}
+        self._sandbox_names: dict[str, SandboxId] = {}
+        self._owned: dict[str, dict[EndpointId, None]] = {}
+        self._allocations: dict[NetworkId, NetworkAddresses] = {}
+        self._settings: dict[str, str] = {}
+        self._committed: dict[str, Record] = {}
+
+    # Reading
+
+    def networks(self) -> Collection[Network]:
+        """All networks, claimed ones too."""
+        return self._networks.values()
+
+    def sandboxes(self) -> Collection[Sandbox]:
+        """All sandboxes, claimed ones too."""
+        return self._sandboxes.values()
+
+    def network(self, ref: str) -> Network:
+        """By full id, name, or unambiguous beginning of an id."""
+        network_id = self._network_names.get(ref, NetworkId(ref))
+        found = self._networks.get(NetworkId(ref)) or self._networks.get(network_id)
+        return found or _by_prefix(
+            ref, self._networks.values(), f"network {ref} not found", "network"
+        )
+
+    def sandbox(self, ref: str) -> Sandbox:
+        """By full id, name, or unambiguous beginning of an id."""
+        ref = ref.removeprefix("/")
+        sandbox_id = self._sandbox_names.get(ref, SandboxId(ref))
+        found = self._sandboxes.get(SandboxId(ref)) or self._sandboxes.get(sandbox_id)
+        return found or _by_prefix(
+            ref, self._sandboxes.values(), f"No such container: {ref}", "container"
+        )
+
+    def endpoint(self, endpoint: EndpointId) -> Endpoint:
+        """By full id; raises KeyError when it is not there."""
+        return self._endpoints[endpoint]
+
+    def endpoints_of(self, owner: NetworkId | SandboxId) -> Sequence[Endpoint]:
+        """The endpoints of a network or sandbox, in the order of connecting."""
+        mine = [self._endpoints[e] for e in self._owned.get(owner, ())]
+        return sorted(mine, key=lambda e: e.order)
+
+    def allocation(self, network: NetworkId) -> NetworkAddresses:
+        """What is known of the network's addresses."""
+        return self._allocations.setdefault(network, NetworkAddresses())
+
+    def setting(self, name: str) -> str | None:
+        """A fact about the host that must outlive the daemon."""
+        return self._settings.get(name)
+
+    def settings(self, prefix: str) -> Mapping[str, str]:
+        """All such facts whose name begins with *prefix*, the last kept first."""
+        names = [name for name in reversed(self._settings) if name.startswith(prefix)]
+        return {name: self._settings[name] for name in names}
+
+    # Writing
+
+    async def claim(self, record: Record) -> None:
+        """Take the names and addresses of *record*; raises Conflict, AddressTaken."""
+        self._steps.reach("store.claim")
+        match record:
+            case Network():
+                self._refuse_network_name(record)
+            case Sandbox():
+                self._refuse_sandbox_name(record)
+            case Endpoint():
+                self._refuse_addresses(record)
+        self._put(record)
+
+    def release(self, record: RecordId) -> None:
+        """Give up what was claimed since the last commit of *record*."""
+        before = self._committed.get(record)
+        if before is None:
+            self._delete(record)
+        else:
+            self._put(before)
+
+    async def commit(self, put: Sequence[Record] = (), delete: Sequence[RecordId] = ()) -> None:
+        """Keep all of *put* and forget all of *delete*."""
+        self._steps.reach("store.commit")
+        self._keep(put, delete)
+        for record in put:
+            self._put(record)
+            self._committed[record.id] = record
+        for record_id in delete:
+            self._delete(record_id)
+            self._committed.pop(record_id, None)
+
+    async def keep_setting(self, name: str, value: str | None) -> None:
+        """Keep, or with None forget, a fact about the host."""
+        self._steps.reach("store.keep_setting")
+        self._keep_setting(name, value)
+        if value is None:
+            self._settings.pop(name, None)
+        else:
+            self._settings[name] = value
+
+    # Where a file comes in
+
+    def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
+        """Make a commit outlive the process; nothing to do without a file."""
+
+    def _keep_setting(self, name: str, value: str | None) -> None:
+        """Make a setting outlive the process; nothing to do without a file."""
+
+    # Indexes
+
+    def _refuse_network_name(self, network: Network) -> None:
+        if self._network_names.get(network.name, network.id) != network.id:
+            raise Conflict(f"network with name {network.name} already exists")
+
+    def _refuse_sandbox_name(self, sandbox: Sandbox) -> None:
+        holder = self._sandbox_names.get(sandbox.name, sandbox.id)
+        if holder != sandbox.id:
+            raise Conflict(
+                f'Conflict. The container name "/{sandbox.name}" is already in use by container '
+                f'"{holder}". You have to remove (or rename) that container to be able to reuse '
+                "that name."
+            )
+
+    def _refuse_addresses(self, endpoint: Endpoint) -> None:
+        if not endpoint.live or endpoint.place is None:
+            return
+        network = self._networks[endpoint.network]
+        allocation = self.allocation(endpoint.network)
+        for interface in endpoint.place.addresses:
+            holder = allocation.holder(interface.ip)
+            if holder not in {None, endpoint.id}:
+                raise AddressTaken(interface.ip, network.name, f"held by endpoint {holder}")
+
+    def _put(self, record: Record) -> None:
+        match record:
+            case Network():
+                self._networks[record.id] = record
+                self._network_names[record.name] = record.id
+            case Sandbox():
+                former = self._sandboxes.get(record.id)
+                if former is not None:
+                    self._sandbox_names.pop(former.name, None)
+                self._sandboxes[record.id] = record
+                self._sandbox_names[record.name] = record.id
+            case Endpoint():
+                self._put_endpoint(record)
+
+    def _put_endpoint(self, endpoint: Endpoint) -> None:
+        allocation = self.allocation(endpoint.network)
+        if (former := self._endpoints.get(endpoint.id)) is not None:
+            allocation.drop(former)
+        self._endpoints[endpoint.id] = endpoint
+        for owner in (endpoint.network, endpoint.sandbox):
+            self._owned.setdefault(owner, {})[endpoint.id] = None
+        allocation.add(endpoint)
+
+    def _delete(self, record_id: RecordId) -> None:
+        if (network := self._networks.pop(NetworkId(record_id), None)) is not None:
+            self._network_names.pop(network.name, None)
+            self._allocations.pop(network.id, None)
+        elif (sandbox := self._sandboxes.pop(SandboxId(record_id), None)) is not None:
+            self._sandbox_names.pop(sandbox.name, None)
+        elif (endpoint := self._endpoints.pop(EndpointId(record_id), None)) is not None:
+            self.allocation(endpoint.network).drop(endpoint)
+            for owner in (endpoint.network, endpoint.sandbox):
+                self._owned.get(owner, {}).pop(endpoint.id, None)
+
+
+class NetworkAddresses:
+    """Who has which address of one network, and which were given once (``plan.ipam.Allocation``)."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Address, EndpointId] = {}
+        self._released: dict[int, dict[Address, None]] = {4: {}, 6: {}}
+        self._macs: dict[str, EndpointId] = {}
+
+    def holder(self, address: Address) -> EndpointId | None:
+        """Which endpoint has *address* now."""
+        return self._holders.get(address)
+
+    def mac_holder(self, mac: str) -> EndpointId | None:
+        """Which endpoint has the MAC address *mac* now."""
+        return self._macs.get(mac)
+
+    def released(self, version: int) -> Iterable[Address]:
+        """Free addresses that were given once, the longest free first."""
+        return tuple(self._released[version])
+
+    def was_given(self, address: Address) -> bool:
+        """Whether *address* is free now and was given once."""
+        return address in self._released[address.version]
+
+    def given(self, version: int) -> int:
+        """How many addresses of a family are held or were given once."""
+        return len(self._released[version]) + len(self._macs)
+
+    def add(self, endpoint: Endpoint) -> None:
+        """*endpoint* holds its addresses, if it is live."""
+        if not endpoint.live or endpoint.place is None:
+            return
+        self._macs[endpoint.place.mac] = endpoint.id
+        for interface in endpoint.place.addresses:
+            self._holders[interface.ip] = endpoint.id
+            self._released[interface.version].pop(interface.ip, None)
+
+    def drop(self, endpoint: Endpoint) -> None:
+        """*endpoint* lets go of its addresses, if it is live."""
+        if not endpoint.live or endpoint.place is None:
+            return
+        self._macs.pop(endpoint.place.mac, None)
+        for interface in endpoint.place.addresses:
+            if self._holders.pop(interface.ip, None) is not None:
+                self.put_back(interface.ip)
+
+    def put_back(self, address: Address) -> None:
+        """*address* is free now, and the last to be given again."""
+        released = self._released[address.version]
+        released.pop(address, None)
+        released[address] = None
+        if len(released) > MAX_RELEASED:
+            del released[next(iter(released))]
+
+
+def _by_prefix(ref: str, all_: Iterable[Named], missing: str, kind: str) -> Named:
+    found = [record for record in all_ if record.id.startswith(ref)] if ref else []
+    if not found:
+        raise NotFound(missing)
+    if len(found) > 1:
+        raise InvalidRequest(
+            f"{kind} {ref} is ambiguous ({len(found)} matches found based on ID prefix)"
+        )
+    return found[0]

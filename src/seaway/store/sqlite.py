@@ -1,0 +1,140 @@
+"""The store in an SQLite file: what is committed outlives a killed daemon.
+
+Write-ahead log with ``synchronous = NORMAL``: a commit is safe against the death of the process as
+soon as it returns, and against a power cut some moments later; FULL makes each commit wait for the
+disk (https://www.sqlite.org/pragma.html#pragma_synchronous). One daemon writes, so reads come from
+memory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from seaway.contracts import Record, RecordId, Steps
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import Unavailable
+from seaway.model.ids import NetworkId
+from seaway.model.network import Network
+from seaway.model.sandbox import Sandbox
+from seaway.store.memory import MAX_RELEASED, MemoryStore
+from seaway.store.records import R, decoded, encoded
+
+VERSION = 1
+"""Of the tables below, in ``user_version``."""
+
+TABLES = """
+CREATE TABLE network (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE sandbox (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE endpoint (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE released (
+  turn INTEGER PRIMARY KEY AUTOINCREMENT,  -- the longest free first
+  network TEXT NOT NULL,
+  address TEXT NOT NULL,
+  UNIQUE (network, address)
+);
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_TABLE = {Network: "network", Sandbox: "sandbox", Endpoint: "endpoint"}
+
+
+class SqliteStore(MemoryStore):
+    """A memory store whose commits are in a file as well."""
+
+    def __init__(self, path: Path, steps: Steps, *, power_safe: bool = False) -> None:
+        super().__init__(steps)
+        self._db = _opened(path, power_safe=power_safe)
+        self._load()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _load(self) -> None:
+        records: list[Record] = [*self._all(Network), *self._all(Sandbox), *self._all(Endpoint)]
+        for record in records:
+            self._put(record)
+            self._committed[record.id] = record
+        for network, address in self._db.execute(
+            "SELECT network, address FROM released ORDER BY turn"
+        ):
+            self.allocation(NetworkId(network)).put_back(ip_address(address))
+        self._settings.update(self._db.execute("SELECT name, value FROM setting"))
+
+    def _all(self, kind: type[R]) -> Iterator[R]:
+        for (data,) in self._db.execute(f"SELECT record FROM {_TABLE[kind]}"):  # noqa: S608
+            yield decoded(kind, data)
+
+    def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for record in put:
+                self._keep_released(self._committed.get(record.id), record)
+                self._db.execute(
+                    f"INSERT OR REPLACE INTO {_TABLE[type(record)]} VALUES (?, ?)",  # noqa: S608
+                    (record.id, encoded(record)),
+                )
+            for record_id in delete:
+                former = self._committed.get(record_id)
+                if former is None:
+                    continue
+                self._keep_released(former, None)
+                self._db.execute(f"DELETE FROM {_TABLE[type(former)]} WHERE id = ?", (record_id,))  # noqa: S608
+                if isinstance(former, Network):
+                    self._db.execute("DELETE FROM released WHERE network = ?", (record_id,))
+
+    def _keep_setting(self, name: str, value: str | None) -> None:
+        with self._db:
+            if value is None:
+                self._db.execute("DELETE FROM setting WHERE name = ?", (name,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    def _keep_released(self, former: Record | None, record: Record | None) -> None:
+        """Keep which addresses a change of an endpoint gives back, and which it takes."""
+        old, new = _held(former), _held(record)
+        for network, address in new - old:
+            self._db.execute(
+                "DELETE FROM released WHERE network = ? AND address = ?", (network, address)
+            )
+        for network, address in old - new:
+            self._db.execute(
+                "INSERT OR REPLACE INTO released (network, address) VALUES (?, ?)",
+                (network, address),
+            )
+            self._forget_oldest(network)
+
+    def _forget_oldest(self, network: NetworkId) -> None:
+        if any(self.allocation(network).given(version) >= MAX_RELEASED for version in (4, 6)):
+            self._db.execute(
+                "DELETE FROM released WHERE network = ? AND turn <= "
+                "(SELECT max(turn) FROM released WHERE network = ?) - ?",
+                (network, network, 2 * MAX_RELEASED),
+            )
+
+
+def _held(record: Record | None) -> frozenset[tuple[NetworkId, str]]:
+    if not isinstance(record, Endpoint) or not record.live or record.place is None:
+        return frozenset()
+    return frozenset((record.network, str(a.ip)) for a in record.place.addresses)
+
+
+def _opened(path: Path, *, power_safe: bool) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    db = sqlite3.connect(path, isolation_level=None)
+    path.chmod(0o600)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version != VERSION:
+        db.close()
+        raise Unavailable(
+            f"the store {path} was written by another version of Seaway "
+            f"(schema {version}, this one reads {VERSION}): start that version, or move the file away"
+        )
+    return db

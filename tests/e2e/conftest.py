@@ -1,0 +1,30 @@
+"""A daemon on a host of its own for each test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bed.daemon import Daemon
+from bed.host import Host
+
+
+@pytest.fixture
+def stopped_daemon(host: Host, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon on *host* that the test starts itself; its log is shown when the test fails."""
+    daemon = Daemon(host, tmp_path / "daemon.log")
+    try:
+        yield daemon
+    finally:
+        daemon.close()
+        sys.stdout.write(daemon.log)
+
+
+@pytest.fixture
+def daemon(stopped_daemon: Daemon) -> Daemon:
+    """A running daemon on *host*."""
+    stopped_daemon.start()
+    return stopped_daemon

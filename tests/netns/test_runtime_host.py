@@ -1,0 +1,141 @@
+"""Processes on a host whose files are not laid out as on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from bed.host import Host
+from seaway.runtime import programs
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or programs.find("conmon") is None or programs.find("runc") is None,
+    reason="processes need root, conmon and runc",
+)
+
+RUN = """
+import asyncio, json, sys
+from pathlib import Path
+from seaway.contracts import Launch
+from seaway.model.ids import SandboxId, new_id
+from seaway.model.sandbox import Process
+from seaway.runtime.conmon import ConmonRuntime
+
+class Steps:
+    def reach(self, step): pass
+
+async def main(script, netns):
+    runtime = ConmonRuntime(Path("/run/seaway"), Path("/var/lib/seaway-test"), Steps())
+    sandbox = SandboxId(new_id())
+    launch = Launch(
+        sandbox=sandbox, name="web", process=Process(args=("sh", "-c", script)), hostname="box",
+        netns=Path(netns), hosts="127.0.0.1 localhost\\n", resolv_conf="nameserver 127.0.0.11\\n",
+    )
+    try:
+        async with asyncio.timeout(30):
+            await runtime.create(launch)
+            await runtime.start(sandbox)
+            ended = await runtime.wait(sandbox)
+            lines = [line.data.decode() async for line in runtime.logs(sandbox, follow=False)]
+    finally:
+        await runtime.remove(sandbox)
+    print(json.dumps([ended.code, "".join(lines)]))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def output_of(host: Host, script: str) -> str:
+    """What *script* writes in a sandbox on *host*, with a network namespace of its own."""
+    host.sh("touch /run/box; unshare --net=/run/box true; mkdir -p /run/data")
+    code, output = json.loads(host.python(RUN, script, "/run/box").out)
+    assert code == 0, output
+    return str(output)
+
+
+@pytest.fixture
+def data_dir(host: Host) -> None:
+    """The data directory, on a file system of the host's own."""
+    host.sh("mkdir /run/var-lib; mount -t tmpfs tmpfs /var/lib; mkdir /var/lib/seaway-test")
+
+
+def test_a_host_without_some_etc_files_lends_its_etc_all_the_same(
+    host: Host, data_dir: None
+) -> None:
+    host.use_own_etc()
+    host.sh(
+        "rm -f /etc/hostname /etc/hosts /etc/resolv.conf; ln -s nowhere/at/all /etc/resolv.conf"
+    )
+
+    seen = output_of(host, "cat /etc/hostname /etc/hosts /etc/resolv.conf; head -1 /etc/passwd")
+
+    assert seen.splitlines()[:3] == ["box", "127.0.0.1 localhost", "nameserver 127.0.0.11"]
+    assert seen.splitlines()[3].startswith("root:")
+    assert host.sh("ls /etc/hostname /etc/nowhere", check=False).out == ""
+
+
+def test_a_resolv_conf_that_leads_to_run_is_the_sandboxs_own(host: Host, data_dir: None) -> None:
+    host.use_own_etc()
+    host.sh(
+        "mkdir -p /run/systemd/resolve; echo host > /run/systemd/resolve/stub-resolv.conf;"
+        "ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf"
+    )
+
+    assert output_of(host, "cat /etc/resolv.conf; ls /run/systemd/resolve") == (
+        "nameserver 127.0.0.11\nstub-resolv.conf\n"
+    )
+    assert host.sh("cat /etc/resolv.conf").out == "host\n"
+
+
+def test_further_file_systems_of_the_host_are_seen_and_cannot_be_written(
+    host: Host, data_dir: None
+) -> None:
+    host.sh(
+        "mount -t tmpfs tmpfs /srv; mkdir /srv/deep; mount -t tmpfs tmpfs /srv/deep;"
+        "echo one > /srv/file; echo two > /srv/deep/file"
+    )
+
+    seen = output_of(
+        host,
+        "cat /srv/file /srv/deep/file;"
+        "touch /srv/x 2>/dev/null || touch /srv/deep/x 2>/dev/null || echo refused",
+    )
+
+    assert seen == "one\ntwo\nrefused\n"
+
+
+def test_the_daemons_directories_are_not_seen_by_any_of_their_paths(
+    host: Host, data_dir: None
+) -> None:
+    host.sh(
+        "mkdir -p /run/seaway /srv/again; mount -t tmpfs tmpfs /srv; mkdir /srv/again /srv/run;"
+        "echo secret > /var/lib/seaway-test/secret;"
+        "mount --bind /var/lib /srv/again; mount --bind /run /srv/run; mount -t proc proc /mnt"
+    )
+
+    seen = output_of(
+        host, "ls -A /var/lib/seaway-test /srv/again /srv/again/seaway-test /srv/run /mnt"
+    )
+
+    assert seen == (
+        "/mnt:\n\n/srv/again:\nseaway-test\n\n/srv/again/seaway-test:\n\n"
+        "/srv/run:\n\n/var/lib/seaway-test:\n"
+    )
+
+
+def test_a_sandbox_uses_the_network_namespace_it_was_given(host: Host, data_dir: None) -> None:
+    seen = output_of(host, "ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+    assert seen == "lo\n0\n"
+    assert host.sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").out == "1024\n"
+
+
+def test_nothing_is_left_mounted_or_written_on_the_host(host: Host, data_dir: None) -> None:
+    host.sh("touch /run/box; unshare --net=/run/box true")
+    before = host.sh("cat /proc/self/mountinfo; ls -A / /etc").out
+
+    json.loads(host.python(RUN, "true", "/run/box").out)
+
+    assert host.sh("cat /proc/self/mountinfo; ls -A / /etc").out == before

@@ -1,0 +1,165 @@
+"""``status version config events purge daemon``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import pytest
+from unit.cli.conftest import Run
+from unit.cli.engine import Engine, Handler
+
+from seaway import __version__
+from seaway.cli.events import line_of
+from seaway.cli.main import main
+
+
+def test_status_shows_warnings_and_ends_with_0(engine: Engine, seaway: Run) -> None:
+    engine.answers["GET /seaway/status"] = (
+        200,
+        {
+            **{"Version": "0.1.0", "Pid": 7, "Started": "2026-11-25T17:28:00Z", "Networks": 3},
+            **{"Sandboxes": 5, "Running": 2, "MemoryBytes": 41_200_000, "OpenFiles": 55},
+            **{"Socket": "/run/seaway/seaway.sock", "RunDir": "/run/seaway"},
+            **{"DataDir": "/var/lib/seaway", "Warnings": ["ip_forward is off"]},
+        },
+    )
+
+    assert seaway("status") == (
+        0,
+        "Engine:         running, version 0.1.0, process 7\n"
+        "Started:        2026-11-25T17:28:00Z\n"
+        "Networks:       3\n"
+        "Sandboxes:      5, 2 running\n"
+        "Memory:         41.2 MB\n"
+        "Open files:     55\n"
+        "Socket:         /run/seaway/seaway.sock\n"
+        "Run directory:  /run/seaway\n"
+        "Data directory: /var/lib/seaway\n"
+        "WARNING: ip_forward is off\n",
+        "",
+    )
+    assert seaway("status", "--format", "{{.Running}}")[1] == "2\n"
+
+
+def test_version_speaks_of_both_ends(engine: Engine, seaway: Run) -> None:
+    engine.answers["GET /version"] = (200, {"Version": "0.2.0", "ApiVersion": "1.50"})
+
+    assert " API version:  1.50\n" in seaway("version")[1]
+    assert seaway("version", "--format", "{{.Server.Version}}")[1] == "0.2.0\n"
+
+
+def test_version_without_an_engine_still_tells_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["-H", "unix:///nowhere/s", "version"]) == 1
+    found = capsys.readouterr()
+
+    assert f" Version:      {__version__}\n" in found.out
+    assert "is the engine running?" in found.err
+
+
+def test_config_shows_where_each_value_came_from(engine: Engine, seaway: Run) -> None:
+    engine.answers["GET /seaway/config"] = (
+        200,
+        [
+            {"Name": "data-dir", "Value": "/var/lib/seaway", "Origin": "default"},
+            {"Name": "pools", "Value": ["10.0.0.0/8"], "Origin": "flag"},
+        ],
+    )
+
+    assert seaway("config")[1] == (
+        "NAME       VALUE             ORIGIN\n"
+        "data-dir   /var/lib/seaway   default\n"
+        'pools      ["10.0.0.0/8"]    flag\n'
+    )
+
+
+EVENT = {
+    "Type": "network",
+    "Action": "connect",
+    "Actor": {"ID": "n1", "Attributes": {"name": "web", "container": "c1"}},
+    "time": 1795500575,
+    "timeNano": 1795500575626196683,
+}
+
+
+def test_an_event_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+    assert line_of(EVENT) == (
+        "2026-11-24T06:09:35.626196683Z network connect n1 (container=c1, name=web)"
+    )
+
+
+def test_events_are_shown_until_the_engine_ends_them(engine: Engine, seaway: Run) -> None:
+    def events(handler: Handler) -> None:
+        handler.begin()
+        handler.wfile.write(b'{"Type":"network","Action":"create"}\n{"Type":"net')
+        handler.wfile.write(b'work","Action":"destroy"}\n')
+
+    engine.answers["GET /events"] = events
+
+    assert seaway("events", "--format", "{{.Action}}", "--until", "5")[1] == "create\ndestroy\n"
+    assert seaway("events", "--format", "json")[1].count("\n") == 2
+    assert engine.seen[0].query == {"until": "5"}
+
+
+class Replaced(Exception):
+    """Instead of becoming another program."""
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What the command would have become."""
+    became: list[list[str]] = []
+
+    def execv(program: str, words: list[str]) -> None:
+        became.append([program, *words])
+        raise Replaced
+
+    monkeypatch.setattr(os, "execv", execv)
+    return became
+
+
+def test_purge_lists_what_went(engine: Engine, seaway: Run) -> None:
+    engine.answers["POST /seaway/purge"] = (200, {"Removed": ["network web", "table inet seaway"]})
+
+    assert seaway("purge", "-f")[1] == "removed network web\nremoved table inet seaway\n"
+
+
+def test_purge_without_an_engine_becomes_one_that_purges(become: list[list[str]]) -> None:
+    with pytest.raises(Replaced):
+        main(["-H", "unix:///nowhere/s", "purge", "-f", "--run-dir", "/r", "--data-dir", "/d"])
+
+    python = sys.executable
+    assert become == [
+        [
+            python,
+            python,
+            "-P",
+            "-m",
+            "seaway.daemon",
+            "--purge",
+            "--run-dir",
+            "/r",
+            "--data-dir",
+            "/d",
+        ]
+    ]
+
+
+def test_daemon_gets_its_words_as_they_are(
+    become: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEAWAY_HOST", raising=False)
+    for words in (["daemon", "--help"], ["-H", "unix:///x", "daemon", "--run-dir", "/r"]):
+        with pytest.raises(Replaced):
+            main(words)
+
+    assert [words[4:] for words in become] == [
+        ["seaway.daemon", "--help"],
+        ["seaway.daemon", "-H", "unix:///x", "--run-dir", "/r"],
+    ]

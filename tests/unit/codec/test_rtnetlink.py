@@ -1,0 +1,281 @@
+"""Route netlink messages, checked by hand, by fuzzing and against pyroute2."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from seaway.codec import rtnetlink
+from seaway.codec.rtnetlink import (
+    Link,
+    LinkChange,
+    Malformed,
+    PortFlags,
+    Refusal,
+    Reply,
+    Request,
+    Route,
+    attribute,
+)
+from seaway.model.ids import IfName, Interface, Mac
+
+NEAR = LinkChange(name=IfName("sv-1"), mac=Mac("02:00:00:00:00:01"), mtu=1400, master=7, group=3)
+FAR = LinkChange(name=IfName("eth0"), mac=Mac("02:00:00:00:00:02"), mtu=1400)
+
+
+def as_pyroute2_sees(kind: type[nlmsg], request: Request) -> Any:
+    """*request* decoded by the oracle."""
+    message: Any = kind(rtnetlink.pack(request, 5))
+    message.decode()
+    assert message["header"]["length"] == len(rtnetlink.pack(request, 5))
+    assert message["header"]["sequence_number"] == 5
+    return message
+
+
+# --- requests ---
+
+
+def test_a_request_begins_with_length_type_flags_and_sequence() -> None:
+    packed = rtnetlink.pack(Request(17, 4, b"abcd"), 9)
+
+    assert packed == struct.pack("=IHHII", 20, 17, 5, 9, 0) + b"abcd"
+
+
+def test_an_attribute_is_padded_to_four_bytes() -> None:
+    assert attribute(3, b"lo\0") == struct.pack("=HH", 7, 3) + b"lo\0\0"
+    assert attribute(3, b"") == struct.pack("=HH", 4, 3)
+
+
+def test_a_veth_pair_is_made_in_one_message() -> None:
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.new_veth(NEAR, FAR, 42))
+
+    info = seen.get_attr("IFLA_LINKINFO")
+    peer = info.get_attr("IFLA_INFO_DATA").get_attr("VETH_INFO_PEER")
+    assert seen["header"]["type"] == 16
+    assert seen["header"]["flags"] == 1 | 4 | 0x600
+    assert seen["flags"] == 0
+    assert seen.get_attr("IFLA_IFNAME") == "sv-1"
+    assert seen.get_attr("IFLA_ADDRESS") == "02:00:00:00:00:01"
+    assert seen.get_attr("IFLA_MTU") == 1400
+    assert seen.get_attr("IFLA_MASTER") == 7
+    assert seen.get_attr("IFLA_GROUP") == 3
+    assert info.get_attr("IFLA_INFO_KIND") == "veth"
+    assert peer.get_attr("IFLA_IFNAME") == "eth0"
+    assert peer.get_attr("IFLA_ADDRESS") == "02:00:00:00:00:02"
+    assert peer.get_attr("IFLA_MTU") == 1400
+    assert peer.get_attr("IFLA_NET_NS_FD") == 42
+
+
+def test_a_bridge_is_made_without_delay_and_spanning_tree() -> None:
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.new_bridge(LinkChange(name=IfName("sw-1"))))
+
+    info = seen.get_attr("IFLA_LINKINFO")
+    data = info.get_attr("IFLA_INFO_DATA")
+    assert info.get_attr("IFLA_INFO_KIND") == "bridge"
+    assert data.get_attr("IFLA_BR_FORWARD_DELAY") == 0
+    assert data.get_attr("IFLA_BR_STP_STATE") == 0
+
+
+def test_a_port_gets_its_flags_in_the_message_that_brings_it_up() -> None:
+    port = PortFlags(learning=False, locked=True, isolated=True, hairpin=False, unicast_flood=False)
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.raise_port(9, port))
+
+    info = seen.get_attr("IFLA_LINKINFO")
+    data = info.get_attr("IFLA_INFO_SLAVE_DATA")
+    assert (seen["index"], seen["flags"], seen["change"]) == (9, 1, 1)
+    assert seen["header"]["flags"] == 1 | 4
+    assert info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge"
+    assert data.get_attr("IFLA_BRPORT_LEARNING") == 0
+    assert data.get_attr("IFLA_BRPORT_UNICAST_FLOOD") == 0
+    assert data.get_attr("IFLA_BRPORT_MODE") == 0
+    assert data.get_attr("IFLA_BRPORT_ISOLATED") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "mask"),
+    [
+        (LinkChange(up=True), 1, 1),
+        (LinkChange(up=False, master=0), 0, 1),
+        (LinkChange(name=IfName("x"), group=0x5EB), 0, 0),
+    ],
+)
+def test_a_change_touches_only_what_it_names(change: LinkChange, flags: int, mask: int) -> None:
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.change_link(3, change))
+
+    assert (seen["index"], seen["flags"], seen["change"]) == (3, flags, mask)
+    assert seen.get_attr("IFLA_MASTER") == change.master
+    assert seen.get_attr("IFLA_GROUP") == change.group
+    assert seen.get_attr("IFLA_IFNAME") == change.name
+    assert seen.get_attr("IFLA_MTU") is None
+
+
+def test_a_group_is_deleted_by_its_number_alone() -> None:
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.delete_group(0x5EB))
+
+    assert (seen["header"]["type"], seen["index"]) == (17, 0)
+    assert seen.get_attr("IFLA_GROUP") == 0x5EB
+
+
+@pytest.mark.parametrize("text", ["10.7.0.2/16", "fd00:7::2/64"])
+def test_an_address_gets_no_duplicate_detection(text: str) -> None:
+    address = ip_interface(text)
+    seen = as_pyroute2_sees(ifaddrmsg, rtnetlink.add_address(4, address))
+
+    assert (seen["index"], seen["prefixlen"]) == (4, address.network.prefixlen)
+    assert seen["family"] == (2 if address.version == 4 else 10)
+    assert seen.get_attr("IFA_LOCAL") == str(address.ip)
+    assert seen.get_attr("IFA_ADDRESS") == str(address.ip)
+    assert seen.get_attr("IFA_FLAGS") == 2
+
+
+@pytest.mark.parametrize("text", ["10.7.0.1", "fd00:7::1"])
+def test_a_default_route_replaces_the_former(text: str) -> None:
+    seen = as_pyroute2_sees(rtmsg, rtnetlink.replace_default_route(4, ip_address(text)))
+
+    assert seen["header"]["flags"] == 1 | 4 | 0x100 | 0x400
+    assert (seen["dst_len"], seen["table"], seen["type"]) == (0, 254, 1)
+    assert seen.get_attr("RTA_GATEWAY") == text
+    assert seen.get_attr("RTA_OIF") == 4
+
+
+def test_the_route_to_the_loopback_address_is_local_with_a_metric() -> None:
+    seen = as_pyroute2_sees(rtmsg, rtnetlink.add_local_route(4, IPv6Address("::1"), 1028))
+
+    assert (seen["dst_len"], seen["table"], seen["type"]) == (128, 255, 2)
+    assert seen.get_attr("RTA_DST") == "::1"
+    assert seen.get_attr("RTA_OIF") == 4
+    assert seen.get_attr("RTA_PRIORITY") == 1028
+
+
+def test_a_guarded_address_is_static_on_its_port() -> None:
+    request = rtnetlink.add_neighbour_of_bridge(4, Mac("02:00:00:00:00:02"))
+    seen = as_pyroute2_sees(ndmsg, request)
+
+    assert (seen["family"], seen["ifindex"], seen["state"], seen["flags"]) == (7, 4, 0x40, 4)
+    assert seen.get_attr("NDA_LLADDR") == "02:00:00:00:00:02"
+
+
+# --- answers ---
+
+
+def test_an_acknowledgement_of_zero_is_no_refusal() -> None:
+    assert rtnetlink.refusal(Reply(2, 0x100, 1, struct.pack("=i16x", 0))) is None
+    assert rtnetlink.refusal(Reply(3, 2, 1, struct.pack("=i", 0))) is None
+
+
+def test_a_refusal_has_the_kernels_words_where_it_gives_any() -> None:
+    words = attribute(1, b"Nexthop has invalid gateway\0")
+    head = struct.pack("=IHHII", 20, 24, 5, 1, 0)
+    capped = Reply(2, 0x300, 1, struct.pack("=i", -101) + head + words)
+    whole = Reply(2, 0x200, 1, struct.pack("=i", -101) + head + b"abcd" + words)
+    silent = Reply(2, 0x100, 1, struct.pack("=i", -17) + head)
+
+    assert rtnetlink.refusal(capped) == Refusal(101, "Nexthop has invalid gateway")
+    assert rtnetlink.refusal(whole) == Refusal(101, "Nexthop has invalid gateway")
+    assert rtnetlink.refusal(silent) == Refusal(17, "File exists")
+
+
+def test_a_link_is_read_as_pyroute2_writes_it() -> None:
+    message = ifinfmsg()
+    message["index"], message["flags"] = 7, 0x1043
+    message["attrs"] = [
+        ("IFLA_IFNAME", "sv-1"), ("IFLA_MTU", 1400), ("IFLA_MASTER", 3), ("IFLA_GROUP", 0x5EA),
+        ("IFLA_LINK", 2),
+    ]  # fmt: skip
+    message.encode()
+    (reply,) = rtnetlink.replies(bytes(message.data))
+
+    link = rtnetlink.link(reply.body)
+
+    assert link == Link(
+        index=7, name=IfName("sv-1"), flags=0x1043, mtu=1400, group=0x5EA, master=3, peer=2
+    )
+    assert link.up
+
+
+@given(
+    st.ip_addresses().flatmap(
+        lambda a: st.integers(0, a.max_prefixlen).map(lambda n: ip_interface((a, n)))
+    )
+)
+def test_an_address_that_was_packed_is_read_back(address: Interface) -> None:
+    assert rtnetlink.address(rtnetlink.add_address(4, address).body) == (4, address)
+
+
+@given(st.ip_addresses(v=6), st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1))
+def test_a_route_that_was_packed_is_read_back(to: IPv6Address, index: int, metric: int) -> None:
+    assert rtnetlink.route(rtnetlink.add_local_route(index, to, metric).body) == Route(
+        prefix=ip_network(to), table=255, type=2, links=(index,), metric=metric
+    )
+
+
+def test_a_route_by_two_ways_leads_through_both_links() -> None:
+    body = struct.pack("=BBBBBBBBI", 2, 16, 0, 0, 254, 4, 0, 1, 0)
+    body += attribute(1, bytes([10, 99, 0, 0])) + attribute(15, struct.pack("=I", 1000))
+    ways = struct.pack("=HBBi", 16, 0, 0, 4) + attribute(5, bytes([10, 0, 0, 1]))
+    ways += struct.pack("=HBBi", 8, 0, 0, 5)
+
+    route = rtnetlink.route(body + attribute(9, ways))
+
+    assert (route.prefix, route.table, route.links) == (ip_network("10.99.0.0/16"), 1000, (4, 5))
+
+
+def test_the_messages_of_a_datagram_are_told_apart() -> None:
+    data = rtnetlink.pack(Request(16, 0, b"abcde"), 1) + b"\0\0\0"
+    data += rtnetlink.pack(Request(3, 0, b""), 2)
+
+    assert list(rtnetlink.replies(data)) == [Reply(16, 1, 1, b"abcde"), Reply(3, 1, 2, b"")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0" * 15,
+        struct.pack("=IHHII", 15, 16, 0, 0, 0),
+        struct.pack("=IHHII", 17, 16, 0, 0, 0),
+    ],
+)
+def test_a_broken_datagram_is_malformed(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        list(rtnetlink.replies(data))
+
+
+@given(st.binary(max_size=200))
+@example(struct.pack("=IHHII", 20, 2, 0x200, 0, 0) + struct.pack("=i", -1))
+def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
+    readers = (rtnetlink.link, rtnetlink.address, rtnetlink.route, rtnetlink.attributes)
+    for reader in readers:
+        with suppress(Malformed):
+            reader(data)
+    for kind in (2, 3):
+        for flags in (0, 0x100, 0x200, 0x300):
+            with suppress(Malformed):
+                rtnetlink.refusal(Reply(kind, flags, 0, data))
+    with suppress(Malformed):
+        list(rtnetlink.replies(data))
+
+
+@given(
+    st.sampled_from([rtnetlink.link, rtnetlink.address, rtnetlink.route]),
+    st.sampled_from([2, 10, 7]),
+    st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=20)), max_size=8),
+    st.binary(min_size=15, max_size=15),
+)
+def test_any_attributes_are_read_or_malformed_and_nothing_else(
+    reader: Any, family: int, held: list[tuple[int, bytes]], head: bytes
+) -> None:
+    body = bytes([family]) + head
+    length = 16 if reader is rtnetlink.link else 8 if reader is rtnetlink.address else 12
+    with suppress(Malformed):
+        reader(body[:length] + b"".join(attribute(kind, data) for kind, data in held))
