@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -58,14 +58,14 @@ class Subject:
 
 
 @asynccontextmanager
-async def _linux(directory: Path) -> AsyncIterator[Subject]:
+async def _linux(directory: Path) -> AsyncGenerator[Subject]:
     stage = Stage(directory)
     yield Subject(stage.kernel, stage.steps, directory)
     await stage.close()
 
 
 @asynccontextmanager
-async def _fake(directory: Path) -> AsyncIterator[Subject]:
+async def _fake(directory: Path) -> AsyncGenerator[Subject]:
     steps = Steps()
     yield Subject(FakeKernel(steps), steps, directory)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Failure(Exception):  # noqa: N818 - it is an exit, with a code that may be meant
+class Failure(Exception):
     """One sentence for standard error, and the exit code."""
 
     def __init__(self, message: str, code: int = 1) -> None:

@@ -96,7 +96,7 @@ def main(words: Sequence[str]) -> int:
 def _forgiving(stream: TextIO | None) -> TextIO:
     """*stream*, which now writes ``?`` for what it cannot write; nowhere, when it is closed."""
     if stream is None:
-        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for good
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for good
     if reconfigure := getattr(stream, "reconfigure", None):
         reconfigure(errors="replace")
     return stream

@@ -100,7 +100,7 @@ class Command:
         self.least, self.most, self.options_first = least, most, options_first
 
 
-class HelpAsked(Exception):  # noqa: N818
+class HelpAsked(Exception):
     """``--help`` stood among the options."""
 
 

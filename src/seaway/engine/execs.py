@@ -108,8 +108,8 @@ class Execs:
         sandbox = self._store.sandbox(ref)
         if sandbox.process is None:
             raise Conflict(
-                f"sandbox {sandbox.name} has no process of ours; "
-                f"run commands in it by: seaway sandbox exec {sandbox.name}"
+                f"sandbox {sandbox.name} is only a network namespace; run commands in it by "
+                "nsenter --net=PATH, with the path that inspect shows as SandboxKey"
             )
         if not sandbox.running:
             raise Conflict(f"container {sandbox.id} is not running")

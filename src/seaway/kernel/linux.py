@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from seaway.contracts import Observed, Steps
-from seaway.kernel import conntrack, netns, sysctl
+from seaway.kernel import conntrack, sysctl
 from seaway.kernel.netlink import Netlink, strerror
-from seaway.kernel.netns import bound
+from seaway.kernel.netns import bound, enter
 from seaway.kernel.observe import observe
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
@@ -44,7 +44,7 @@ class LinuxKernel:
 
     def _begin(self, host: int | None) -> Worker:
         if host is not None:
-            netns.enter(host)
+            enter(host)
         return Worker(self._steps, lambda news: self._aside.submit(news.send))
 
     async def close(self) -> None:

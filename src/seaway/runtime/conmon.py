@@ -446,10 +446,13 @@ class _Pipe:
 
 
 async def _answer(descriptor: int) -> _Answer | None:
-    """What conmon says on one of its pipes: one line of JSON; None when it ended without a word."""
+    """What conmon says first on one of its pipes, a line of JSON; None when it says nothing.
+
+    A process that ends at once has a second line there, its exit status.
+    """
     os.set_blocking(descriptor, False)
     text = b""
-    while not text.endswith(b"\n"):
+    while b"\n" not in text:
         try:
             await watch.readable(descriptor, timeout=_START_TIMEOUT)
         except TimeoutError as error:
@@ -459,7 +462,7 @@ async def _answer(descriptor: int) -> _Answer | None:
             break
         text += part
     try:
-        return msgspec.json.decode(text, type=_Answer) if text else None
+        return msgspec.json.decode(text.split(b"\n")[0], type=_Answer) if text else None
     except msgspec.DecodeError as error:
         raise Unavailable(f"conmon said {text!r}") from error
 

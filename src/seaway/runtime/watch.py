@@ -15,6 +15,8 @@ _EVENTS = 4096
 """Bytes that are read at once of a watch."""
 _EVENT = struct.Struct("iIII")
 """struct inotify_event: watch, mask, cookie, length of the name that follows."""
+_OVERFLOW = -1
+"""The watch of an event that says that others were lost."""
 
 
 async def readable(
@@ -97,8 +99,10 @@ class Writes:
         while data:
             number, _, _, length = _EVENT.unpack_from(data)
             data = data[_EVENT.size + length :]
-            for event in self._waiting.get(number, set().union(*self._waiting.values())):
-                event.set()
+            lost = number == _OVERFLOW
+            for watched, events in self._waiting.items():
+                for event in events if lost or watched == number else ():
+                    event.set()
 
     @staticmethod
     def _checked(result: int) -> int:

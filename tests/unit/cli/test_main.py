@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess  # noqa: TID251 - the command is a program, and is tried as one
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from unit.cli.conftest import Run
-from unit.cli.engine import Engine, Handler
 
 from seaway.cli import main as program
 from seaway.cli.client import Api, path
 from seaway.cli.main import main
+from unit.cli.conftest import Run
+from unit.cli.engine import Engine, Handler
 
 SOURCE = Path(program.__file__).parents[2]
 LAUNCHER = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); from seaway.cli.main import main; "

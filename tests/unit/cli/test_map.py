@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from unit.cli.conftest import Run
-from unit.cli.engine import Engine
 
 from seaway.cli.map import drawn
+from unit.cli.conftest import Run
+from unit.cli.engine import Engine
 
 
 def port(host: str, host_port: int, inner: int, *sources: str, count: int = 1) -> dict[str, object]:
@@ -123,7 +123,7 @@ def test_the_picture_shows_networks_sandboxes_addresses_ports_and_ways_out(
     assert seaway("map") == (0, PICTURE, "")
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, drawn(MAP, width))) <= width
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from unit.cli.conftest import Run
 from unit.cli.engine import Engine, Request
 
@@ -50,9 +51,11 @@ def test_ls_has_dockers_columns_and_order(engine: Engine, seaway: Run) -> None:
         ),
         (
             ["--format", "json"],
-            '{"CreatedAt":"2026-11-24 06:04:59.15 +0000 UTC","Driver":"bridge","ID":"a1b2c3d4e5f6",'
-            '"IPv4":"true","IPv6":"false","Internal":"false","Labels":"a=1,team=blue",'
-            '"Name":"web","Scope":"local"}\n',
+            (
+                '{"CreatedAt":"2026-11-24 06:04:59.15 +0000 UTC","Driver":"bridge","ID":"a1b2c3d4e5f6",'
+                '"IPv4":"true","IPv6":"false","Internal":"false","Labels":"a=1,team=blue",'
+                '"Name":"web","Scope":"local"}\n'
+            ),
         ),
     ],
 )
@@ -78,11 +81,32 @@ def test_filters_are_sent_as_docker_sends_them(engine: Engine, seaway: Run) -> N
 def test_create_sends_each_subnet_with_what_lies_in_it(engine: Engine, seaway: Run) -> None:
     engine.answers["POST /networks/create"] = (201, {"Id": "ab" * 32, "Warning": "mind the gap"})
 
-    words = (
-        "-d bridge --subnet 10.5.0.0/24 --subnet fd00:5::/64 --gateway fd00:5::1"
-        " --gateway 10.5.0.1 --ip-range 10.5.0.128/25 --aux-address a=10.5.0.7"
-        " --aux-address b=10.5.0.8 --internal --ipv6 --ipv4=false -o mtu=1400 --label x=y web"
-    ).split()
+    words = [
+        "-d",
+        "bridge",
+        "--subnet",
+        "10.5.0.0/24",
+        "--subnet",
+        "fd00:5::/64",
+        "--gateway",
+        "fd00:5::1",
+        "--gateway",
+        "10.5.0.1",
+        "--ip-range",
+        "10.5.0.128/25",
+        "--aux-address",
+        "a=10.5.0.7",
+        "--aux-address",
+        "b=10.5.0.8",
+        "--internal",
+        "--ipv6",
+        "--ipv4=false",
+        "-o",
+        "mtu=1400",
+        "--label",
+        "x=y",
+        "web",
+    ]
     code, out, err = seaway("network", "create", *words)
 
     assert (code, out, err) == (0, "ab" * 32 + "\n", "WARNING: mind the gap\n")
@@ -192,10 +216,28 @@ def test_prune_shows_what_went(engine: Engine, seaway: Run) -> None:
 def test_connect_sends_the_endpoints_wishes(engine: Engine, seaway: Run) -> None:
     engine.answers["POST /networks/web/connect"] = (200, None)
 
-    words = (
-        "--ip 10.5.0.9 --ip6 fd00::9 --alias db --alias sql --gw-priority 7 --ifname lan0"
-        " --mac-address 02:00:00:00:00:01 --driver-opt a=b --link-local-ip 169.254.1.1 web box"
-    ).split()
+    words = [
+        "--ip",
+        "10.5.0.9",
+        "--ip6",
+        "fd00::9",
+        "--alias",
+        "db",
+        "--alias",
+        "sql",
+        "--gw-priority",
+        "7",
+        "--ifname",
+        "lan0",
+        "--mac-address",
+        "02:00:00:00:00:01",
+        "--driver-opt",
+        "a=b",
+        "--link-local-ip",
+        "169.254.1.1",
+        "web",
+        "box",
+    ]
 
     assert seaway("network", "connect", *words) == (0, "", "")
     assert engine.seen == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import subprocess  # noqa: TID251 - the command is a program, and is tried as one
+import subprocess
 import sys
 import termios
 import threading
@@ -14,9 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.cli.conftest import Run
-from unit.cli.engine import Engine, Handler
-from unit.cli.test_main import LAUNCHER
 
 from seaway.cli.endpoint import wish
 from seaway.cli.execution import COMMANDS as EXECUTION
@@ -25,6 +22,10 @@ from seaway.cli.options import read
 from seaway.cli.run import COMMANDS, body, start_code
 from seaway.cli.streams import Frames
 from seaway.cli.terminal import KeyWatch, key_bytes
+from seaway.cli.values import text
+from unit.cli.conftest import Run
+from unit.cli.engine import Engine, Handler
+from unit.cli.test_main import LAUNCHER
 
 BOX = "5b" * 32
 
@@ -133,7 +134,11 @@ def test_input_reaches_the_process_and_its_end_as_well(engine: Engine) -> None:
     Process(engine, act)
 
     done = subprocess.run(
-        command(engine, "run", "-i", "cat"), input=b"hello", capture_output=True, timeout=20
+        command(engine, "run", "-i", "cat"),
+        input=b"hello",
+        capture_output=True,
+        check=False,
+        timeout=20,
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"HELLO", b"")
@@ -149,7 +154,11 @@ def test_a_process_that_writes_before_it_has_read_all_does_not_stop(engine: Engi
     sent = os.urandom(4_000_000)
 
     done = subprocess.run(
-        command(engine, "run", "-i", "cat"), input=sent, capture_output=True, timeout=30
+        command(engine, "run", "-i", "cat"),
+        input=sent,
+        capture_output=True,
+        check=False,
+        timeout=30,
     )
 
     assert done.returncode == 0
@@ -267,7 +276,10 @@ def test_the_detach_keys_leave_the_process_running(engine: Engine) -> None:
 
 def test_a_terminal_is_asked_for_where_there_is_none(engine: Engine) -> None:
     done = subprocess.run(
-        command(engine, "run", "-it", "sh"), stdin=subprocess.DEVNULL, capture_output=True
+        command(engine, "run", "-it", "sh"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
 
     assert (done.returncode, done.stderr) == (
@@ -338,7 +350,11 @@ def test_attach_follows_to_the_end(engine: Engine, seaway: Run) -> None:
 
 
 def test_start_can_attach(engine: Engine, seaway: Run) -> None:
-    Process(engine, lambda handler: (handler.frame(1, b"again\n"), 2)[1])
+    def act(handler: Handler) -> int:
+        handler.frame(1, b"again\n")
+        return 2
+
+    Process(engine, act)
     engine.answers[f"GET /containers/{BOX}/json"] = (200, {"Config": {"Tty": False}})
 
     assert seaway("start", "-a", BOX) == (2, "again\n", "")
@@ -445,12 +461,11 @@ def test_networks_can_be_said_in_each_way(
     config = created(*words.split(), "sh")
 
     assert config["NetworkingConfig"] == {"EndpointsConfig": endpoints}
-    assert isinstance(config["HostConfig"], dict)
-    assert dict(config["HostConfig"])["NetworkMode"] == mode
+    assert text(config, "HostConfig", "NetworkMode") == mode
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("wanted", "sentence"),
     [
         ("web:bogus=1", "--network does not know 'bogus=1'; it knows ip,"),
         ("name=web,ip", "--network does not know 'ip'; it knows ip,"),
@@ -459,9 +474,9 @@ def test_networks_can_be_said_in_each_way(
         ("web:driver-opt=x", "a driver option is NAME=VALUE, not 'x'"),
     ],
 )
-def test_a_wish_that_nobody_understands_is_refused(text: str, sentence: str) -> None:
+def test_a_wish_that_nobody_understands_is_refused(wanted: str, sentence: str) -> None:
     with pytest.raises(Failure) as caught:
-        wish(text).body()
+        wish(wanted).body()
 
     assert sentence in caught.value.message
     assert caught.value.code == 125

@@ -7,37 +7,47 @@ import sys
 import time
 
 import pytest
-from unit.cli.conftest import Run
-from unit.cli.engine import Engine, Handler
 
 from seaway import __version__
 from seaway.cli.events import line_of
 from seaway.cli.main import main
+from unit.cli.conftest import Run
+from unit.cli.engine import Engine, Handler
 
 
 def test_status_shows_warnings_and_ends_with_0(engine: Engine, seaway: Run) -> None:
     engine.answers["GET /seaway/status"] = (
         200,
         {
-            **{"Version": "0.1.0", "Pid": 7, "Started": "2026-11-25T17:28:00Z", "Networks": 3},
-            **{"Sandboxes": 5, "Running": 2, "MemoryBytes": 41_200_000, "OpenFiles": 55},
-            **{"Socket": "/run/seaway/seaway.sock", "RunDir": "/run/seaway"},
-            **{"DataDir": "/var/lib/seaway", "Warnings": ["ip_forward is off"]},
+            "Version": "0.1.0",
+            "Pid": 7,
+            "Started": "2026-11-25T17:28:00Z",
+            "Networks": 3,
+            "Sandboxes": 5,
+            "Running": 2,
+            "MemoryBytes": 41_200_000,
+            "OpenFiles": 55,
+            "Socket": "/run/seaway/seaway.sock",
+            "RunDir": "/run/seaway",
+            "DataDir": "/var/lib/seaway",
+            "Warnings": ["ip_forward is off"],
         },
     )
 
     assert seaway("status") == (
         0,
-        "Engine:         running, version 0.1.0, process 7\n"
-        "Started:        2026-11-25T17:28:00Z\n"
-        "Networks:       3\n"
-        "Sandboxes:      5, 2 running\n"
-        "Memory:         41.2 MB\n"
-        "Open files:     55\n"
-        "Socket:         /run/seaway/seaway.sock\n"
-        "Run directory:  /run/seaway\n"
-        "Data directory: /var/lib/seaway\n"
-        "WARNING: ip_forward is off\n",
+        (
+            "Engine:         running, version 0.1.0, process 7\n"
+            "Started:        2026-11-25T17:28:00Z\n"
+            "Networks:       3\n"
+            "Sandboxes:      5, 2 running\n"
+            "Memory:         41.2 MB\n"
+            "Open files:     55\n"
+            "Socket:         /run/seaway/seaway.sock\n"
+            "Run directory:  /run/seaway\n"
+            "Data directory: /var/lib/seaway\n"
+            "WARNING: ip_forward is off\n"
+        ),
         "",
     )
     assert seaway("status", "--format", "{{.Running}}")[1] == "2\n"

@@ -87,7 +87,31 @@ def test_anything_else_is_refused_in_one_sentence(template: str, sentence: str) 
 
 
 PIECES = st.sampled_from(
-    '{{ }} {{end}} {{else}} {{range . $ := "x" ` ( ) | .Name .Tags json index 1 - /* , $k if'.split()
+    [
+        "{{",
+        "}}",
+        "{{end}}",
+        "{{else}}",
+        "{{range",
+        ".",
+        "$",
+        ":=",
+        '"x"',
+        "`",
+        "(",
+        ")",
+        "|",
+        ".Name",
+        ".Tags",
+        "json",
+        "index",
+        "1",
+        "-",
+        "/*",
+        ",",
+        "$k",
+        "if",
+    ]
 )
 
 

@@ -33,7 +33,7 @@ def test_what_json_writes_is_read(value: object) -> None:
     assert parsed(f" {json.dumps(value, indent=1)}\n") == json.loads(json.dumps(value))
 
 
-@given(st.recursive(st.integers() | st.text("abc"), lambda i: st.lists(i), max_leaves=9))
+@given(st.recursive(st.integers() | st.text("abc"), st.lists, max_leaves=9))
 def test_the_layout_for_people_is_that_of_json(value: object) -> None:
     assert pretty(value) == json.dumps(value, indent=4)
 

@@ -187,7 +187,7 @@ def test_a_refusal_has_the_kernels_words_where_it_gives_any() -> None:
 
 
 def test_a_link_is_read_as_pyroute2_writes_it() -> None:
-    message = ifinfmsg()
+    message: Any = ifinfmsg()
     message["index"], message["flags"] = 7, 0x1043
     message["attrs"] = [
         ("IFLA_IFNAME", "sv-1"), ("IFLA_MTU", 1400), ("IFLA_MASTER", 3), ("IFLA_GROUP", 0x5EA),

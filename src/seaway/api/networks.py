@@ -1,0 +1,219 @@
+"""``/networks``: read the wire, call one use case, write the wire."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from seaway.api import moments, wire
+from seaway.api.call import Call, Route, answer, empty
+from seaway.api.errors import PoolsExhausted
+from seaway.api.parts import Parts
+from seaway.api.query import Filters, has_label
+from seaway.api.wishes import endpoint_wish, network_wish
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import EngineError, Exhausted, InvalidRequest, NotFound
+from seaway.model.ids import IfName
+from seaway.model.network import BridgeOptions, HostOptions, Icc, Network, NullOptions, Subnet
+
+log = logging.getLogger(__name__)
+
+DRIVERS = {BridgeOptions: "bridge", HostOptions: "host", NullOptions: "null"}
+_FILTERS = frozenset({"driver", "id", "name", "label", "scope", "type", "dangling"})
+_PRUNE_FILTERS = frozenset({"until", "label", "label!"})
+
+
+class NetworkRoutes:
+    """What Docker's clients do with networks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._store = parts, parts.store
+
+    def routes(self) -> Sequence[Route]:
+        """Methods and paths."""
+        return (
+            Route("GET", "/networks", self.list),
+            Route("POST", "/networks/create", self.create),
+            Route("POST", "/networks/prune", self.prune),
+            Route("GET", "/networks/{ref}", self.inspect),
+            Route("DELETE", "/networks/{ref}", self.remove),
+            Route("POST", "/networks/{ref}/connect", self.connect),
+            Route("POST", "/networks/{ref}/disconnect", self.disconnect),
+        )
+
+    async def list(self, call: Call) -> web.Response:
+        """All networks that the filters let through."""
+        filters = call.query.filters(_FILTERS)
+        _refuse_filters(filters)
+        found = sorted(self._store.networks(), key=lambda n: n.created)
+        return answer([shown(n) for n in found if self._fits(n, filters)])
+
+    async def inspect(self, call: Call) -> web.Response:
+        """One network, with who is on it."""
+        network = self._store.network(call.ref)
+        return answer(shown(network, await self._members(network)))
+
+    async def create(self, call: Call) -> web.Response:
+        """Make a network."""
+        wish = network_wish(await call.body(wire.NetworkCreate))
+        try:
+            network, warnings = await self._parts.engine.networks.create(wish)
+        except Exhausted as error:
+            raise PoolsExhausted(str(error)) from error
+        return answer(wire.NetworkCreated(id=network.id, warning="\n".join(warnings)), 201)
+
+    async def remove(self, call: Call) -> web.Response:
+        """Take a network away."""
+        await self._parts.engine.networks.remove(call.ref)
+        return empty(204)
+
+    async def prune(self, call: Call) -> web.Response:
+        """Take away all networks that nobody is on."""
+        filters = call.query.filters(_PRUNE_FILTERS)
+        before = _until(filters, self._parts.clock.now())
+        names = await self._parts.engine.networks.prune(
+            lambda network: _prunable(network, filters, before)
+        )
+        return answer(wire.NetworksPruned(networks_deleted=[*names] or None))
+
+    async def connect(self, call: Call) -> web.Response:
+        """Attach a sandbox to a network."""
+        body = await call.body(wire.Connect)
+        wish = endpoint_wish(body.endpoint_config)
+        await self._parts.engine.endpoints.connect(call.ref, body.container or "", wish)
+        return empty()
+
+    async def disconnect(self, call: Call) -> web.Response:
+        """Take a sandbox off a network."""
+        body = await call.body(wire.Disconnect)
+        await self._parts.engine.endpoints.disconnect(call.ref, body.container or "")
+        return empty()
+
+    def _fits(self, network: Network, filters: Filters) -> bool:
+        used = bool(self._store.endpoints_of(network.id))
+        dangling = filters.flag("dangling")
+        return (
+            filters.fits("driver", driver(network))
+            and filters.fits_start("id", network.id)
+            and filters.fits_pattern("name", network.name)
+            and filters.fits_labels("label", dict(network.labels))
+            and filters.fits("scope", "local")
+            and filters.fits("type", "builtin" if network.predefined else "custom")
+            and dangling in {None, not network.predefined and not used}
+        )
+
+    async def _members(self, network: Network) -> dict[str, wire.NetworkMember]:
+        live = [e for e in self._store.endpoints_of(network.id) if e.live]
+        drops = await drop_counts(self._parts) if any(e.place for e in live) else {}
+        return {e.sandbox: self._member(e, drops) for e in live}
+
+    def _member(self, endpoint: Endpoint, drops: Mapping[IfName, int]) -> wire.NetworkMember:
+        place = endpoint.place
+        addresses = {a.version: str(a) for a in place.addresses} if place else {}
+        return wire.NetworkMember(
+            name=self._store.sandbox(endpoint.sandbox).name,
+            endpoint_id=endpoint.id,
+            mac_address=place.mac if place else "",
+            ipv4_address=addresses.get(4, ""),
+            ipv6_address=addresses.get(6, ""),
+            drops=drops.get(endpoint.link, 0) if place else UNSET,
+        )
+
+
+async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
+    """What the source guard dropped, by link; nothing when the kernel does not say."""
+    try:
+        return await parts.kernel.drops()
+    except EngineError as error:
+        log.warning("drops could not be read", extra={"reason": str(error)})
+        return {}
+
+
+def driver(network: Network) -> str:
+    """The name of the driver that makes *network*."""
+    return DRIVERS[type(network.options)]
+
+
+def shown(
+    network: Network, members: dict[str, wire.NetworkMember] | UnsetType = UNSET
+) -> wire.Network:
+    """*network* as the API shows it; without *members* in a list."""
+    return wire.Network(
+        name=network.name,
+        id=network.id,
+        created=moments.shown(network.created),
+        driver=driver(network),
+        enable_ipv4=network.subnet(4) is not None or not network.subnets,
+        enable_ipv6=network.subnet(6) is not None,
+        ipam=wire.ShownIpam(
+            options={} if network.subnets else None, config=[_subnet(s) for s in network.subnets]
+        ),
+        internal=network.internal,
+        attachable=network.attachable,
+        options=_options(network),
+        labels=dict(network.labels),
+        containers=members,
+    )
+
+
+def _subnet(subnet: Subnet) -> wire.ShownIpamConfig:
+    return wire.ShownIpamConfig(
+        subnet=str(subnet.prefix),
+        ip_range=str(subnet.range or ""),
+        gateway=str(subnet.gateway),
+        auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary},
+    )
+
+
+def _options(network: Network) -> dict[str, str]:
+    """As asked for; those of the predefined bridge as Docker shows its own."""
+    options = network.options
+    if not network.predefined or not isinstance(options, BridgeOptions):
+        return dict(network.asked_options)
+    bridge = "com.docker.network.bridge."
+    return {
+        f"{bridge}default_bridge": "true",
+        f"{bridge}enable_icc": _word(options.icc is Icc.OPEN),
+        f"{bridge}enable_ip_masquerade": _word(options.masquerade),
+        f"{bridge}host_binding_ipv4": str(options.host_binding or "0.0.0.0"),
+        f"{bridge}name": options.bridge,
+        "com.docker.network.driver.mtu": str(options.mtu),
+        **dict(network.asked_options),
+    }
+
+
+def _word(flag: bool) -> str:  # noqa: FBT001
+    return "true" if flag else "false"
+
+
+def _refuse_filters(filters: Filters) -> None:
+    for kind in filters.values("type"):
+        if kind not in {"builtin", "custom"}:
+            raise InvalidRequest(f"invalid filter: 'type'='{kind}'")
+    for scope in filters.values("scope"):
+        if scope not in {"local", "swarm", "global"}:
+            raise InvalidRequest(f"invalid filter: 'scope'='{scope}'")
+    filters.flag("dangling")
+
+
+def _until(filters: Filters, now: int) -> int | None:
+    """Only what was made before this moment; None: all."""
+    match filters.values("until"):
+        case ():
+            return None
+        case (text,):
+            return moments.moment(text, now)
+        case _:
+            raise InvalidRequest("more than one until filter specified")
+
+
+def _prunable(network: Network, filters: Filters, before: int | None) -> bool:
+    labels = dict(network.labels)
+    return (
+        filters.fits_labels("label", labels)
+        and not any(has_label(labels, text) for text in filters.values("label!"))
+        and (before is None or network.created < before)
+    )

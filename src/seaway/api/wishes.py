@@ -1,0 +1,361 @@
+"""From what clients ask for, in Docker's words, to wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from seaway.api import wire
+from seaway.engine.sandboxes import signal_number
+from seaway.model.endpoint import EndpointWish
+from seaway.model.errors import Forbidden, InvalidRequest, NotFound
+from seaway.model.ids import Address, Prefix, ifname, mac, network_name, sandbox_name
+from seaway.model.network import Network, NetworkWish, SubnetWish
+from seaway.model.port import ExposedPort, PublishedPort
+from seaway.model.sandbox import DnsSettings, ExtraHost, Mount, Process, SandboxWish
+from seaway.plan.ipam import address
+from seaway.plan.portspec import bound_ports, coalesced, exposed_ports, published_ports, source_prefixes
+from seaway.plan.subnets import prefix
+
+FindNetwork = Callable[[str], Network]
+Endpoints = Mapping[str, wire.EndpointConfig | None]
+
+IFNAME = "com.docker.network.endpoint.ifname"
+SOURCE_GUARD = "seaway.source_guard"
+ALLOWED_ADDRESSES = "seaway.allowed_addresses"
+HOST_IMAGE = "host"
+"""The image that is the host's own file system."""
+
+
+def pairs(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Labels or options, in the order given."""
+    return tuple((labels or {}).items())
+
+
+# Networks
+
+
+def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
+    """A network as *asked* for; raises InvalidRequest, NotFound, Forbidden."""
+    _refuse_swarm(asked)
+    ipam = asked.ipam or wire.Ipam()
+    if ipam.driver not in {None, "", "default"}:
+        raise NotFound(f'plugin "{ipam.driver}" not found')
+    return NetworkWish(
+        name=network_name(asked.name or ""),
+        driver=asked.driver or "bridge",
+        ipv4=asked.enable_ipv4 is not False,
+        ipv6=bool(asked.enable_ipv6),
+        subnets=tuple(_subnet_wish(c) for c in ipam.config or () if _says_something(c)),
+        internal=bool(asked.internal),
+        attachable=bool(asked.attachable),
+        labels=pairs(asked.labels),
+        options=pairs(asked.options),
+    )
+
+
+def _refuse_swarm(asked: wire.NetworkCreate) -> None:
+    if asked.ingress:
+        raise Forbidden("ingress networks belong to a swarm, and Seaway has none")
+    if asked.scope not in {None, "", "local"}:
+        raise Forbidden(f"cannot create a {asked.scope} scoped network when swarm is not active")
+    if asked.config_only or (asked.config_from and asked.config_from.network):
+        raise InvalidRequest(
+            "invalid network config:\nSeaway has no configuration networks: "
+            "give the options to the network itself"
+        )
+
+
+def _says_something(config: wire.IpamConfig) -> bool:
+    return bool(
+        config.subnet or config.ip_range or config.gateway or config.auxiliary_addresses
+    )
+
+
+def _subnet_wish(config: wire.IpamConfig) -> SubnetWish:
+    return SubnetWish(
+        prefix=prefix(config.subnet) if config.subnet else None,
+        gateway=address(config.gateway) if config.gateway else None,
+        range=prefix(config.ip_range) if config.ip_range else None,
+        auxiliary=tuple((n, address(a)) for n, a in pairs(config.auxiliary_addresses)),
+    )
+
+
+# Endpoints
+
+
+def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
+    """An endpoint as *asked* for; raises InvalidRequest."""
+    if asked is None:
+        return EndpointWish()
+    _refuse_links(asked.links)
+    options = asked.driver_opts or {}
+    for key in options:
+        if key.startswith("seaway.") and key not in {SOURCE_GUARD, ALLOWED_ADDRESSES}:
+            raise InvalidRequest(
+                f"invalid endpoint settings:\nunknown driver option {key}; "
+                f"Seaway's own are {SOURCE_GUARD} and {ALLOWED_ADDRESSES}"
+            )
+    return EndpointWish(
+        addresses=_fixed_addresses(asked.ipam_config or wire.EndpointIpam()),
+        mac=mac(asked.mac_address) if asked.mac_address else None,
+        ifname=ifname(options[IFNAME]) if options.get(IFNAME) else None,
+        aliases=tuple(dict.fromkeys(asked.aliases or ())),
+        gw_priority=asked.gw_priority or 0,
+        source_guard=_guard(options.get(SOURCE_GUARD)),
+        allowed_addresses=_allowed(options.get(ALLOWED_ADDRESSES, "")),
+        options=pairs(options),
+    )
+
+
+def _refuse_links(links: Iterable[str] | None) -> None:
+    if links:
+        raise InvalidRequest(
+            "links are not supported: containers on one network find each other by name; "
+            "for another name give --network-alias"
+        )
+
+
+def _fixed_addresses(asked: wire.EndpointIpam) -> tuple[Address, ...]:
+    if asked.link_local_ips:
+        raise InvalidRequest(
+            "invalid endpoint settings:\nfurther link-local addresses are not supported; "
+            f"allow them for the container by the driver option {ALLOWED_ADDRESSES}"
+        )
+    return tuple(
+        _of_version(text, version)
+        for text, version in ((asked.ipv4_address, 4), (asked.ipv6_address, 6))
+        if text
+    )
+
+
+def _of_version(text: str, version: int) -> Address:
+    found = address(text)
+    if found.version != version:
+        raise InvalidRequest(
+            f"invalid endpoint settings:\n{text} is an IPv{found.version} address, not IPv{version}"
+        )
+    return found
+
+
+def _guard(text: str | None) -> bool | None:
+    if text is None or text == "":
+        return None
+    if text.lower() not in {"true", "1", "false", "0"}:
+        raise InvalidRequest(f"option {SOURCE_GUARD}={text}: it is true or false")
+    return text.lower() in {"true", "1"}
+
+
+def _allowed(text: str) -> tuple[Prefix, ...]:
+    return source_prefixes(part for part in text.split(",") if part.strip())
+
+
+# Sandboxes
+
+
+def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) -> SandboxWish:
+    """A sandbox as *asked* for; raises InvalidRequest, NotFound (image, network), Forbidden."""
+    host = asked.host_config or wire.HostConfig()
+    _refuse_links(host.links)
+    mode = "none" if asked.network_disabled else _mode(host.network_mode)
+    domain = f".{asked.domainname}" if asked.hostname and asked.domainname else ""
+    return SandboxWish(
+        name=sandbox_name(name.removeprefix("/")) if name else None,
+        network_mode=mode,
+        endpoints=_endpoints(mode, asked, find),
+        hostname=(asked.hostname or "") + domain,
+        labels=pairs(asked.labels),
+        dns=_dns(host),
+        extra_hosts=tuple(_extra_host(text) for text in host.extra_hosts or ()),
+        ports=_ports(host),
+        exposed=_exposed(asked),
+        publish_all=bool(host.publish_all_ports),
+        process=_process(asked, host),
+        auto_remove=bool(host.auto_remove),
+    )
+
+
+def namespace_wish(asked: wire.SandboxCreate, find: FindNetwork) -> SandboxWish:
+    """A sandbox without a process, as *asked* for; raises InvalidRequest, NotFound."""
+    if asked.netns and not asked.netns.startswith("/"):
+        raise InvalidRequest(
+            f"invalid network namespace {asked.netns!r}: it is an absolute path such as "
+            "/proc/1234/ns/net or /run/netns/name"
+        )
+    config = (asked.networking_config or wire.NetworkingConfig()).endpoints_config or {}
+    return SandboxWish(
+        name=sandbox_name(asked.name) if asked.name else None,
+        network_mode="",
+        endpoints=tuple((find(ref).id, endpoint_wish(e)) for ref, e in config.items()),
+        adopt=Path(asked.netns) if asked.netns else None,
+        labels=pairs(asked.labels),
+    )
+
+
+def warnings(asked: wire.ContainerCreate) -> list[str]:
+    """What of *asked* will not be as a user of Docker expects."""
+    host = asked.host_config or wire.HostConfig()
+    policy = host.restart_policy.name if host.restart_policy else None
+    mode = _mode(host.network_mode)
+    found: list[str] = []
+    if policy not in {None, "", "no"}:
+        found.append(f"restart policy {policy} is ignored: Seaway starts no container again by itself")
+    if host.privileged:
+        found.append("privileged is ignored: give single capabilities by --cap-add")
+    if mode in {"host", "none"} and (host.port_bindings or host.port_specs):
+        found.append(f"Published ports are discarded when using {mode} network mode")
+    return found
+
+
+def _mode(text: str | None) -> str:
+    return "bridge" if text in {None, "", "default"} else str(text)
+
+
+def _endpoints(
+    mode: str, asked: wire.ContainerCreate, find: FindNetwork
+) -> tuple[tuple[str, EndpointWish], ...]:
+    """Networks by id: that of the network mode first, then the others in the order given."""
+    config = (asked.networking_config or wire.NetworkingConfig()).endpoints_config or {}
+    if mode.startswith("container:"):
+        return ()
+    first = find(mode).id
+    wishes = {first: EndpointWish()}
+    for ref, endpoint in config.items():
+        wishes[find(_mode(ref)).id] = endpoint_wish(endpoint)
+    if asked.mac_address:
+        wishes[first] = _with_mac(wishes[first], asked.mac_address)
+    return tuple(wishes.items())
+
+
+def _with_mac(wish: EndpointWish, text: str) -> EndpointWish:
+    if wish.mac not in {None, mac(text)}:
+        raise InvalidRequest(
+            f"conflicting MAC addresses: {text} for the container, {wish.mac} for its endpoint"
+        )
+    return replace(wish, mac=mac(text))
+
+
+def _dns(host: wire.HostConfig) -> DnsSettings:
+    return DnsSettings(
+        servers=tuple(address(text) for text in host.dns or ()),
+        search=tuple(host.dns_search or ()),
+        options=tuple(host.dns_options or ()),
+    )
+
+
+def _extra_host(text: str) -> ExtraHost:
+    """``name:address``, ``name=address``; an IPv6 address with or without brackets."""
+    cuts = [at for at in (text.find(":"), text.find("=")) if at > 0]
+    name, value = (text[: min(cuts)], text[min(cuts) + 1 :]) if cuts else ("", "")
+    if not name or not value or not name.isprintable() or " " in name:
+        raise InvalidRequest(f"invalid extra host {text!r}: it is NAME:ADDRESS")
+    if value == "host-gateway":
+        return ExtraHost(name=name, address=None)
+    return ExtraHost(name=name, address=address(value.removeprefix("[").removesuffix("]")))
+
+
+def _ports(host: wire.HostConfig) -> tuple[PublishedPort, ...]:
+    bindings = {
+        key: [(b.host_ip or "", b.host_port or "") for b in places or ()]
+        for key, places in (host.port_bindings or {}).items()
+    }
+    return coalesced((*published_ports(host.port_specs or ()), *bound_ports(bindings)))
+
+
+def _exposed(asked: wire.ContainerCreate) -> tuple[ExposedPort, ...]:
+    return exposed_ports((*(asked.exposed_ports or ()), *(asked.expose_specs or ())))
+
+
+def words(command: list[str] | str | None) -> tuple[str, ...]:
+    """A command in either of Docker's two forms."""
+    if isinstance(command, str):
+        return (command,) if command else ()
+    return tuple(command or ())
+
+
+def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
+    args = (*words(asked.entrypoint), *words(asked.cmd))
+    if not args:
+        raise InvalidRequest("no command specified")
+    signal = asked.stop_signal or "SIGTERM"
+    signal_number(signal)
+    return Process(
+        args=args,
+        env=environment(asked.env),
+        cwd=directory(asked.working_dir) or "/",
+        user=asked.user or "",
+        tty=bool(asked.tty),
+        stdin_open=bool(asked.open_stdin),
+        mounts=(*map(_bind, host.binds or ()), *map(_mount, host.mounts or ())),
+        cap_add=tuple(host.cap_add or ()),
+        cap_drop=tuple(host.cap_drop or ()),
+        rootfs=_rootfs(asked.image or ""),
+        stop_signal=signal,
+        stop_timeout=10 if asked.stop_timeout is None else asked.stop_timeout,
+    )
+
+
+def environment(asked: Iterable[str] | None) -> tuple[str, ...]:
+    """``NAME=VALUE`` each; raises InvalidRequest for what has no name."""
+    found = tuple(asked or ())
+    for text in found:
+        if text.startswith("=") or not text or "\0" in text:
+            raise InvalidRequest(f"invalid environment variable: {text!r}")
+    return found
+
+
+def directory(text: str | None) -> str:
+    """A working directory; raises InvalidRequest for one that is not absolute."""
+    if text and not text.startswith("/"):
+        raise InvalidRequest(
+            f"the working directory '{text}' is invalid, it needs to be an absolute path"
+        )
+    return text or ""
+
+
+def _rootfs(image: str) -> str:
+    """The root directory; empty for the host's own. Raises NotFound as Docker does for images."""
+    if image in {"", HOST_IMAGE, f"{HOST_IMAGE}:latest"}:
+        return ""
+    if image.startswith("/"):
+        return image
+    raise NotFound(no_image(image))
+
+
+def no_image(image: str) -> str:
+    """That there is no such image, in words that clients know, and what there is instead."""
+    tagged = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+    return (
+        f"No such image: {tagged}\nSeaway has no images: it runs commands on the host's file system "
+        f'(image "{HOST_IMAGE}") or in a directory with a root file system (its absolute path)'
+    )
+
+
+def _bind(text: str) -> Mount:
+    """``SOURCE:TARGET[:MODE,…]``; of the modes only ``ro`` changes anything here."""
+    source, _, rest = text.partition(":")
+    target, _, modes = rest.partition(":")
+    if not source.startswith("/") or not target.startswith("/"):
+        raise InvalidRequest(
+            f"invalid volume {text!r}: it is SOURCE:TARGET[:ro], two absolute paths; "
+            "Seaway has no named volumes"
+        )
+    given = frozenset(modes.split(",")) - {""}
+    if unknown := given - _MODES:
+        raise InvalidRequest(f"invalid volume {text!r}: unknown mode {', '.join(sorted(unknown))}")
+    return Mount(source=source, target=target, read_only="ro" in given)
+
+
+_MODES = frozenset(
+    "ro rw z Z nocopy consistent cached delegated private rprivate shared rshared slave rslave".split()
+)
+
+
+def _mount(asked: wire.Mount) -> Mount:
+    source, target = asked.source or "", asked.target or ""
+    if asked.type not in {None, "", "bind"}:
+        raise InvalidRequest(f"invalid mount of type {asked.type}: Seaway has bind mounts only")
+    if not source.startswith("/") or not target.startswith("/"):
+        raise InvalidRequest(f"invalid mount {source!r} at {target!r}: both are absolute paths")
+    return Mount(source=source, target=target, read_only=bool(asked.read_only))
