@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+SEAWAY = ROOT / ".venv/bin/seaway"
 STATE = Path("/var/lib/seaway-trial")
 SOCKET = STATE / "run/seaway.sock"
 HOLDER = STATE / "process-1"
@@ -104,7 +105,7 @@ def up(story: Story, *, once: bool) -> None:
         story.tell("host", "took the trial host away")
         return
     sudo = "" if "SUDO_UID" not in os.environ else " (as root: sudo -s)"
-    sys.stdout.write(NEXT.format(sudo=sudo, socket=SOCKET, bin=ROOT / ".venv/bin"))
+    sys.stdout.write(NEXT.format(sudo=sudo, socket=SOCKET, bin=SEAWAY.parent))
 
 
 def show(story: Story) -> None:
@@ -159,10 +160,10 @@ def make_host() -> None:
 def start_engine() -> None:
     """Start the engine on the trial host and wait until it answers; raises TrialError."""
     options = ["--run-dir", str(STATE / "run"), "--data-dir", str(STATE / "data")]
-    command = [sys.executable, "-m", "seaway.daemon", *options, "-H", f"unix://{SOCKET}"]
+    command = [str(SEAWAY), "daemon", *options, "-H", f"unix://{SOCKET}"]
     with LOG.open("a") as log:
         engine = subprocess.Popen(
-            [*_enter(), "--net", "--", "env", f"PYTHONPATH={ROOT / 'src'}", *command],
+            [*_enter(), "--net", "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -194,7 +195,7 @@ def outside(argv: Sequence[str]) -> str:
 
 def seaway(*words: str) -> str:
     """What the ``seaway`` command prints; raises TrialError with what it said."""
-    return _run([str(ROOT / ".venv/bin/seaway"), *words], f"seaway {' '.join(words[:3])}")
+    return _run([str(SEAWAY), *words], f"seaway {' '.join(words[:3])}")
 
 
 def address_of(sandbox: str, network: str) -> str:

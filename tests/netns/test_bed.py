@@ -122,6 +122,17 @@ def test_what_was_started_on_a_host_ends_with_it() -> None:
     assert _vanish(sleeper)
 
 
+def test_cgroups_made_on_a_host_go_with_it() -> None:
+    with a_host() as host:
+        host.sh(
+            "for each in $(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts); do"
+            " mkdir -p $each/box-of-the-bed/inner; done"
+        )
+        assert _cgroups("box-of-the-bed")
+
+    assert not _cgroups("box-of-the-bed")
+
+
 def test_a_killed_run_leaves_no_host_behind(tmp_path: Path) -> None:
     code = (
         "import time; from bed.host import Host; host = Host();"
@@ -171,6 +182,11 @@ def test_a_fingerprint_does_not_count_packets(host: Host) -> None:
     host.run(["ping", "-c1", "-W1", "192.0.2.2"])
 
     assert settled(before, host) == before
+
+
+def _cgroups(name: str) -> list[Path]:
+    """All cgroups of this machine that are called *name*."""
+    return list(Path("/sys/fs/cgroup").rglob(name))
 
 
 def _appearing(command: bytes) -> set[int]:

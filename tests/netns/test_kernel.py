@@ -473,6 +473,32 @@ async def test_detaching_finds_its_interface_whatever_it_is_called_by_now(stage:
     assert "10.7.0.2" not in stage.run("ip", "addr", netns=a)
 
 
+async def test_a_sandbox_cannot_keep_a_detach_from_freeing_its_name(stage: Stage) -> None:
+    a, _ = await two_sandboxes(stage)
+    stage.run("ip", "link", "add", "sx-2", "type", "bridge", netns=a)  # the name that eth0 will get
+
+    await stage.kernel.remove([detach(veth(a, 2))])
+    await stage.kernel.apply([veth(a, 2)])
+
+    assert ping(stage, a, "10.7.0.3")
+
+
+async def test_a_socket_that_nobody_waits_for_any_more_is_closed(stage: Stage) -> None:
+    await stage.kernel.observe()
+    before = descriptors()
+    for seconds in (0.0, 0.0001, 0.0002, 0.0004):
+        opening = asyncio.create_task(
+            stage.kernel.open_socket(None, socket.AF_INET, socket.SOCK_DGRAM)
+        )
+        await asyncio.sleep(seconds)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            (await opening).close()
+    await stage.kernel.observe()
+
+    assert descriptors() == before
+
+
 async def test_detached_links_are_deleted_once_the_kernel_thread_is_idle(stage: Stage) -> None:
     a, b = await two_sandboxes(stage)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +27,10 @@ pytestmark = pytest.mark.skipif(
 DISK = Path("/").stat().st_dev
 SOON = 20
 """Seconds; more than anything here takes on a slow machine."""
+
+
+UNTIL_WIDE = b'while test "$(stty size)" = "0 0"; do sleep 0.02; done; '
+"""The size reaches a terminal a little later than input may."""
 
 
 @dataclass
@@ -146,6 +151,15 @@ def there(*paths: str) -> list[str]:
 def cgroups_of(sandbox: SandboxId) -> list[Path]:
     cgroups = Path("/sys/fs/cgroup")
     return [*cgroups.glob(f"*{sandbox}"), *cgroups.glob(f"*/*{sandbox}")]
+
+
+def conmons_of(sandbox: SandboxId) -> list[int]:
+    """Living processes with the sandbox's id among their arguments."""
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += [int(path.parent.name)] if sandbox.encode() in path.read_bytes() else []
+    return found
 
 
 def paths_below(directory: Path, depth: int) -> list[Path]:
@@ -275,7 +289,7 @@ async def test_a_terminal_has_the_size_that_was_said(bench: Bench) -> None:
     stream = await bench.begin(launch)
     await bench.runtime.resize(launch.sandbox, 33, 99)
 
-    await stream.write(b"stty size; tty; echo $TERM; exit 5\n")
+    await stream.write(UNTIL_WIDE + b"stty size; tty; echo $TERM; exit 5\n")
 
     assert "33 99\r\n/dev/pts/0\r\nxterm\r\n" in "".join(t for _, t in await everything(stream))
     assert (await bench.runtime.wait(launch.sandbox)).code == 5
@@ -595,7 +609,7 @@ async def test_a_further_process_has_input_and_a_terminal(bench: Bench) -> None:
     )
     bench.streams.append(stream)
     await bench.runtime.resize_exec("e1", 20, 60)
-    await stream.write(b"stty size; exit 2\n")
+    await stream.write(UNTIL_WIDE + b"stty size; exit 2\n")
 
     assert "20 60\r\n" in "".join(text for _, text in await everything(stream))
     assert (await bench.another_runtime().wait_exec("e1")).code == 2
@@ -651,6 +665,28 @@ async def test_a_process_that_never_began_can_be_removed(bench: Bench) -> None:
     await bench.runtime.remove(launch.sandbox)
 
     assert await bench.runtime.known() == frozenset()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 15, 25, 35, 45, 60, 80])
+async def test_a_create_that_is_given_up_leaves_nothing(bench: Bench, milliseconds: int) -> None:
+    launch = bench.launch("true")
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(milliseconds / 1000):
+            await bench.runtime.create(launch)
+            await asyncio.sleep(SOON)
+
+    await bench.runtime.remove(launch.sandbox)
+    assert await bench.runtime.known() == frozenset()
+    assert cgroups_of(launch.sandbox) == []
+    assert conmons_of(launch.sandbox) == []
+
+
+async def test_many_are_made_at_once(bench: Bench) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        runs = [tasks.create_task(bench.run("echo", str(n))) for n in range(20)]
+
+    assert [run.result() for run in runs] == [(0, f"{n}\n") for n in range(20)]
 
 
 async def test_every_effect_has_its_step(bench: Bench) -> None:

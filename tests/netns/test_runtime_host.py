@@ -15,33 +15,61 @@ pytestmark = pytest.mark.skipif(
     reason="processes need root, conmon and runc",
 )
 
-RUN = """
-import asyncio, json, sys
+COMMON = """
+import asyncio, json, os, sys
 from pathlib import Path
 from seaway.contracts import Launch
 from seaway.model.ids import SandboxId, new_id
-from seaway.model.sandbox import Process
+from seaway.model.sandbox import Mount, Process
 from seaway.runtime.conmon import ConmonRuntime
 
 class Steps:
     def reach(self, step): pass
 
-async def main(script, netns):
-    runtime = ConmonRuntime(Path("/run/seaway"), Path("/var/lib/seaway-test"), Steps())
-    sandbox = SandboxId(new_id())
-    launch = Launch(
-        sandbox=sandbox, name="web", process=Process(args=("sh", "-c", script)), hostname="box",
+runtime = ConmonRuntime(Path("/run/seaway"), Path("/var/lib/seaway-test"), Steps())
+
+def launch_of(sandbox, script, netns):
+    return Launch(
+        sandbox=sandbox, name="web", hostname="box", process=Process(
+            args=("sh", "-c", script), mounts=(Mount(source="/run/data", target="/data"),)
+        ),
         netns=Path(netns), hosts="127.0.0.1 localhost\\n", resolv_conf="nameserver 127.0.0.11\\n",
     )
+"""
+RUN = """
+async def main(script, netns):
+    sandbox = SandboxId(new_id())
     try:
         async with asyncio.timeout(30):
-            await runtime.create(launch)
+            await runtime.create(launch_of(sandbox, script, netns))
+            during = Path("/proc/self/mountinfo").read_text()
             await runtime.start(sandbox)
             ended = await runtime.wait(sandbox)
             lines = [line.data.decode() async for line in runtime.logs(sandbox, follow=False)]
     finally:
         await runtime.remove(sandbox)
-    print(json.dumps([ended.code, "".join(lines)]))
+    print(json.dumps([ended.code, "".join(lines), during]))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+BEGIN = """
+async def main(script, netns, sandbox):
+    await runtime.create(launch_of(SandboxId(sandbox), script, netns))
+    await runtime.start(SandboxId(sandbox))
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+FINISH = """
+async def main(sandbox):
+    (sandbox,) = await runtime.known()
+    pid = runtime.pid(sandbox)
+    Path("/run/data/go").touch()
+    async with asyncio.timeout(30):
+        ended = await runtime.wait(sandbox)
+    lines = [line.data.decode() async for line in runtime.logs(sandbox, follow=True)]
+    await runtime.remove(sandbox)
+    print(json.dumps([sandbox, pid is not None, ended.code, lines]))
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -50,7 +78,7 @@ asyncio.run(main(*sys.argv[1:]))
 def output_of(host: Host, script: str) -> str:
     """What *script* writes in a sandbox on *host*, with a network namespace of its own."""
     host.sh("touch /run/box; unshare --net=/run/box true; mkdir -p /run/data")
-    code, output = json.loads(host.python(RUN, script, "/run/box").out)
+    code, output, _ = json.loads(host.python(COMMON + RUN, script, "/run/box").out)
     assert code == 0, output
     return str(output)
 
@@ -132,10 +160,24 @@ def test_a_sandbox_uses_the_network_namespace_it_was_given(host: Host, data_dir:
     assert host.sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").out == "1024\n"
 
 
-def test_nothing_is_left_mounted_or_written_on_the_host(host: Host, data_dir: None) -> None:
-    host.sh("touch /run/box; unshare --net=/run/box true")
+def test_nothing_is_mounted_or_written_on_the_host(host: Host, data_dir: None) -> None:
+    host.sh("mkdir /run/data; mount --make-rshared /; touch /run/box; unshare --net=/run/box true")
     before = host.sh("cat /proc/self/mountinfo; ls -A / /etc").out
 
-    json.loads(host.python(RUN, "true", "/run/box").out)
+    _, _, during = json.loads(host.python(COMMON + RUN, "true", "/run/box").out)
 
+    assert during == before[: len(during)]
     assert host.sh("cat /proc/self/mountinfo; ls -A / /etc").out == before
+
+
+def test_a_process_its_log_and_its_exit_code_outlive_a_daemon_that_is_killed(
+    host: Host, data_dir: None
+) -> None:
+    host.sh("mkdir /run/data; touch /run/box; unshare --net=/run/box true")
+    script = "echo begun; while ! test -e /data/go; do sleep 0.02; done; echo ended; exit 11"
+
+    begun = host.python(COMMON + BEGIN, script, "/run/box", "ab" * 32, check=False)
+    seen = json.loads(host.python(COMMON + FINISH, "ab" * 32).out)
+
+    assert begun.code == -9
+    assert seen == ["ab" * 32, True, 11, ["begun\n", "ended\n"]]

@@ -57,9 +57,7 @@ class Route(NamedTuple):
 
 def answer(value: object, status: int = 200) -> web.Response:
     """*value* as JSON."""
-    return web.Response(
-        status=status, body=wire.encoded(value), headers={"Content-Type": JSON}
-    )
+    return web.Response(status=status, body=wire.encoded(value), headers={"Content-Type": JSON})
 
 
 def empty(status: int = 200) -> web.Response:

@@ -15,7 +15,7 @@ from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
 from seaway.api.wishes import endpoint_wish, network_wish
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import EngineError, Exhausted, InvalidRequest, NotFound
+from seaway.model.errors import EngineError, Exhausted, InvalidRequest
 from seaway.model.ids import IfName
 from seaway.model.network import BridgeOptions, HostOptions, Icc, Network, NullOptions, Subnet
 
@@ -35,7 +35,7 @@ class NetworkRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/networks", self.list),
+            Route("GET", "/networks", self.listing),
             Route("POST", "/networks/create", self.create),
             Route("POST", "/networks/prune", self.prune),
             Route("GET", "/networks/{ref}", self.inspect),
@@ -44,7 +44,7 @@ class NetworkRoutes:
             Route("POST", "/networks/{ref}/disconnect", self.disconnect),
         )
 
-    async def list(self, call: Call) -> web.Response:
+    async def listing(self, call: Call) -> web.Response:
         """All networks that the filters let through."""
         filters = call.query.filters(_FILTERS)
         _refuse_filters(filters)
@@ -75,7 +75,7 @@ class NetworkRoutes:
         filters = call.query.filters(_PRUNE_FILTERS)
         before = _until(filters, self._parts.clock.now())
         names = await self._parts.engine.networks.prune(
-            lambda network: _prunable(network, filters, before)
+            wanted=lambda network: _prunable(network, filters, before)
         )
         return answer(wire.NetworksPruned(networks_deleted=[*names] or None))
 
@@ -185,7 +185,7 @@ def _options(network: Network) -> dict[str, str]:
     }
 
 
-def _word(flag: bool) -> str:  # noqa: FBT001
+def _word(flag: bool) -> str:
     return "true" if flag else "false"
 
 

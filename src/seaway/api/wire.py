@@ -54,7 +54,7 @@ class Request(Struct, rename=_spelling):
     """What a client sends; a member that is missing, or null, was not asked for."""
 
 
-class Reply(Struct, rename=_spelling, kw_only=True):
+class Reply(Struct, rename=_spelling):
     """What we answer."""
 
 
@@ -135,14 +135,14 @@ class Disconnect(Request):
     force: bool | None = None
 
 
-class NetworkCreated(Reply):
+class NetworkCreated(Reply, kw_only=True):
     """The network is there."""
 
     id: str
     warning: str
 
 
-class ShownIpamConfig(Reply, omit_defaults=True):
+class ShownIpamConfig(Reply, omit_defaults=True, kw_only=True):
     """One subnet."""
 
     subnet: str
@@ -151,7 +151,7 @@ class ShownIpamConfig(Reply, omit_defaults=True):
     auxiliary_addresses: dict[str, str] = field(default_factory=dict[str, str])
 
 
-class ShownIpam(Reply):
+class ShownIpam(Reply, kw_only=True):
     """The subnets of a network, IPv4 first."""
 
     driver: str = "default"
@@ -159,13 +159,13 @@ class ShownIpam(Reply):
     config: list[ShownIpamConfig]
 
 
-class ShownConfigFrom(Reply):
+class ShownConfigFrom(Reply, kw_only=True):
     """We have no networks that are made from others."""
 
     network: str = ""
 
 
-class NetworkMember(Reply):
+class NetworkMember(Reply, kw_only=True):
     """A live endpoint of a network, by its sandbox's id."""
 
     name: str
@@ -177,7 +177,7 @@ class NetworkMember(Reply):
     """Packets that the source guard dropped; a member of ours."""
 
 
-class Network(Reply):
+class Network(Reply, kw_only=True):
     """GET /networks/{id}."""
 
     name: str
@@ -198,7 +198,7 @@ class Network(Reply):
     containers: dict[str, NetworkMember] | UnsetType = UNSET
 
 
-class NetworksPruned(Reply):
+class NetworksPruned(Reply, kw_only=True):
     """POST /networks/prune."""
 
     networks_deleted: list[str] | None
@@ -282,48 +282,48 @@ class ContainerCreate(Request):
     networking_config: NetworkingConfig | None = None
 
 
-class Created(Reply):
+class Created(Reply, kw_only=True):
     """A container or sandbox is there."""
 
     id: str
     warnings: list[str]
 
 
-class ErrorMessage(Reply):
+class ErrorMessage(Reply, kw_only=True):
     """Why something could not be said."""
 
     message: str
 
 
-class Waited(Reply, omit_defaults=True):
+class Waited(Reply, omit_defaults=True, kw_only=True):
     """POST /containers/{id}/wait."""
 
     error: ErrorMessage | UnsetType = UNSET
     status_code: int
 
 
-class ContainersPruned(Reply):
+class ContainersPruned(Reply, kw_only=True):
     """POST /containers/prune."""
 
     containers_deleted: list[str] | None
     space_reclaimed: int = 0
 
 
-class ShownBinding(Reply):
+class ShownBinding(Reply, kw_only=True):
     """Where on the host a port is."""
 
     host_ip: str = field(name="HostIp")
     host_port: str
 
 
-class ShownEndpointIpam(Reply, omit_defaults=True):
+class ShownEndpointIpam(Reply, omit_defaults=True, kw_only=True):
     """The addresses an endpoint asked for."""
 
     ipv4_address: str = ""
     ipv6_address: str = ""
 
 
-class Endpoint(Reply):
+class Endpoint(Reply, kw_only=True):
     """An endpoint, as its container sees it."""
 
     ipam_config: ShownEndpointIpam | None
@@ -344,7 +344,7 @@ class Endpoint(Reply):
     drops: int | UnsetType = UNSET
 
 
-class NetworkSettings(Reply):
+class NetworkSettings(Reply, kw_only=True):
     """The network side of a container. From EndpointID on: its place on the default bridge."""
 
     bridge: str = ""
@@ -367,7 +367,7 @@ class NetworkSettings(Reply):
     networks: dict[str, Endpoint]
 
 
-class ContainerState(Reply):
+class ContainerState(Reply, kw_only=True):
     """How a container is."""
 
     status: str
@@ -383,21 +383,21 @@ class ContainerState(Reply):
     finished_at: str
 
 
-class ShownRestartPolicy(Reply):
+class ShownRestartPolicy(Reply, kw_only=True):
     """Seaway starts nothing again by itself."""
 
     name: str = "no"
     maximum_retry_count: int = 0
 
 
-class ShownLogConfig(Reply):
+class ShownLogConfig(Reply, kw_only=True):
     """Where output goes: conmon's file."""
 
     type: str = "k8s-file"
     config: dict[str, str] = field(default_factory=dict[str, str])
 
 
-class ShownHostConfig(Reply):
+class ShownHostConfig(Reply, kw_only=True):
     """What was asked for about the host."""
 
     binds: list[str] | None
@@ -417,11 +417,11 @@ class ShownHostConfig(Reply):
     publish_all_ports: bool
 
 
-class Nothing(Reply):
+class Nothing(Reply, kw_only=True):
     """``{}``."""
 
 
-class ShownConfig(Reply):
+class ShownConfig(Reply, kw_only=True):
     """What was asked to run."""
 
     hostname: str
@@ -445,7 +445,7 @@ class ShownConfig(Reply):
     stop_timeout: int | UnsetType = UNSET
 
 
-class ShownMount(Reply):
+class ShownMount(Reply, kw_only=True):
     """A directory or file of the host, seen inside."""
 
     type: str = "bind"
@@ -456,7 +456,7 @@ class ShownMount(Reply):
     propagation: str = "rprivate"
 
 
-class Container(Reply):
+class Container(Reply, kw_only=True):
     """GET /containers/{id}/json."""
 
     id: str
@@ -483,7 +483,7 @@ class Container(Reply):
     network_settings: NetworkSettings
 
 
-class PortSummary(Reply):
+class PortSummary(Reply, kw_only=True):
     """One port of a listed container."""
 
     ip: str | UnsetType = UNSET
@@ -492,19 +492,19 @@ class PortSummary(Reply):
     type: str
 
 
-class ModeSummary(Reply):
+class ModeSummary(Reply, kw_only=True):
     """Whose network a listed container uses."""
 
     network_mode: str
 
 
-class NetworkSummary(Reply):
+class NetworkSummary(Reply, kw_only=True):
     """The networks of a listed container."""
 
     networks: dict[str, Endpoint]
 
 
-class ContainerSummary(Reply):
+class ContainerSummary(Reply, kw_only=True):
     """One item of GET /containers/json."""
 
     id: str
@@ -548,7 +548,7 @@ class ExecStart(Request):
     console_size: list[int] | None = None
 
 
-class ExecCreated(Reply):
+class ExecCreated(Reply, kw_only=True):
     """The process may be started."""
 
     id: str
@@ -564,7 +564,7 @@ class ExecProcess(Struct, kw_only=True):
     user: str
 
 
-class Exec(Reply):
+class Exec(Reply, kw_only=True):
     """GET /exec/{id}/json."""
 
     id: str = field(name="ID")
@@ -583,7 +583,7 @@ class Exec(Reply):
 # Events and the system
 
 
-class Actor(Reply):
+class Actor(Reply, kw_only=True):
     """To whom it happened."""
 
     id: str = field(name="ID")
@@ -610,13 +610,13 @@ class Message(Struct):
     message: str
 
 
-class Platform(Reply):
+class Platform(Reply, kw_only=True):
     """Who answers."""
 
     name: str
 
 
-class Component(Reply):
+class Component(Reply, kw_only=True):
     """A part of the engine, with its facts."""
 
     name: str
@@ -624,7 +624,7 @@ class Component(Reply):
     details: Labels
 
 
-class Version(Reply):
+class Version(Reply, kw_only=True):
     """GET /version."""
 
     platform: Platform
@@ -640,7 +640,7 @@ class Version(Reply):
     build_time: str = ""
 
 
-class Plugins(Reply):
+class Plugins(Reply, kw_only=True):
     """The drivers there are."""
 
     volume: list[str]
@@ -649,7 +649,7 @@ class Plugins(Reply):
     log: list[str]
 
 
-class Swarm(Reply):
+class Swarm(Reply, kw_only=True):
     """There is none."""
 
     node_id: str = field(default="", name="NodeID")
@@ -660,7 +660,7 @@ class Swarm(Reply):
     remote_managers: None = None
 
 
-class Info(Reply):
+class Info(Reply, kw_only=True):
     """GET /info."""
 
     id: str = field(name="ID")
@@ -691,7 +691,7 @@ class Info(Reply):
     warnings: list[str] | None
 
 
-class Volumes(Reply):
+class Volumes(Reply, kw_only=True):
     """There are none."""
 
     volumes: list[str] = field(default_factory=list[str])
@@ -724,7 +724,7 @@ class Unpublish(Request):
     now: bool | None = None
 
 
-class PublishedPort(Reply):
+class PublishedPort(Reply, kw_only=True):
     """A published port, or a range."""
 
     proto: str
@@ -736,21 +736,21 @@ class PublishedPort(Reply):
     sources: list[str] = field(name="From")
 
 
-class Published(Reply):
+class Published(Reply, kw_only=True):
     """The ports that were asked for, as they are now."""
 
     published: list[PublishedPort]
     warnings: list[str]
 
 
-class SandboxNetwork(Reply):
+class SandboxNetwork(Reply, kw_only=True):
     """A network a sandbox is on."""
 
     name: str
     addresses: list[str]
 
 
-class Sandbox(Reply):
+class Sandbox(Reply, kw_only=True):
     """One item of GET /seaway/sandboxes."""
 
     id: str
@@ -761,7 +761,7 @@ class Sandbox(Reply):
     networks: list[SandboxNetwork]
 
 
-class MapHost(Reply):
+class MapHost(Reply, kw_only=True):
     """The host on the map."""
 
     name: str
@@ -769,14 +769,14 @@ class MapHost(Reply):
     uplink: str
 
 
-class MapSubnet(Reply):
+class MapSubnet(Reply, kw_only=True):
     """A subnet on the map."""
 
     subnet: str
     gateway: str
 
 
-class MapEndpoint(Reply):
+class MapEndpoint(Reply, kw_only=True):
     """An endpoint on the map."""
 
     sandbox: str
@@ -789,7 +789,7 @@ class MapEndpoint(Reply):
     drops: int
 
 
-class MapNetwork(Reply):
+class MapNetwork(Reply, kw_only=True):
     """A network on the map."""
 
     id: str
@@ -803,7 +803,7 @@ class MapNetwork(Reply):
     endpoints: list[MapEndpoint]
 
 
-class MapSandbox(Reply):
+class MapSandbox(Reply, kw_only=True):
     """A sandbox on the map."""
 
     id: str
@@ -814,7 +814,7 @@ class MapSandbox(Reply):
     published: list[PublishedPort]
 
 
-class Map(Reply):
+class Map(Reply, kw_only=True):
     """GET /seaway/map."""
 
     host: MapHost
@@ -822,7 +822,7 @@ class Map(Reply):
     sandboxes: list[MapSandbox]
 
 
-class DaemonStatus(Reply):
+class DaemonStatus(Reply, kw_only=True):
     """GET /seaway/status."""
 
     version: str
@@ -839,7 +839,7 @@ class DaemonStatus(Reply):
     warnings: list[str]
 
 
-class SettingShown(Reply):
+class SettingShown(Reply, kw_only=True):
     """One item of GET /seaway/config."""
 
     name: str
@@ -847,7 +847,7 @@ class SettingShown(Reply):
     origin: str
 
 
-class Purged(Reply):
+class Purged(Reply, kw_only=True):
     """POST /seaway/purge."""
 
     removed: list[str]

@@ -15,7 +15,13 @@ from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import DnsSettings, ExtraHost, Mount, Process, SandboxWish
 from seaway.plan.ipam import address
-from seaway.plan.portspec import bound_ports, coalesced, exposed_ports, published_ports, source_prefixes
+from seaway.plan.portspec import (
+    bound_ports,
+    coalesced,
+    exposed_ports,
+    published_ports,
+    source_prefixes,
+)
 from seaway.plan.subnets import prefix
 
 FindNetwork = Callable[[str], Network]
@@ -68,9 +74,7 @@ def _refuse_swarm(asked: wire.NetworkCreate) -> None:
 
 
 def _says_something(config: wire.IpamConfig) -> bool:
-    return bool(
-        config.subnet or config.ip_range or config.gateway or config.auxiliary_addresses
-    )
+    return bool(config.subnet or config.ip_range or config.gateway or config.auxiliary_addresses)
 
 
 def _subnet_wish(config: wire.IpamConfig) -> SubnetWish:
@@ -200,7 +204,9 @@ def warnings(asked: wire.ContainerCreate) -> list[str]:
     mode = _mode(host.network_mode)
     found: list[str] = []
     if policy not in {None, "", "no"}:
-        found.append(f"restart policy {policy} is ignored: Seaway starts no container again by itself")
+        found.append(
+            f"restart policy {policy} is ignored: Seaway starts no container again by itself"
+        )
     if host.privileged:
         found.append("privileged is ignored: give single capabilities by --cap-add")
     if mode in {"host", "none"} and (host.port_bindings or host.port_specs):
@@ -347,8 +353,9 @@ def _bind(text: str) -> Mount:
     return Mount(source=source, target=target, read_only="ro" in given)
 
 
+_PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _MODES = frozenset(
-    "ro rw z Z nocopy consistent cached delegated private rprivate shared rshared slave rslave".split()
+    {"ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", *_PROPAGATION}
 )
 
 

@@ -24,6 +24,7 @@ MAX_HEAD = 65536
 MAX_SOCKET_PATH = 107
 """Bytes that fit into sockaddr_un (unix(7))."""
 _READ = 65536
+_BODILESS = (204, 304)
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
@@ -83,10 +84,16 @@ class Reply:
 
     def all(self) -> bytes:
         """The whole body. Raises Failure when the engine went away in the middle of it."""
-        parts = list(iter(self.read, b""))
+        said = self.headers.get("content-length", "")
+        length = 0 if self.status in _BODILESS else int(said) if said.isdecimal() else None
+        body = b""
+        while length is None or len(body) < length:
+            part = self.read()
+            if not part:
+                break
+            body += part
         self.close()
-        body, length = b"".join(parts), self.headers.get("content-length", "")
-        if length.isdigit() and len(body) < int(length):
+        if length is not None and len(body) < length:
             raise Failure("the engine closed the connection in the middle of its answer")
         return body
 
@@ -130,7 +137,7 @@ def _head(connection: socket) -> tuple[bytes, bytes]:
 
 def _status(line: str) -> int:
     words = line.split(" ", 2)
-    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdecimal():
         raise Unreachable("what answers on this socket is not the engine")
     return int(words[1])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from seaway.cli.client import path
-from seaway.cli.failure import Unreachable
+from seaway.cli.client import DEFAULT_SOCKET, path
+from seaway.cli.failure import Failure, Unreachable
 from seaway.cli.options import Command, Option, switch
 from seaway.cli.values import texts
 
@@ -45,15 +45,22 @@ def _purge(args: Args, api: Api) -> int:
     except Unreachable as error:
         if not error.nobody_there:
             raise
-        become_daemon(["--purge", *_directories(args)])
+        whose = _whose(args)
+        if not whose and api.socket_path != DEFAULT_SOCKET:
+            raise Failure(
+                f"{error.message}\nTo purge without it, say which engine's traces: "
+                "--run-dir DIR --data-dir DIR"
+            ) from None
+        become_daemon(["--purge", *whose])
     sys.stdout.write("".join(f"removed {item}\n" for item in texts(reply, "Removed")))
     return 0
 
 
-def _directories(args: Args) -> list[str]:
+def _whose(args: Args) -> list[str]:
+    """The options that tell the engine which directories are meant."""
     return [
         word
-        for name in ("run-dir", "data-dir")
+        for name in ("config", "run-dir", "data-dir")
         if args.given(name)
         for word in (f"--{name}", args.text(name))
     ]
@@ -68,11 +75,12 @@ COMMANDS = {
     ),
     "purge": Command(
         _purge,
-        "[-f] [--run-dir DIR] [--data-dir DIR]",
+        "[-f] [--config FILE] [--run-dir DIR] [--data-dir DIR]",
         "Take every trace of Seaway off this host; works without a running engine, too.",
         most=0,
         options=(
             switch("force f", "do not ask"),
+            Option("config", "FILE", "the engine's configuration file, when it does not run"),
             Option("run-dir", "DIR", "the engine's run directory, when it does not run"),
             Option("data-dir", "DIR", "the engine's data directory, when it does not run"),
         ),

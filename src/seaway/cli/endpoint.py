@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from seaway.cli.failure import Misused
-from seaway.cli.options import FLAG_ERROR, Option
+from seaway.cli.options import FLAG_ERROR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from seaway.cli.options import Args
 
 IFNAME = "com.docker.network.endpoint.ifname"
-ENDPOINT_OPTIONS = (
-    Option("ip", "ADDRESS", "the IPv4 address it gets"),
-    Option("ip6", "ADDRESS", "the IPv6 address it gets"),
-    Option("link-local-ip", "ADDRESS", "a link-local address more (repeatable)"),
-    Option("mac-address", "MAC", "the MAC address it gets, as 92:d0:c6:0a:29:33"),
-)
 _KEYS = [
     "ip",
     "ip6",

@@ -8,6 +8,7 @@ from seaway.cli.attachment import DETACHED, Attachment, attached_stream
 from seaway.cli.client import path
 from seaway.cli.failure import Failure
 from seaway.cli.options import Command, Option, switch
+from seaway.cli.terminal import size
 from seaway.cli.values import field, flag, number, text
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ def _exec(args: Args, api: Api) -> int:
     attachment = Attachment(
         api, tty=tty, takes_input=takes_input and not detached, keys=keys, proxies=False
     )
-    wanted = {
+    wanted: dict[str, object] = {
         "AttachStdin": takes_input and not detached,
         "AttachStdout": not detached,
         "AttachStderr": not detached,
@@ -38,6 +39,8 @@ def _exec(args: Args, api: Api) -> int:
         "User": args.text("user"),
         "Cmd": command,
     }
+    if tty and not detached:
+        wanted["ConsoleSize"] = list(size())
     identity = text(api.post(path("containers", sandbox, "exec"), wanted), "Id")
     start = {"Detach": detached, "Tty": tty}
     if detached:

@@ -87,9 +87,12 @@ def main(words: Sequence[str]) -> int:
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the last flush says nothing
-        return PIPE_CLOSED
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        sys.stderr.write(f"{error}\n")
+        return 1
     return code
 
 
@@ -120,9 +123,13 @@ def _main(words: list[str]) -> int:
     return _dispatch(words, host)
 
 
+def _told_by_environment() -> str:
+    return os.environ.get("SEAWAY_HOST", "")
+
+
 def _globals(words: list[str]) -> tuple[str, list[str]]:
     """The host that ``-H`` or the environment names, and the words after the options."""
-    host = os.environ.get("SEAWAY_HOST", "")
+    host = _told_by_environment()
     while words and words[0].startswith(("-H", "--host")):
         word, words = words[0], words[1:]
         if word in ("-H", "--host"):
@@ -151,7 +158,7 @@ def _dispatch(words: list[str], host: str) -> int:
     if first == "daemon":
         from seaway.cli.daemon import become_daemon  # noqa: PLC0415
 
-        become_daemon([*(("-H", host) if host else ()), *rest])
+        become_daemon([*(("-H", host) if host != _told_by_environment() else ()), *rest])
     if first.startswith("-"):
         raise Failure(f"unknown flag: {first}\nSee 'seaway --help'.", FLAG_ERROR)
     if first not in COMMANDS:

@@ -60,7 +60,7 @@ def _natural(item: object) -> list[tuple[int, str]]:
             parts[-1] += char
         else:
             parts.append(char)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(len(part.lstrip("0")) if part.isdecimal() else -1, part.lstrip("0")) for part in parts]
 
 
 def _ls(args: Args, api: Api) -> int:

@@ -109,7 +109,7 @@ COMMANDS = {
     "unpublish": Command(
         _unpublish,
         "[--now] SANDBOX [[IP:]PORT:]PORT[/PROTO]...",
-        "Take published ports away: new connections find nothing, old ones may end in peace.",
+        "Take published ports away; connections that stand may end in peace.",
         least=2,
         options=(switch("now", "cut the connections that stand as well"),),
         examples=("seaway unpublish web 8080:80", "seaway unpublish --now web 8080:80"),

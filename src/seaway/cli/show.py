@@ -42,7 +42,7 @@ COMMANDS = {
         ),
         examples=(
             "seaway inspect web",
-            "seaway inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{end}}' web",
+            "seaway inspect -f '{{json .NetworkSettings.Networks}}' web",
         ),
     ),
 }

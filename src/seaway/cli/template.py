@@ -7,8 +7,7 @@ Source: pkg.go.dev/text/template.
 
 from __future__ import annotations
 
-from seaway.cli.failure import Failure
-from seaway.cli.text import compact
+from seaway.cli.functions import FUNCTIONS, refused, shown
 from seaway.cli.values import is_list, is_object
 
 TYPE_CHECKING = False
@@ -26,16 +25,12 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "'": "'"}
 
 
-def _refused(reason: str) -> Failure:
-    return Failure(f"--format: {reason}")
-
-
 class Template:
     """A template, ready to be filled in. Raises Failure for what it cannot do."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_TEXT:
-            raise _refused(f"a template has at most {MAX_TEXT} characters")
+            raise refused(f"a template has at most {MAX_TEXT} characters")
         self._nodes = _Reader(_unescaped(text)).block(0)[0]
 
     def filled(self, data: object) -> str:
@@ -87,7 +82,7 @@ def _action_end(text: str, at: int) -> int:
         elif text.startswith("}}", at):
             return at
         at += 1
-    raise _refused("an action that begins with {{ does not end with }}")
+    raise refused("an action that begins with {{ does not end with }}")
 
 
 def _tokens(action: str) -> list[str]:
@@ -123,7 +118,7 @@ class _Reader:
     def block(self, depth: int) -> tuple[list[Node], list[str]]:
         """The nodes up to ``{{end}}`` or ``{{else}}``, and the words of that action."""
         if depth > MAX_DEPTH:
-            raise _refused(f"blocks stand inside each other more than {MAX_DEPTH} deep")
+            raise refused(f"blocks stand inside each other more than {MAX_DEPTH} deep")
         nodes: list[Node] = []
         for is_action, piece in self._pieces:
             if not is_action:
@@ -133,23 +128,23 @@ class _Reader:
             words = _tokens(piece)
             if words[:1] in (["end"], ["else"]):
                 if depth == 0:
-                    raise _refused(f"{{{{{words[0]}}}}} closes nothing")
+                    raise refused(f"{{{{{words[0]}}}}} closes nothing")
                 return nodes, words
             nodes += self._action(words, piece, depth)
         if depth > 0:
-            raise _refused("a block is not closed by {{end}}")
+            raise refused("a block is not closed by {{end}}")
         return nodes, []
 
     def _action(self, words: list[str], piece: str, depth: int) -> list[Node]:
         if not words:
-            raise _refused("an action is empty: {{}}")
+            raise refused("an action is empty: {{}}")
         if piece.lstrip(_SPACE).startswith("/*"):
             return []
         if words[0] in ("if", "with", "range"):
             return [self._chosen(words, depth)]
         names, rest = _assigned(words)
         if len(names) > 1:
-            raise _refused("only {{range}} sets two variables")
+            raise refused("only {{range}} sets two variables")
         value = _pipeline(rest)
         return [_assignment(names[0], value) if names else _printed(value)]
 
@@ -160,12 +155,12 @@ class _Reader:
         other: list[Node] = []
         if end[0] == "else" and len(end) > 1:
             if end[1] != "if":
-                raise _refused(f"{{{{else {end[1]}}}}} is not known here")
+                raise refused(f"{{{{else {end[1]}}}}} is not known here")
             other = [self._chosen(end[1:], depth + 1)]
         elif end[0] == "else":
             other, end = self.block(depth + 1)
             if end[0] != "end":
-                raise _refused("a block has two {{else}}")
+                raise refused("a block has two {{else}}")
         if words[0] == "range":
             return _ranged(names, value, inner, other)
         return _conditional(words[0] == "with", names, value, inner, other)
@@ -178,7 +173,7 @@ def _assigned(words: list[str]) -> tuple[list[str], list[str]]:
     at = words.index(":=")
     names = [word for word in words[:at] if word != ","]
     if not 1 <= len(names) <= 2 or not all(name[0] == "$" and name[1:] for name in names):
-        raise _refused(f"{' '.join(words[:at])!r} is no variable")
+        raise refused(f"{' '.join(words[:at])!r} is no variable")
     return names, words[at + 1 :]
 
 
@@ -237,7 +232,7 @@ def _entries(value: object) -> list[tuple[object, object]]:
         return list(enumerate(value))
     if value is None:
         return []
-    raise _refused(f"range cannot go through {shown(value)!r}")
+    raise refused(f"range cannot go through {shown(value)!r}")
 
 
 def _pipeline(words: list[str]) -> Expression:
@@ -260,7 +255,7 @@ def _pipeline(words: list[str]) -> Expression:
 def _call(words: list[str], piped: Expression | None) -> Expression:
     """One stage of a pipeline: a function and its operands, or a single operand."""
     if not words:
-        raise _refused("a value is missing")
+        raise refused("a value is missing")
     function = FUNCTIONS.get(words[0])
     operands = [*_operands(words[1:] if function else words), *([piped] if piped else [])]
     if function is not None:
@@ -273,11 +268,11 @@ def _called(value: object, operands: list[object]) -> object:
     """*value*, or what it gives for *operands* when it is a method such as ``.Label``."""
     if callable(value):
         if len(operands) != 1:
-            raise _refused("a method such as .Label takes one name")
+            raise refused("a method such as .Label takes one name")
         result: object = value(operands[0])
         return result
     if operands:
-        raise _refused(f"{shown(value)!r} is no function")
+        raise refused(f"{shown(value)!r} is no function")
     return value
 
 
@@ -303,7 +298,7 @@ def _closing(words: list[str], at: int) -> int:
         depth += {"(": 1, ")": -1}.get(words[place], 0)
         if depth == 0:
             return place
-    raise _refused("a ( is not closed")
+    raise refused("a ( is not closed")
 
 
 def _operand(word: str) -> Expression:
@@ -318,11 +313,11 @@ def _operand(word: str) -> Expression:
     if word[0] in '"`':
         literal = _literal(word)
         return lambda _dot, _scope: literal
-    if word.isdigit():
+    if word.isdecimal():
         return lambda _dot, _scope: int(word)
     if word in FUNCTIONS:
         return _call([word], None)
-    raise _refused(f"{word!r} is not known here; it knows {', '.join(FUNCTIONS)}, range, if, with")
+    raise refused(f"{word!r} is not known here; it knows {', '.join(FUNCTIONS)}, range, if, with")
 
 
 def _literal(word: str) -> str:
@@ -337,7 +332,7 @@ def _literal(word: str) -> str:
 def _variable(name: str) -> Expression:
     def read(_dot: object, scope: Scope) -> object:
         if name not in scope:
-            raise _refused(f"the variable {name} is not set")
+            raise refused(f"the variable {name} is not set")
         return scope[name]
 
     return read
@@ -351,74 +346,8 @@ def _member(value: Expression, names: str) -> Expression:
         found = value(dot, scope)
         for name in path:
             if not is_object(found) or name not in found:
-                raise _refused(f"there is no field {name!r} in {names}")
+                raise refused(f"there is no field {name!r} in {names}")
             found = found[name]
         return found
 
     return read
-
-
-def shown(value: object) -> str:
-    """*value* as Go prints it."""
-    if value is None:
-        return "<no value>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if is_object(value):
-        return f"map[{' '.join(f'{key}:{shown(value[key])}' for key in sorted(value))}]"
-    if is_list(value):
-        return f"[{' '.join(map(shown, value))}]"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _json(*values: object) -> object:
-    _counted("json", values, 1, 1)
-    return compact(values[0])
-
-
-def _len(*values: object) -> object:
-    _counted("len", values, 1, 1)
-    if isinstance(values[0], (str, dict, list)):
-        return len(values[0])  # pyright: ignore[reportUnknownArgumentType]
-    raise _refused(f"len cannot count {shown(values[0])!r}")
-
-
-def _index(*values: object) -> object:
-    _counted("index", values, 1, 9)
-    found = values[0]
-    for key in values[1:]:
-        if is_object(found):
-            found = found.get(str(key))
-        elif is_list(found) and isinstance(key, int) and 0 <= key < len(found):
-            found = found[key]
-        else:
-            raise _refused(f"index cannot look up {shown(key)!r} there")
-    return found
-
-
-def _join(*values: object) -> object:
-    _counted("join", values, 2, 2)
-    first, sign = values
-    if not is_list(first):
-        raise _refused(f"join takes a list, not {shown(first)!r}")
-    return shown(sign).join(map(shown, first))
-
-
-def _println(*values: object) -> object:
-    return " ".join(map(shown, values)) + "\n"
-
-
-def _counted(name: str, values: Sequence[object], least: int, most: int) -> None:
-    if not least <= len(values) <= most:
-        raise _refused(f"{name} takes {least}{f' to {most}' if most > least else ''} values")
-
-
-FUNCTIONS: dict[str, Callable[..., object]] = {
-    "json": _json,
-    "len": _len,
-    "index": _index,
-    "join": _join,
-    "println": _println,
-}

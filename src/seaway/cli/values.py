@@ -55,7 +55,9 @@ def texts(value: object, *path: str) -> list[str]:
 def number(value: object, *path: str) -> int:
     """The whole number at *path*, or 0."""
     found = field(value, *path)
-    return int(found) if isinstance(found, (int, float)) else 0
+    if isinstance(found, float):
+        return int(found) if found.is_integer() else 0
+    return found if isinstance(found, int) else 0
 
 
 def flag(value: object, *path: str) -> bool:

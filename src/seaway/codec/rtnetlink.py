@@ -95,6 +95,7 @@ _IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
 _IFLA_BR_FORWARD_DELAY = 1
 _IFLA_BR_STP_STATE = 5
+_IFLA_BRPORT_STATE = 1
 _IFLA_BRPORT_MODE = 4  # hairpin
 _IFLA_BRPORT_LEARNING = 8
 _IFLA_BRPORT_UNICAST_FLOOD = 9
@@ -238,8 +239,25 @@ def raise_port(index: int, port: PortFlags) -> Request:
         (_IFLA_BRPORT_LOCKED, port.locked),
     )
     data = b"".join(attribute(kind, bytes([value])) for kind, value in flags)
+    return _change_port(index, LinkChange(up=True), data)
+
+
+def close_port(index: int, change: LinkChange) -> Request:
+    """Let the bridge port *index* pass no frame either way, then set *change*, in one message.
+
+    The port is set to the state "disabled" (``br_set_state()``), which takes effect at once; to set
+    it down or to take it off its bridge would wait some 8 ms for an RCU grace period.
+    """
+    return _change_port(index, change, attribute(_IFLA_BRPORT_STATE, bytes([0])))
+
+
+def _change_port(index: int, change: LinkChange, data: bytes) -> Request:
     info = attribute(_IFLA_INFO_SLAVE_KIND, b"bridge\0") + attribute(_IFLA_INFO_SLAVE_DATA, data)
-    body = _LINK.pack(0, 0, index, IFF_UP, IFF_UP) + attribute(_IFLA_LINKINFO, info)
+    body = (
+        _LINK.pack(0, 0, index, *change.flags())
+        + change.attributes()
+        + attribute(_IFLA_LINKINFO, info)
+    )
     return Request(Kind.NEWLINK, NLM_F_ACK, body)
 
 

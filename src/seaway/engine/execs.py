@@ -99,7 +99,9 @@ class Execs:
         try:
             code = (await self._runtime.wait_exec(found.id)).code
         except EngineError as error:
-            log.warning("an exec's end was not seen", extra={"exec": found.id, "reason": str(error)})
+            log.warning(
+                "an exec's end was not seen", extra={"exec": found.id, "reason": str(error)}
+            )
             code = UNKNOWN
         self._keep(replace(found, exit_code=code))
         self._tell("exec_die", found, "", ("execID", found.id), ("exitCode", str(code)))

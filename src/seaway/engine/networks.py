@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
 from seaway.contracts import Clock, Events, Kernel, Names, NetworkFacts, Observed, Store
@@ -165,14 +165,22 @@ class Networks:
                 f"({', '.join(users)})"
             )
 
-    async def prune(self, labels: Iterable[tuple[str, str | None]] = ()) -> tuple[NetworkName, ...]:
-        """Remove all networks that nobody is connected to, running or not; gives their names."""
-        wanted = tuple(labels)
+    async def prune(
+        self,
+        labels: Iterable[tuple[str, str | None]] = (),
+        *,
+        wanted: Callable[[Network], bool] = lambda _: True,
+    ) -> tuple[NetworkName, ...]:
+        """Remove all *wanted* networks with *labels* that nobody is connected to, running or not.
+
+        Gives their names.
+        """
+        asked = tuple(labels)
         names: list[NetworkName] = []
         for network in tuple(self._store.networks()):
             if network.predefined or self._store.endpoints_of(network.id):
                 continue
-            if not _has_labels(network, wanted):
+            if not _has_labels(network, asked) or not wanted(network):
                 continue
             try:
                 await self.remove(network.id)

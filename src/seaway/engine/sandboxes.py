@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -445,11 +445,13 @@ class Sandboxes:
             for attachment in wiring.attachments:
                 self._endpoints.tell("disconnect", attachment.network, sandbox)
 
-    async def prune(self) -> tuple[SandboxId, ...]:
-        """Remove all that stopped or never ran; gives their ids."""
+    async def prune(
+        self, wanted: Callable[[Sandbox], bool] = lambda _: True
+    ) -> tuple[SandboxId, ...]:
+        """Remove all *wanted* that stopped or never ran; gives their ids."""
         gone: list[SandboxId] = []
         for sandbox in tuple(self._store.sandboxes()):
-            if not sandbox.running:
+            if not sandbox.running and wanted(sandbox):
                 await self.remove(sandbox.id)
                 gone.append(sandbox.id)
         return tuple(gone)

@@ -49,8 +49,8 @@ def _forget(netlink: Netlink, op: ForgetFlows, wanted: FlowFilter) -> int:
     flows = (f for f in found if op.address is not None or _is_meant(op, f))
     dropped = 0
     while batch := list(islice(flows, _BATCH)):
-        outcome = netlink.attempt(*(delete_flow(wanted.version, one) for one in batch))
-        dropped += outcome.count(None)
+        netlink.do_unless({ENOENT}, *(delete_flow(wanted.version, one) for one in batch))
+        dropped += len(batch)
     return dropped
 
 

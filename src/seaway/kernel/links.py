@@ -6,13 +6,13 @@ All of it runs on the kernel thread.
 from __future__ import annotations
 
 import logging
-from errno import ENODEV, ENOENT, ESRCH
+from errno import EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH
 from ipaddress import IPv6Address
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
 from seaway.kernel import sysctl
-from seaway.kernel.netlink import Netlink, Refused
+from seaway.kernel.netlink import Netlink
 from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.ids import IfName
 from seaway.plan.operations import (
@@ -63,7 +63,7 @@ def delete_link(host: Host, op: DeleteLink) -> None:
     """Take a link away, and wait for it; gone already is fine."""
     index = host.netlink.find(op.name)
     if index is not None:
-        _forgiving(host.netlink, rtnetlink.delete_link(index), ENODEV)
+        host.netlink.do_unless({ENODEV}, rtnetlink.delete_link(index))
 
 
 def attach_veth(visits: Visits, op: AttachVeth) -> None:
@@ -77,7 +77,11 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
     bridge = host.netlink.index(op.bridge)
     near = LinkChange(name=op.link, mac=op.host_mac, mtu=op.mtu, master=bridge)
     far = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu)
-    host.netlink.do(rtnetlink.new_veth(near, far, inside.fd))
+    make = rtnetlink.new_veth(near, far, inside.fd)
+    (refused,) = host.netlink.attempt(make)
+    if refused is not None:
+        _clear_doomed_names(host.netlink, inside.netlink, op)
+        host.netlink.do(make)
     index = host.netlink.index(op.link)
     try:
         _raise_near_end(host.netlink, index, op)
@@ -85,6 +89,37 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
     except BaseException:
         host.netlink.attempt(rtnetlink.delete_link(index))
         raise
+
+
+def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:
+    """Rename doomed links whose names are wanted again; those of others stay.
+
+    A new name waits for an RCU grace period, so ``detach_veth`` leaves the old ones alone.
+    """
+    near = _named(host, op.link)
+    if near is not None and near.group == DOOMED_GROUP:
+        _rename_away(host, near.index)
+    far = _named(inside, op.ifname)
+    near = host.link(far.peer) if far is not None and far.peer else None
+    if (
+        far is not None
+        and near is not None
+        and near.group == DOOMED_GROUP
+        and near.peer == far.index
+    ):
+        _rename_away(inside, far.index)
+
+
+def _named(netlink: Netlink, name: IfName) -> Link | None:
+    index = netlink.find(name)
+    return None if index is None else netlink.link(index)
+
+
+def _rename_away(netlink: Netlink, index: int) -> None:
+    new_name = rtnetlink.change_link(index, LinkChange(name=_doomed_name(index)))
+    (refused,) = netlink.attempt(new_name)
+    if refused is not None:  # kernels before 6.2 rename no link that is up
+        netlink.do_unless({ENODEV}, rtnetlink.change_link(index, LinkChange(up=False)), new_name)
 
 
 def _raise_near_end(netlink: Netlink, index: int, op: AttachVeth) -> None:
@@ -129,53 +164,57 @@ def _set_ipv6(name: IfName, setting: str, value: str, *, needed: bool) -> None:
             raise
 
 
-def detach_veth(visits: Visits, op: DetachVeth) -> bool:
-    """Cut a veth pair off; whether there is now one to delete."""
+def detach_veth(visits: Visits, op: DetachVeth) -> int | None:
+    """Cut a veth pair off; the index of the end that is to be deleted, None when it is gone."""
     netlink = visits.host.netlink
     index = netlink.find(op.link)
     near = None if index is None else netlink.link(index)
     if near is None:
-        return False
-    netlink.do(
-        rtnetlink.change_link(near.index, LinkChange(up=False, master=0)),
-        rtnetlink.change_link(
-            near.index, LinkChange(name=_doomed_name(near.index), group=DOOMED_GROUP)
-        ),
-    )
+        return None
+    _close_near_end(netlink, near.index)
     try:
         inside = visits.to(op.netns)
     except OSError:  # the namespace is gone, or is none any more: so is the far end
-        return True
-    _cut_far_end(inside.netlink, near)
-    return True
+        return near.index
+    try:
+        _cut_far_end(inside.netlink, near)
+    except OSError:
+        log.exception("a link is deleted at once", extra={"link": op.link, "netns": op.netns})
+        netlink.do_unless({ENODEV}, rtnetlink.delete_link(near.index))
+    return near.index
+
+
+def _close_near_end(netlink: Netlink, index: int) -> None:
+    """Let no frame pass, and doom the link; it may die with its namespace meanwhile."""
+    doomed = LinkChange(group=DOOMED_GROUP)
+    (refused,) = netlink.attempt(rtnetlink.close_port(index, doomed))
+    if refused is not None:  # off its bridge already
+        netlink.do_unless(
+            {ENODEV}, rtnetlink.change_link(index, LinkChange(up=False, group=DOOMED_GROUP))
+        )
 
 
 def _cut_far_end(netlink: Netlink, near: Link) -> None:
     """Take the other end of *near* out of use, if it is still in this namespace.
 
-    It is found by its index, whatever it is called by now.
+    It is found by its index, whatever it is called by now. Raises OSError where the sandbox is in
+    the way: it may have given our name to a link of its own.
     """
     far = netlink.link(near.peer) if near.peer else None
     if far is None or far.peer != near.index:
         return
     netlink.heed_filters()
-    held = netlink.dump(rtnetlink.dump_addresses(4, far.index))
+    held = [r for v in (4, 6) for r in netlink.dump(rtnetlink.dump_addresses(v, far.index))]
     addresses = [rtnetlink.address(reply.body)[1] for reply in held]
-    netlink.do(
-        rtnetlink.change_link(far.index, LinkChange(up=False)),
-        rtnetlink.change_link(far.index, LinkChange(name=_doomed_name(far.index))),
+    netlink.do_unless(
+        {ENODEV, EADDRNOTAVAIL},
+        *(rtnetlink.delete_address(far.index, address) for address in addresses),
     )
-    netlink.attempt(*(rtnetlink.delete_address(far.index, address) for address in addresses))
 
 
 def _doomed_name(index: int) -> IfName:
     """A name that nobody else can have: an index is of one link only."""
     return IfName(f"sx-{index}")
-
-
-def reap(host: Host) -> None:
-    """Delete all doomed links at once; none is fine."""
-    _forgiving(host.netlink, rtnetlink.delete_group(DOOMED_GROUP), ENODEV)
 
 
 def default_route(visits: Visits, op: DefaultRoute) -> None:
@@ -190,10 +229,4 @@ def no_default_route(visits: Visits, op: NoDefaultRoute) -> None:
         inside = visits.to(op.netns)
     except OSError:
         return
-    _forgiving(inside.netlink, rtnetlink.delete_default_route(op.version), ESRCH, ENOENT)
-
-
-def _forgiving(netlink: Netlink, request: rtnetlink.Request, *fine: int) -> None:
-    for refused in netlink.attempt(request):
-        if refused is not None and refused.errno not in fine:
-            raise Refused(refused.errno, refused.text)
+    inside.netlink.do_unless({ESRCH, ENOENT}, rtnetlink.delete_default_route(op.version))

@@ -18,8 +18,8 @@ from seaway.kernel.observe import observe
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import KernelRefused
-from seaway.model.ids import IfName
-from seaway.plan.operations import ForgetFlows, Operation
+from seaway.model.ids import Address, IfName
+from seaway.plan.operations import AttachVeth, ForgetFlows, Operation
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,16 @@ class LinuxKernel:
     def __init__(self, steps: Steps, host: int | None = None) -> None:
         self._steps = steps
         self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="kernel-aside")
+        self._forgetting: dict[Address, Future[None]] = {}
         self._thread = KernelThread()
         self._worker = self._thread.submit(lambda: self._begin(host)).result()
-        self._thread.when_idle(self._worker.reap, lambda: self._worker.has_doomed)
+        reaper = self._worker.reaper
+        self._thread.when_idle(reaper.step, lambda: reaper.has_work)
 
     def _begin(self, host: int | None) -> Worker:
         if host is not None:
             enter(host)
-        return Worker(self._steps, lambda news: self._aside.submit(news.send))
+        return Worker(self._steps, self._aside.submit)
 
     async def close(self) -> None:
         """Delete the links that wait for it, and end the threads; closed already is fine."""
@@ -62,10 +64,11 @@ class LinuxKernel:
         A cancelled caller's operations are undone before anything that is asked for later.
         """
         ops = tuple(operations)
+        await self._forgotten(ops)
         done = self._thread.submit(lambda: self._worker.apply(ops))
         try:
             await asyncio.shield(asyncio.wrap_future(done))
-            await self._forget_flows(ops)
+            await self._forget_flows(_flows(ops))
         except (asyncio.CancelledError, KernelRefused):
             if not done.cancel():
                 self._thread.submit(lambda: self._undo_if_done(done, ops))
@@ -79,8 +82,10 @@ class LinuxKernel:
         """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup."""
         ops = tuple(operations)
         errors = await self._thread.call(lambda: self._worker.remove(ops))
+        flows = _flows(ops)
         try:
-            await self._forget_flows(ops)
+            await self._forget_aside([op for op in flows if op.address is not None])
+            await self._forget_flows([op for op in flows if op.address is None])
         except KernelRefused as error:
             errors.append(error)
         if errors:
@@ -98,7 +103,12 @@ class LinuxKernel:
         self, netns: Path | None, family: socket.AddressFamily, kind: socket.SocketKind
     ) -> socket.socket:
         """A non-blocking socket that lives in *netns* (None: the host's); raises KernelRefused."""
-        return await self._ask("OpenSocket", lambda: self._worker.open_socket(netns, family, kind))
+        opened = self._submit("OpenSocket", lambda: self._worker.open_socket(netns, family, kind))
+        try:
+            return await asyncio.wrap_future(opened)
+        except asyncio.CancelledError:
+            opened.add_done_callback(_close_result)
+            raise
 
     async def sysctl(self, path: str) -> str | None:
         """The value of the setting *path* under /proc/sys; None when this kernel has none."""
@@ -113,6 +123,11 @@ class LinuxKernel:
         return await self._thread.call(self._worker.drops)
 
     async def _ask(self, step: str, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._submit(step, work))
+
+    def _submit(self, step: str, work: Callable[[], T]) -> Future[T]:
+        """Do *work* on the kernel thread as the step *step*; raises KernelRefused there."""
+
         def reach_and_work() -> T:
             try:
                 self._steps.reach(f"kernel.{step}")
@@ -120,14 +135,57 @@ class LinuxKernel:
             except Exception as error:
                 raise KernelRefused(step, strerror(error)) from error
 
-        return await self._thread.call(reach_and_work)
+        return self._thread.submit(reach_and_work)
 
-    async def _forget_flows(self, ops: Sequence[Operation]) -> None:
-        """Forget the flows of *ops*, on a thread of its own; raises KernelRefused."""
-        flows = [op for op in ops if isinstance(op, ForgetFlows)]
+    async def _forget_flows(self, flows: Sequence[ForgetFlows]) -> None:
+        """Forget *flows*, on a thread of its own; raises KernelRefused."""
         if flows:
             netlink = await self._thread.call(self._worker.open_conntrack)
             await asyncio.wrap_future(self._aside.submit(_forget_all, netlink, flows))
+
+    async def _forget_aside(self, flows: Sequence[ForgetFlows]) -> None:
+        """Begin to forget the flows of addresses that were let go; who takes one again waits.
+
+        To walk the table of flows takes 11 ms and more, which is nothing that a caller who
+        disconnects should wait for.
+        """
+        if not flows:
+            return
+        netlink = await self._thread.call(self._worker.open_conntrack)
+        if netlink is None:
+            return
+        future = self._aside.submit(_forget_all, netlink, flows)
+        for op in flows:
+            assert op.address is not None
+            self._forgetting[op.address] = future
+        future.add_done_callback(lambda done: self._note_forgotten(flows, done))
+
+    def _note_forgotten(self, flows: Sequence[ForgetFlows], done: Future[None]) -> None:
+        """Note that *flows* are forgotten, whoever asked later for the same ones excepted."""
+        if (error := done.exception()) is not None:
+            log.error("flows could not be forgotten", extra={"reason": str(error)})
+        for op in flows:
+            if op.address is not None and self._forgetting.get(op.address) is done:
+                self._forgetting.pop(op.address, None)
+
+    async def _forgotten(self, ops: Sequence[Operation]) -> None:
+        """Wait until the flows of addresses that *ops* take again are forgotten."""
+        for op in ops:
+            if not self._forgetting or not isinstance(op, AttachVeth):
+                continue
+            for interface in op.addresses:
+                if (future := self._forgetting.get(interface.ip)) is not None:
+                    await asyncio.wait([asyncio.wrap_future(future)])
+
+
+def _close_result(future: Future[socket.socket]) -> None:
+    """Close the socket that nobody waits for any more."""
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()
+
+
+def _flows(ops: Sequence[Operation]) -> list[ForgetFlows]:
+    return [op for op in ops if isinstance(op, ForgetFlows)]
 
 
 def _forget_all(netlink: Netlink | None, flows: Sequence[ForgetFlows]) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from errno import EINTR, ENODEV, ENXIO
 from types import TracebackType
 from typing import Self
@@ -65,8 +65,12 @@ class Netlink:
 
         A batch is no transaction: the kernel goes on with those after a refused one.
         """
+        self.do_unless((), *requests)
+
+    def do_unless(self, fine: Collection[int], *requests: Request) -> None:
+        """As ``do``, but refusals with one of the error numbers *fine* are none."""
         for refused in self.attempt(*requests):
-            if refused is not None:
+            if refused is not None and refused.errno not in fine:
                 raise Refused(refused.errno, refused.text)
 
     def attempt(self, *requests: Request) -> list[Refusal | None]:

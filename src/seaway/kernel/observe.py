@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
 from seaway.codec import rtnetlink
-from seaway.codec.rtnetlink import Link, Route, RouteType
+from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
 from seaway.model.ids import IfName, Interface, Prefix
@@ -31,15 +31,17 @@ _ETHERNET = 1500
 
 def observe(netlink: Netlink) -> Observed:
     """What the namespace of *netlink* has."""
-    links = {
-        link.index: link
-        for link in (rtnetlink.link(r.body) for r in netlink.dump(rtnetlink.dump_links()))
-    }
-    held = [rtnetlink.address(r.body) for r in netlink.dump(rtnetlink.dump_addresses())]
-    routes = [
-        rtnetlink.route(reply.body)
+    found = [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
+    links = {link.index: link for link in found}
+    held = [
+        rtnetlink.address(body)
         for version in (4, 6)
-        for reply in netlink.dump(rtnetlink.dump_routes(version))
+        for body in _dump(netlink, version, rtnetlink.dump_addresses(version))
+    ]
+    routes = [
+        rtnetlink.route(body)
+        for version in (4, 6)
+        for body in _dump(netlink, version, rtnetlink.dump_routes(version))
     ]
     return Observed(
         links={link.name: _state(link, links, held) for link in links.values()},
@@ -47,6 +49,14 @@ def observe(netlink: Netlink) -> Observed:
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(a.ip for _, a in held if not (a.ip.is_loopback or a.ip.is_link_local)),
     )
+
+
+def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
+    """The answers that are of family *version*; a kernel without it answers with all others."""
+    family = rtnetlink.AF_INET if version == 4 else rtnetlink.AF_INET6
+    for reply in netlink.dump(request):
+        if reply.body[:1] == bytes([family]):
+            yield reply.body
 
 
 def _state(link: Link, links: dict[int, Link], held: Iterable[tuple[int, Interface]]) -> LinkState:

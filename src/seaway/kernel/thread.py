@@ -11,8 +11,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 0.2
+PATIENCE = 0.1
 """Seconds without a job before the thread counts as idle."""
+BREATH = 0.001
+"""Seconds without a job between two steps of what is done when idle."""
 
 
 class KernelThread:
@@ -59,12 +61,15 @@ class KernelThread:
         self._jobs.put(None)
 
     def _run(self) -> None:
+        patience = PATIENCE
         while True:
             try:
-                job = self._jobs.get(timeout=PATIENCE if self._wants_idle() else None)
+                job = self._jobs.get(timeout=patience if self._wants_idle() else None)
             except queue.Empty:
                 self._idle()
+                patience = BREATH
                 continue
+            patience = PATIENCE
             if job is None:
                 return
             job()

@@ -84,7 +84,7 @@ class Container:
     """Those of the host."""
     files: tuple[OwnFile, ...]
     hidden: tuple[str, ...]
-    """Directories of the host that are never seen inside, without links."""
+    """Directories and files of the host that are never seen inside, without links."""
     machine: str
     """As uname(2) says: ``x86_64``."""
     unified_cgroups: bool
@@ -188,7 +188,7 @@ def _capability_sets(wanted: Process, account: Account) -> Json:
 
 
 def _mounts(container: Container) -> list[Json]:
-    wanted = sorted(container.process.mounts, key=lambda m: m.target.count("/"))
+    wanted = sorted(container.process.mounts, key=lambda m: (m.target.count("/"), m.target))
     targets = {m.target for m in wanted}
     files = [f for f in container.files if f.target not in targets]
     host = container.host
@@ -198,12 +198,11 @@ def _mounts(container: Container) -> list[Json]:
         *((_tmpfs("/run", "mode=755"), _tmpfs("/tmp", "mode=1777")) if host else ()),
         *(_own_file(f, read_only=host is not None) for f in files),
         *(_asked(m) for m in wanted),
-        *(_tmpfs(path, "mode=000", "size=0k", "ro") for path in _covered(container)),
     ]
 
 
 def _covered(container: Container) -> tuple[str, ...]:
-    """Where Seaway's own directories would be seen: these are covered."""
+    """Where Seaway's own directories and sockets would be seen: these are masked."""
     places = {p for path in container.hidden for p in oci_root.places(container.mounts, path)}
     asked = [Seen(source=m.source, target=m.target) for m in container.process.mounts]
     by_mounts = oci_root.hidden_targets(asked, places)
@@ -268,9 +267,9 @@ def _linux(container: Container) -> Json:
     linux: dict[str, Json] = {
         "cgroupsPath": f"/{cgroup(container.id)}",
         "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-        "maskedPaths": list(_MASKED),
+        "maskedPaths": [*_MASKED, *_covered(container)],
         "readonlyPaths": list(_READ_ONLY),
-        "rootfsPropagation": "private",
+        "rootfsPropagation": "rprivate",
     }
     if container.netns is not None:
         namespaces.append({"type": "network", "path": container.netns})

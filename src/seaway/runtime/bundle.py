@@ -136,21 +136,10 @@ def _container(launch: Launch, place: Place, hidden: Sequence[Path]) -> Containe
             Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
         ),
         files=files,
-        hidden=_hidden_directories(hidden),
+        hidden=tuple(sorted({os.path.realpath(path) for path in hidden})),
         machine=os.uname().machine,
         unified_cgroups=_UNIFIED.exists(),
     )
-
-
-def _hidden_directories(hidden: Iterable[Path]) -> tuple[str, ...]:
-    """The directories to cover so that *hidden* is not seen.
-
-    For a socket outside of Seaway's own directories that is all of its directory: a cover on the
-    file itself would fall when the next daemon makes the socket anew.
-    """
-    real = {Path(os.path.realpath(path)) for path in hidden}
-    directories = {path if path.is_dir() else path.parent for path in real}
-    return tuple(sorted(str(path) for path in directories if path.is_dir() and str(path) != "/"))
 
 
 def _own_root(rootfs: str) -> str:

@@ -115,7 +115,7 @@ class ConmonRuntime:
     async def _create_by(self, program: str, launch: Launch) -> int:
         place = self._place(launch.sandbox)
         try:
-            bundle.make(launch, place, self._hidden, program)
+            self._make(launch, place, program)
             options = (
                 "--exit-dir", str(place.exit_dir), "--log-path", f"k8s-file:{place.log}",
                 *_terminal(launch.process),
@@ -126,6 +126,12 @@ class ConmonRuntime:
             if not place.log.exists() or not place.log.stat().st_size:
                 shutil.rmtree(place.kept, ignore_errors=True)  # it never ran before
             raise
+
+    def _make(self, launch: Launch, place: Place, program: str) -> None:
+        try:
+            bundle.make(launch, place, self._hidden, program)
+        except OSError as error:
+            raise Unavailable(f"the files of the container cannot be made: {error}") from error
 
     async def _conmon(
         self,
@@ -200,12 +206,14 @@ class ConmonRuntime:
 
     async def attach(self, sandbox: SandboxId) -> streams.ConmonStream:
         """The streams of a container, all output if before start; raises Conflict when it ended."""
-        place, _ = self._of(sandbox)
-        return await streams.connect(place.bundle, self._parking(sandbox), _START_TIMEOUT)
+        place, known = self._of(sandbox)
+        return await self._connect(place.bundle, sandbox, known.process)
 
-    def _parking(self, owner: str) -> streams.Park:
-        """Where connections that were let go are kept until the process of *owner* ended."""
-        return self._parked.setdefault(owner, []).append
+    async def _connect(self, directory: Path, owner: str, process: Process) -> streams.ConmonStream:
+        """Connections that were let go are parked until the process of *owner* ended."""
+        input_can_end = process.stdin_open and not process.tty
+        park = self._parked.setdefault(owner, []).append if input_can_end else None
+        return await streams.connect(directory, park, _START_TIMEOUT)
 
     def _unpark(self, owner: str) -> None:
         for connection in self._parked.pop(owner, []):
@@ -325,7 +333,7 @@ class ConmonRuntime:
             sync.close(sync.write)
             ready.close(ready.write)
             await _answer(ready.read)
-            stream = await streams.connect(directory, self._parking(directory.name), _START_TIMEOUT)
+            stream = await self._connect(directory, directory.name, process)
             try:
                 os.write(go.write, _STARTED)  # and then the process
                 _pid_of(await _answer(sync.read), process.args, directory, further=True)

@@ -13,6 +13,8 @@ from typing import BinaryIO
 from seaway.runtime import watch
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LEAVE = 1.0
+"""Seconds that a program which leaves a child behind has to write down which, when given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,10 @@ async def run(
                 if handle is not None:
                     await watch.readable(handle, timeout=timeout)
         finally:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_LEAVE if output else 0)
             with suppress(ProcessLookupError):
-                process.kill()  # if it ended, it is not reaped yet: the pid is still its own
+                process.kill()
             code = process.wait()
         if output is not None:
             return Finished(code=code, output="")

@@ -26,8 +26,11 @@ _STDERR = 3
 Park = Callable[[socket.socket], None]
 
 
-async def connect(bundle: Path, park: Park, timeout: float) -> ConmonStream:
-    """Connect to the conmon of *bundle*; raises Conflict when there is none any more."""
+async def connect(bundle: Path, park: Park | None, timeout: float) -> ConmonStream:
+    """Connect to the conmon of *bundle*; raises Conflict when there is none any more.
+
+    *park* takes a connection that must stay open; None: the process has no input that could end.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
         directory = os.open(bundle, os.O_PATH | os.O_DIRECTORY)
@@ -46,9 +49,12 @@ async def connect(bundle: Path, park: Park, timeout: float) -> ConmonStream:
 
 
 class ConmonStream:
-    """The streams of a process under conmon, both ways."""
+    """The streams of a process under conmon, both ways.
 
-    def __init__(self, connection: socket.socket, park: Park) -> None:
+    Read it or close it: what nobody takes stops the process, as with any pipe.
+    """
+
+    def __init__(self, connection: socket.socket, park: Park | None) -> None:
         self._connection = connection
         self._park = park
         self._ended = False
@@ -81,7 +87,8 @@ class ConmonStream:
 
     async def close(self) -> None:
         """Let go; the process runs on, and its input stays open unless ``write_eof`` closed it."""
-        if self._ended or self._at_eof or _is_hung_up(self._connection):
+        done = self._ended or self._at_eof or _is_hung_up(self._connection)
+        if done or self._park is None:
             self._connection.close()
             return
         with suppress(OSError):

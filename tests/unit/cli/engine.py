@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if self.command != "HEAD":
+        if content and self.command != "HEAD":
             self.wfile.write(content)
 
     def begin(self, status: int = 200, kind: str = "application/json") -> None:

@@ -211,3 +211,21 @@ def test_a_closed_pipe_ends_it_quietly(engine: Engine) -> None:
     os.close(outlet)
 
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_full_disk_is_one_sentence(engine: Engine) -> None:
+    engine.answers["GET /networks"] = (200, [])
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-I", "-S", "-c", f"{LAUNCHER}sys.exit(main(sys.argv[1:]))"),
+                *("-H", engine.host, "network", "ls"),
+            ],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=20,
+        )
+
+    assert (done.returncode, done.stderr) == (1, b"[Errno 28] No space left on device\n")

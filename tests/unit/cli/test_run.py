@@ -318,6 +318,13 @@ def test_exec_ends_with_the_exit_code_of_its_command(engine: Engine, seaway: Run
     ]
 
 
+def test_an_exec_that_is_refused_says_so_at_once(engine: Engine, seaway: Run) -> None:
+    engine.answers["POST /containers/box/exec"] = (201, {"Id": "e1"})
+    engine.answers["POST /exec/e1/start"] = (409, {"message": "box is paused"})  # kept alive
+
+    assert seaway("exec", "box", "ls") == (1, "", "Error response from daemon: box is paused\n")
+
+
 def test_exec_in_the_background_does_not_wait(engine: Engine, seaway: Run) -> None:
     engine.answers["POST /containers/box/exec"] = (201, {"Id": "e1"})
     engine.answers["POST /exec/e1/start"] = (200, None)

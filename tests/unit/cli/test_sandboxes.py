@@ -26,7 +26,7 @@ def test_ps_has_dockers_columns(engine: Engine, seaway: Run) -> None:
         "Names": ["/web"],
         "Image": "host",
         "Command": "python3 -m http.server 80",
-        "Created": time.time() - 200,
+        "Created": int(time.time()) - 200,
         "Ports": [seen_port("0.0.0.0", 80, 8080), seen_port("::", 80, 8080)],
         "Status": "Up 3 minutes",
         "State": "running",

@@ -161,6 +161,14 @@ def test_purge_without_an_engine_becomes_one_that_purges(become: list[list[str]]
     ]
 
 
+def test_purge_of_an_engine_elsewhere_does_not_take_the_default_one(
+    become: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-H", "unix:///nowhere/s", "purge", "-f"]) == 1
+    assert "say which engine's traces: --run-dir DIR --data-dir DIR" in capsys.readouterr().err
+    assert become == []
+
+
 def test_daemon_gets_its_words_as_they_are(
     become: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,10 @@ RUNC = 'time="2026-11-25T17:53:14Z" level=error msg="runc create failed: unable 
         (
             RUNC.format(r"exec: \"nosuch\": executable file not found in $PATH"),
             127,
-            "runc create failed: unable to start container process: "
-            'exec: "nosuch": executable file not found in $PATH',
+            (
+                "runc create failed: unable to start container process: "
+                'exec: "nosuch": executable file not found in $PATH'
+            ),
         ),
         (
             RUNC.format(r"exec: \"/etc\": permission denied"),
@@ -30,8 +32,10 @@ RUNC = 'time="2026-11-25T17:53:14Z" level=error msg="runc create failed: unable 
         (
             RUNC.format(r"chdir to cwd (\"/root\") set in config.json failed: permission denied"),
             126,
-            "runc create failed: unable to start container process: "
-            'chdir to cwd ("/root") set in config.json failed: permission denied',
+            (
+                "runc create failed: unable to start container process: "
+                'chdir to cwd ("/root") set in config.json failed: permission denied'
+            ),
         ),
         (
             "executable file `nosuch` not found in $PATH: No such file or directory",

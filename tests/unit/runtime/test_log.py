@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_times_are_read_to_the_nanosecond(stamp: str, expected: int | None) -> N
 def test_the_parts_in_which_a_log_is_read_do_not_matter(cuts: list[int]) -> None:
     text, reader = LINE * 3, LogReader()
     edges = [0, *sorted(cuts), len(text)]
-    parts = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [text[a:b] for a, b in itertools.pairwise(edges)]
 
     assert [line for part in parts for line in reader.feed(part)] == list(LogReader().feed(text))
 

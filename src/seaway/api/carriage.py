@@ -1,0 +1,88 @@
+"""Carries bytes between a client and a process until one of them is done."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Coroutine
+
+from seaway.api.detaching import DetachKeys
+from seaway.api.hijack import RawStream
+from seaway.contracts import Stream
+
+_CHUNK = 1 << 16
+_FRAME = struct.Struct(">BxxxL")
+"""One byte of stream, three of nothing, the length; big-endian."""
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    """*data* of one of the standard streams (1, 2), as clients tell them apart."""
+    return _FRAME.pack(stream, len(data)) + data
+
+
+class _Over(Exception):
+    """There is nothing more to carry."""
+
+
+class Carriage:
+    """One attached client."""
+
+    def __init__(
+        self,
+        client: RawStream,
+        process: Stream,
+        *,
+        tty: bool,
+        takes_input: bool,
+        streams: frozenset[int],
+        keys: bytes,
+    ) -> None:
+        """*streams* are those the client wants; with a *tty* there is one, and its bytes go raw."""
+        self._client, self._process = client, process
+        self._tty, self._takes_input, self._streams = tty, takes_input, streams
+        self._keys = DetachKeys(keys) if tty else None
+        self.detached = False
+
+    async def run(self) -> None:
+        """Carry until the output ends, the client goes, or the user detaches."""
+        await first_of(self._output(), self._input(), self._client.gone())
+
+    async def _output(self) -> None:
+        writer = self._client.writer
+        while (piece := await self._process.read()) is not None:
+            stream, data = piece
+            if stream in self._streams:
+                writer.write(data if self._tty else frame(stream, data))
+                await writer.drain()
+
+    async def _input(self) -> None:
+        """Ends only when the user detaches: output goes on after the end of input."""
+        while data := await self._client.reader.read(_CHUNK):
+            if self._takes_input and await self._typed(data):
+                self.detached = True
+                return
+        if self._takes_input and not self._tty and not self._client.is_gone:
+            await self._process.write_eof()
+        await asyncio.Event().wait()
+
+    async def _typed(self, data: bytes) -> bool:
+        """Pass *data* on; whether the detach keys were in it."""
+        data, found = self._keys.feed(data) if self._keys else (data, False)
+        if data:
+            await self._process.write(data)
+        return found
+
+
+async def first_of(*jobs: Coroutine[object, object, object]) -> None:
+    """Run *jobs* until one of them is done, or its connection breaks; then cancel the others."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for job in jobs:
+                tasks.create_task(_until_over(job))
+    except* (_Over, ConnectionError):
+        pass
+
+
+async def _until_over(job: Coroutine[object, object, object]) -> None:
+    await job
+    raise _Over

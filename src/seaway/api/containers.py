@@ -1,0 +1,188 @@
+"""``/containers``: sandboxes in Docker's words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from seaway.api import moments, wire
+from seaway.api.call import JSON, Call, Route, answer, empty
+from seaway.api.inspection import Inspection
+from seaway.api.parts import Parts
+from seaway.api.query import has_label
+from seaway.api.selection import selected
+from seaway.api.wishes import container_wish, warnings
+from seaway.engine.sandboxes import signal_number
+from seaway.model.errors import Conflict, EngineError, InvalidRequest
+from seaway.model.ids import sandbox_name
+from seaway.model.sandbox import Sandbox, SandboxWish
+
+_PRUNE_FILTERS = frozenset({"until", "label", "label!"})
+
+
+class ContainerRoutes:
+    """What Docker's clients do with containers, but for their streams."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._store = parts, parts.store
+        self._sandboxes, self._inspection = parts.engine.sandboxes, Inspection(parts)
+
+    def routes(self) -> Sequence[Route]:
+        """Methods and paths."""
+        return (
+            Route("GET", "/containers/json", self.listing),
+            Route("POST", "/containers/create", self.create),
+            Route("POST", "/containers/prune", self.prune),
+            Route("GET", "/containers/{ref}/json", self.inspect),
+            Route("POST", "/containers/{ref}/start", self.start),
+            Route("POST", "/containers/{ref}/stop", self.stop),
+            Route("POST", "/containers/{ref}/restart", self.restart),
+            Route("POST", "/containers/{ref}/kill", self.kill),
+            Route("POST", "/containers/{ref}/rename", self.rename),
+            Route("POST", "/containers/{ref}/resize", self.resize),
+            Route("POST", "/containers/{ref}/update", self.update),
+            Route("POST", "/containers/{ref}/wait", self.wait, streams=True),
+            Route("DELETE", "/containers/{ref}", self.remove),
+        )
+
+    async def listing(self, call: Call) -> web.Response:
+        """Those that the filters let through, newest first."""
+        found = selected(self._store, call.query)
+        return answer([self._inspection.summary(s) for s in found])
+
+    async def inspect(self, call: Call) -> web.Response:
+        """All about one."""
+        return answer(self._inspection.container(self._store.sandbox(call.ref)))
+
+    async def create(self, call: Call) -> web.Response:
+        """Note one down."""
+        body = await call.body(wire.ContainerCreate)
+        wish = container_wish(call.query.text("name"), body, self._store.network)
+        sandbox = await self._sandboxes.create(wish)
+        return answer(wire.Created(id=sandbox.id, warnings=warnings(body)), 201)
+
+    async def start(self, call: Call) -> web.Response:
+        """Let it run."""
+        await self._sandboxes.start(call.ref)
+        return empty(204)
+
+    async def stop(self, call: Call) -> web.Response:
+        """End its process in peace, or by force after a time."""
+        self._with_process(call.ref, "stopped")
+        signal = call.query.text("signal")
+        await self._sandboxes.stop(
+            call.ref,
+            timeout=call.query.whole("t"),
+            sig=signal_number(signal) if signal else None,
+        )
+        return empty(204)
+
+    async def restart(self, call: Call) -> web.Response:
+        """Stop it and start it."""
+        self._with_process(call.ref, "restarted")
+        await self._sandboxes.restart(call.ref, timeout=call.query.whole("t"))
+        return empty(204)
+
+    async def kill(self, call: Call) -> web.Response:
+        """Send its process a signal."""
+        self._with_process(call.ref, "killed")
+        try:
+            number = signal_number(call.query.text("signal") or "KILL")
+        except InvalidRequest as error:
+            raise InvalidRequest(f"cannot kill container: {call.ref}: {error}") from None
+        await self._sandboxes.kill(call.ref, number)
+        return empty(204)
+
+    async def rename(self, call: Call) -> web.Response:
+        """Give it another name."""
+        try:
+            name = sandbox_name(call.query.text("name").removeprefix("/"))
+            await self._sandboxes.rename(call.ref, SandboxWish(name=name))
+        except (InvalidRequest, Conflict) as error:
+            raise type(error)(f"Error when allocating new name: {error}") from error
+        return empty(204)
+
+    async def resize(self, call: Call) -> web.Response:
+        """Tell its terminal the size."""
+        sandbox = self._with_process(call.ref, "resized")
+        if not sandbox.running:
+            raise Conflict(f"container {sandbox.id} is not running")
+        await self._parts.runtime.resize(sandbox.id, *size(call))
+        return empty()
+
+    async def update(self, call: Call) -> web.Response:
+        """Nothing of it can be changed; asking for nothing is fine."""
+        asked = await call.body(dict[str, object])
+        self._store.sandbox(call.ref)
+        if named := sorted(key for key, value in asked.items() if value):
+            raise InvalidRequest(f"cannot update {', '.join(named)}: make the container anew")
+        return answer({"Warnings": None})
+
+    async def wait(self, call: Call) -> web.StreamResponse:
+        """The exit code when it ends; the head goes out at once."""
+        condition = call.query.text("condition")
+        if condition != "removed":
+            self._with_process(call.ref, "waited for")
+        ended = self._sandboxes.wait(call.ref, condition)
+        try:
+            return await self._waited(call, ended)
+        finally:
+            ended.cancel()
+
+    async def _waited(self, call: Call, ended: asyncio.Future[int]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": JSON})
+        await response.prepare(call.request)
+        try:
+            said = wire.Waited(status_code=await ended)
+        except EngineError as error:
+            said = wire.Waited(status_code=0, error=wire.ErrorMessage(message=str(error)))
+        await response.write(wire.encoded(said))
+        await response.write_eof()
+        return response
+
+    async def remove(self, call: Call) -> web.Response:
+        """Take it away."""
+        if call.query.flag("link"):
+            raise Conflict("links are not supported, so there is none to remove")
+        await self._sandboxes.remove(call.ref, force=call.query.flag("force"))
+        return empty(204)
+
+    async def prune(self, call: Call) -> web.Response:
+        """Take away all that do not run."""
+        filters = call.query.filters(_PRUNE_FILTERS)
+        now = self._parts.clock.now()
+        limits = [moments.moment(text, now) for text in filters.values("until")]
+
+        def wanted(sandbox: Sandbox) -> bool:
+            labels = dict(sandbox.labels)
+            return (
+                filters.fits_labels("label", labels)
+                and not any(has_label(labels, text) for text in filters.values("label!"))
+                and all(sandbox.created < limit for limit in limits)
+            )
+
+        gone = await self._sandboxes.prune(wanted)
+        return answer(wire.ContainersPruned(containers_deleted=[*gone] or None))
+
+    def _with_process(self, ref: str, verb: str) -> Sandbox:
+        return with_process(self._store.sandbox(ref), verb)
+
+
+def with_process(sandbox: Sandbox, verb: str) -> Sandbox:
+    """*sandbox*; raises Conflict when it is only a namespace."""
+    if sandbox.process is None:
+        raise Conflict(
+            f"sandbox {sandbox.name} is only a network namespace, without a process that could be "
+            f"{verb}; remove it by: seaway sandbox rm {sandbox.name}"
+        )
+    return sandbox
+
+
+def size(call: Call) -> tuple[int, int]:
+    """Height and width in characters; raises InvalidRequest."""
+    height, width = call.query.whole("h"), call.query.whole("w")
+    if height is None or width is None or not (0 <= height < 1 << 16 and 0 <= width < 1 << 16):
+        raise InvalidRequest("h and w are whole numbers: the terminal's height and width")
+    return height, width

@@ -1,0 +1,121 @@
+"""``/exec``: further processes in a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from seaway.api import wire
+from seaway.api.attachment import BOTH
+from seaway.api.call import Call, Route, answer, empty
+from seaway.api.carriage import Carriage, frame
+from seaway.api.containers import size
+from seaway.api.detaching import key_bytes
+from seaway.api.hijack import Hijacked, content_type, hijacked
+from seaway.api.parts import Parts
+from seaway.api.wishes import directory, environment, words
+from seaway.contracts import Stream
+from seaway.engine.execs import Exec
+from seaway.model.errors import CannotRun, InvalidRequest
+from seaway.model.sandbox import Process
+
+
+class ExecRoutes:
+    """What Docker's clients do with further processes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._execs = parts, parts.execs
+
+    def routes(self) -> Sequence[Route]:
+        """Methods and paths."""
+        return (
+            Route("POST", "/containers/{ref}/exec", self.create),
+            Route("POST", "/exec/{ref}/start", self.start, streams=True),
+            Route("POST", "/exec/{ref}/resize", self.resize),
+            Route("GET", "/exec/{ref}/json", self.inspect),
+        )
+
+    async def create(self, call: Call) -> web.Response:
+        """Note one down."""
+        body = await call.body(wire.ExecCreate)
+        if body.privileged:
+            raise InvalidRequest("privileged processes are not supported")
+        key_bytes(body.detach_keys or "")
+        first = self._parts.store.sandbox(call.ref).process
+        process = Process(
+            args=words(body.cmd),
+            env=environment(body.env),
+            cwd=directory(body.working_dir) or (first.cwd if first else "/"),
+            user=body.user or "",
+            tty=bool(body.tty),
+            stdin_open=bool(body.attach_stdin),
+        )
+        found = self._execs.create(call.ref, process, detach_keys=body.detach_keys or "")
+        return answer(wire.ExecCreated(id=found.id), 201)
+
+    async def start(self, call: Call) -> web.StreamResponse:
+        """Let it run, with the client on its streams unless it shall be detached."""
+        body = await call.body(wire.ExecStart)
+        found = self._execs.get(call.ref)
+        if body.detach:
+            stream = await self._execs.start(found.id)
+            await stream.close()
+            return empty()
+        return await self._attached(call, found)
+
+    async def _attached(self, call: Call, found: Exec) -> web.StreamResponse:
+        """One that cannot be run says so on its stream, as clients expect."""
+        tty = found.process.tty
+        try:
+            stream = await self._execs.start(found.id)
+        except CannotRun as error:
+            async with hijacked(call, content_type(call, tty=tty)) as client:
+                text = f"{error}\r\n".encode()
+                client.writer.write(text if tty else frame(2, text))
+            return Hijacked()
+        try:
+            await self._carry(call, found, stream)
+        finally:
+            await stream.close()
+        return Hijacked()
+
+    async def _carry(self, call: Call, found: Exec, stream: Stream) -> None:
+        tty = found.process.tty
+        async with hijacked(call, content_type(call, tty=tty)) as client:
+            carriage = Carriage(
+                client,
+                stream,
+                tty=tty,
+                takes_input=found.process.stdin_open,
+                streams=BOTH,
+                keys=key_bytes(found.detach_keys),
+            )
+            await carriage.run()
+
+    async def resize(self, call: Call) -> web.Response:
+        """Tell its terminal the size."""
+        await self._execs.resize(call.ref, *size(call))
+        return empty()
+
+    async def inspect(self, call: Call) -> web.Response:
+        """How it is, or how it ended."""
+        found = self._execs.get(call.ref)
+        entrypoint, *arguments = found.process.args
+        return answer(
+            wire.Exec(
+                id=found.id,
+                running=found.running,
+                exit_code=found.exit_code,
+                process_config=wire.ExecProcess(
+                    tty=found.process.tty,
+                    entrypoint=entrypoint,
+                    arguments=arguments,
+                    user=found.process.user,
+                ),
+                open_stdin=found.process.stdin_open,
+                container_id=found.sandbox,
+                detach_keys=found.detach_keys,
+                pid=0,
+            )
+        )

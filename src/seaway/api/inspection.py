@@ -1,0 +1,348 @@
+"""How a sandbox looks as a container of the Engine API."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec import UNSET
+
+from seaway.api import moments, wire
+from seaway.api.parts import Parts
+from seaway.contracts import Store
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import NotFound
+from seaway.model.network import Network
+from seaway.model.port import ExposedPort, PublishedPort
+from seaway.model.sandbox import Mount, Netns, Process, Sandbox, State
+from seaway.plan.firewall import Attachment
+from seaway.plan.wiring import VERSIONS, Wiring, default_attachment, gateway
+
+ANY = {4: "0.0.0.0", 6: "::"}
+"""All addresses of the host, by family."""
+_NO_PROCESS = Process(args=())
+
+
+def image(sandbox: Sandbox) -> str:
+    """What stands where Docker has an image: ``host``, a directory, or nothing."""
+    return (sandbox.process.rootfs or "host") if sandbox.process else ""
+
+
+def kind(sandbox: Sandbox) -> str:
+    """``process``, ``namespace``, ``adopted``, ``shared`` or ``host``."""
+    match sandbox.netns:
+        case Netns.ADOPTED | Netns.SHARED | Netns.HOST:
+            return sandbox.netns.value
+        case Netns.OWN | Netns.NONE:
+            return "process" if sandbox.process else "namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """A sandbox with the networks it is on, live or not, in the order of connecting."""
+
+    sandbox: Sandbox
+    ends: tuple[tuple[Network, Endpoint], ...]
+
+    @property
+    def wiring(self) -> Wiring:
+        """How it hangs now."""
+        live = (
+            Attachment(network=network, endpoint=endpoint)
+            for network, endpoint in self.ends
+            if endpoint.live and endpoint.place is not None
+        )
+        return Wiring(attachments=tuple(live), ports=self.sandbox.status.published)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The families in which published ports lead into it."""
+        wiring = self.wiring
+        return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
+
+
+def hanging(store: Store, sandbox: Sandbox) -> Hanging:
+    """*sandbox* with its networks; those removed while it was stopped are left out."""
+    return Hanging(sandbox, tuple(_ends(store, sandbox)))
+
+
+def _ends(store: Store, sandbox: Sandbox) -> Iterator[tuple[Network, Endpoint]]:
+    for endpoint in store.endpoints_of(sandbox.id):
+        try:
+            yield store.network(endpoint.network), endpoint
+        except NotFound:
+            continue
+
+
+# Ports
+
+
+def host_addresses(port: PublishedPort, versions: tuple[int, ...]) -> list[str]:
+    """The host's addresses on which *port* is, one for each family it is published in."""
+    if port.host is not None:
+        return [str(port.host)]
+    return [ANY[v] for v in versions]
+
+
+def single_ports(port: PublishedPort | ExposedPort) -> list[str]:
+    """``80/tcp`` for each of a range."""
+    return [f"{port.port + n}/{port.proto}" for n in range(port.count)]
+
+
+def bound_ports(found: Hanging) -> dict[str, list[wire.ShownBinding] | None]:
+    """Where each published port is; None for ports that are only exposed."""
+    sandbox, versions = found.sandbox, found.versions
+    if not sandbox.running:
+        return {}
+    bindings: dict[str, list[wire.ShownBinding] | None] = {
+        key: None for port in sandbox.exposed for key in single_ports(port)
+    }
+    for port in sandbox.status.published:
+        hosts = host_addresses(port, versions)
+        for n, key in enumerate(single_ports(port)):
+            there = bindings.get(key) or []
+            number = str(port.host_port + n)
+            bindings[key] = there + [wire.ShownBinding(host_ip=h, host_port=number) for h in hosts]
+    return bindings
+
+
+def _asked_ports(sandbox: Sandbox) -> dict[str, list[wire.ShownBinding]]:
+    found: dict[str, list[wire.ShownBinding]] = {}
+    for port in sandbox.ports:
+        for n, key in enumerate(single_ports(port)):
+            number = str(port.host_port + n) if port.host_port else ""
+            binding = wire.ShownBinding(host_ip=str(port.host or ""), host_port=number)
+            found.setdefault(key, []).append(binding)
+    return found
+
+
+def _port_summaries(found: Hanging) -> list[wire.PortSummary]:
+    return [
+        summary
+        for key, bindings in bound_ports(found).items()
+        for summary in _summaries_of(key, bindings)
+    ]
+
+
+def _summaries_of(key: str, bindings: list[wire.ShownBinding] | None) -> Iterator[wire.PortSummary]:
+    port, _, proto = key.partition("/")
+    if not bindings:
+        yield wire.PortSummary(private_port=int(port), type=proto)
+    for b in bindings or ():
+        yield wire.PortSummary(
+            ip=b.host_ip, private_port=int(port), public_port=int(b.host_port), type=proto
+        )
+
+
+# Endpoints
+
+
+def endpoint(found: Hanging, network: Network, end: Endpoint) -> wire.Endpoint:
+    """One endpoint as its container sees it; what it has only while live is empty else."""
+    sandbox, wish = found.sandbox, end.wish
+    place = end.place if end.live else None
+    v4, v6 = (
+        next((a for a in place.addresses if a.version == v), None) if place else None
+        for v in VERSIONS
+    )
+    attachment = Attachment(network=network, endpoint=end)
+    ways = {v: str(gateway(attachment, v) or "") if place else "" for v in VERSIONS}
+    return wire.Endpoint(
+        ipam_config=_asked_addresses(end),
+        aliases=[*wish.aliases] or None,
+        mac_address=place.mac if place else (wish.mac or ""),
+        driver_opts=dict(wish.options) or None,
+        gw_priority=wish.gw_priority,
+        network_id=network.id if sandbox.status.started else "",
+        endpoint_id=end.id if end.live else "",
+        gateway=ways[4],
+        ip_address=str(v4.ip) if v4 else "",
+        ip_prefix_len=v4.network.prefixlen if v4 else 0,
+        ipv6_gateway=ways[6],
+        global_ipv6_address=str(v6.ip) if v6 else "",
+        global_ipv6_prefix_len=v6.network.prefixlen if v6 else 0,
+        dns_names=_names(sandbox, end) if sandbox.has_networks else None,
+    )
+
+
+def _asked_addresses(end: Endpoint) -> wire.ShownEndpointIpam | None:
+    if not end.wish.addresses:
+        return None
+    asked = {a.version: str(a) for a in end.wish.addresses}
+    return wire.ShownEndpointIpam(ipv4_address=asked.get(4, ""), ipv6_address=asked.get(6, ""))
+
+
+def _names(sandbox: Sandbox, end: Endpoint) -> list[str]:
+    return list(
+        dict.fromkeys((sandbox.name, *end.wish.aliases, sandbox.short_id, sandbox.hostname))
+    )
+
+
+def endpoints(found: Hanging) -> dict[str, wire.Endpoint]:
+    """The endpoints by their networks' names."""
+    return {network.name: endpoint(found, network, end) for network, end in found.ends}
+
+
+# Whole containers
+
+
+class Inspection:
+    """Makes the API's pictures of sandboxes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def container(self, sandbox: Sandbox) -> wire.Container:
+        """All of it, as ``docker inspect`` shows it."""
+        process = sandbox.process or _NO_PROCESS
+        found = hanging(self._parts.store, sandbox)
+        return wire.Container(
+            id=sandbox.id,
+            created=moments.shown(sandbox.created),
+            path=process.args[0] if process.args else "",
+            args=list(process.args[1:]),
+            state=self._state(sandbox),
+            image=image(sandbox),
+            name=f"/{sandbox.name}",
+            exec_ids=[*self._parts.execs.of(sandbox.id)] or None,
+            host_config=_host_config(sandbox, process),
+            mounts=[_mount(m) for m in process.mounts],
+            config=_config(sandbox, process),
+            network_settings=self._network_settings(found),
+        )
+
+    def summary(self, sandbox: Sandbox) -> wire.ContainerSummary:
+        """In a list, as ``docker ps`` shows it."""
+        process = sandbox.process or _NO_PROCESS
+        found = hanging(self._parts.store, sandbox)
+        return wire.ContainerSummary(
+            id=sandbox.id,
+            names=[f"/{sandbox.name}"],
+            image=image(sandbox),
+            command=shlex.join(process.args),
+            created=sandbox.created // moments.SECOND,
+            ports=_port_summaries(found),
+            labels=dict(sandbox.labels),
+            state=sandbox.status.state.value,
+            status=status(sandbox, self._parts.clock.now()),
+            host_config=wire.ModeSummary(network_mode=mode(sandbox)),
+            network_settings=wire.NetworkSummary(networks=endpoints(found)),
+            mounts=[_mount(m) for m in process.mounts],
+        )
+
+    def netns(self, sandbox: Sandbox) -> str:
+        """Where people find its network namespace; empty while there is none of its own."""
+        if not sandbox.running or sandbox.netns is Netns.HOST:
+            return ""
+        if sandbox.shares is not None:
+            try:
+                return self.netns(self._parts.store.sandbox(sandbox.shares))
+            except NotFound:
+                return ""
+        return str(self._parts.paths.named(sandbox.name))
+
+    def _state(self, sandbox: Sandbox) -> wire.ContainerState:
+        now = sandbox.status
+        pid = self._parts.runtime.pid(sandbox.id) if sandbox.running and sandbox.process else None
+        return wire.ContainerState(
+            status=now.state.value,
+            running=sandbox.running,
+            pid=pid or 0,
+            exit_code=now.exit_code,
+            error=now.error,
+            started_at=moments.shown(now.started),
+            finished_at=moments.shown(now.finished),
+        )
+
+    def _network_settings(self, found: Hanging) -> wire.NetworkSettings:
+        sandbox = found.sandbox
+        key = self.netns(sandbox)
+        settings = wire.NetworkSettings(
+            sandbox_id=sandbox.id if key else "",
+            sandbox_key=key,
+            ports=bound_ports(found),
+            networks=endpoints(found),
+        )
+        for network, end in found.ends:
+            if network.predefined and network.name == "bridge":
+                _copy_old_members(settings, endpoint(found, network, end))
+        return settings
+
+
+def _copy_old_members(settings: wire.NetworkSettings, place: wire.Endpoint) -> None:
+    """The place on the default bridge, where old clients look for it."""
+    settings.endpoint_id, settings.mac_address = place.endpoint_id, place.mac_address
+    settings.gateway, settings.ipv6_gateway = place.gateway, place.ipv6_gateway
+    settings.ip_address, settings.ip_prefix_len = place.ip_address, place.ip_prefix_len
+    settings.global_ipv6_address = place.global_ipv6_address
+    settings.global_ipv6_prefix_len = place.global_ipv6_prefix_len
+
+
+def status(sandbox: Sandbox, now: int) -> str:
+    """``Up 2 seconds``, ``Exited (137) About an hour ago``, ``Created``."""
+    match sandbox.status.state:
+        case State.CREATED:
+            return "Created"
+        case State.RUNNING:
+            return f"Up {moments.in_words(now - sandbox.status.started)}"
+        case State.EXITED:
+            ago = moments.in_words(now - sandbox.status.finished)
+            return f"Exited ({sandbox.status.exit_code}) {ago} ago"
+
+
+def mode(sandbox: Sandbox) -> str:
+    """The network mode, with the whole id of a sandbox whose namespace is shared."""
+    if sandbox.shares is not None:
+        return f"container:{sandbox.shares}"
+    return sandbox.network_mode
+
+
+def _host_config(sandbox: Sandbox, process: Process) -> wire.ShownHostConfig:
+    return wire.ShownHostConfig(
+        binds=[_bind(m) for m in process.mounts] or None,
+        network_mode=mode(sandbox),
+        port_bindings=_asked_ports(sandbox),
+        auto_remove=sandbox.auto_remove,
+        cap_add=[*process.cap_add] or None,
+        cap_drop=[*process.cap_drop] or None,
+        dns=[str(a) for a in sandbox.dns.servers],
+        dns_options=[*sandbox.dns.options],
+        dns_search=[*sandbox.dns.search],
+        extra_hosts=[f"{h.name}:{h.address or 'host-gateway'}" for h in sandbox.extra_hosts]
+        or None,
+        publish_all_ports=sandbox.publish_all,
+    )
+
+
+def _config(sandbox: Sandbox, process: Process) -> wire.ShownConfig:
+    ports: tuple[PublishedPort | ExposedPort, ...] = (*sandbox.exposed, *sandbox.ports)
+    exposed = {key for port in ports for key in single_ports(port)}
+    return wire.ShownConfig(
+        hostname=sandbox.hostname,
+        user=process.user,
+        attach_stdin=process.stdin_open,
+        exposed_ports={key: wire.Nothing() for key in sorted(exposed)} or UNSET,
+        tty=process.tty,
+        open_stdin=process.stdin_open,
+        env=[*process.env],
+        cmd=[*process.args] or None,
+        image=image(sandbox),
+        working_dir=process.cwd if sandbox.process else "",
+        labels=dict(sandbox.labels),
+        stop_signal=process.stop_signal,
+        stop_timeout=process.stop_timeout,
+    )
+
+
+def _bind(mount: Mount) -> str:
+    return f"{mount.source}:{mount.target}" + (":ro" if mount.read_only else "")
+
+
+def _mount(mount: Mount) -> wire.ShownMount:
+    return wire.ShownMount(
+        source=mount.source,
+        destination=mount.target,
+        mode="ro" if mount.read_only else "",
+        rw=not mount.read_only,
+    )

@@ -1,0 +1,159 @@
+"""``/seaway``: the verbs that Docker has no words for."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from seaway.api import moments, wire
+from seaway.api.call import Call, Route, answer, empty
+from seaway.api.inspection import Inspection, hanging
+from seaway.api.parts import Parts
+from seaway.api.topology import published, summary, whole_map
+from seaway.api.wishes import namespace_wish
+from seaway.model.errors import InvalidRequest
+from seaway.model.port import PublishedPort
+from seaway.model.sandbox import Sandbox
+from seaway.plan.portspec import published_ports, source_prefixes
+
+CALL_IP6TABLES = "net/bridge/bridge-nf-call-ip6tables"
+NO_LOOPBACK6 = (
+    "published ports do not answer on [::1] while net.bridge.bridge-nf-call-ip6tables is 1; "
+    "every other address of the host works"
+)
+
+
+class SeawayRoutes:
+    """What only Seaway does."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._store = parts, parts.store
+        self._inspection = Inspection(parts)
+
+    def routes(self) -> Sequence[Route]:
+        """Methods and paths."""
+        return (
+            Route("POST", "/seaway/sandboxes", self.create),
+            Route("GET", "/seaway/sandboxes", self.listing),
+            Route("DELETE", "/seaway/sandboxes/{ref}", self.remove),
+            Route("POST", "/seaway/sandboxes/{ref}/publish", self.publish),
+            Route("POST", "/seaway/sandboxes/{ref}/unpublish", self.unpublish),
+            Route("GET", "/seaway/map", self.map),
+            Route("GET", "/seaway/status", self.status),
+            Route("GET", "/seaway/config", self.config),
+            Route("POST", "/seaway/purge", self.purge),
+        )
+
+    async def create(self, call: Call) -> web.Response:
+        """Make, or adopt, a network namespace."""
+        wish = namespace_wish(await call.body(wire.SandboxCreate), self._store.network)
+        sandbox = await self._parts.engine.sandboxes.create_namespace(wish)
+        return answer(wire.Created(id=sandbox.id, warnings=[]), 201)
+
+    async def listing(self, call: Call) -> web.Response:  # noqa: ARG002
+        """All sandboxes, whatever they are."""
+        found = sorted(self._store.sandboxes(), key=lambda s: s.created, reverse=True)
+        return answer([self._summary(s) for s in found])
+
+    def _summary(self, sandbox: Sandbox) -> wire.Sandbox:
+        netns = self._inspection.netns(sandbox)
+        return summary(sandbox, hanging(self._store, sandbox), netns)
+
+    async def remove(self, call: Call) -> web.Response:
+        """Take one away."""
+        await self._parts.engine.sandboxes.remove(call.ref, force=call.query.flag("force"))
+        return empty(204)
+
+    async def publish(self, call: Call) -> web.Response:
+        """Publish ports, also while it runs."""
+        body = await call.body(wire.Publish)
+        ports = _asked(body.ports, body.sources)
+        sandbox, done = await self._parts.engine.ports.publish(call.ref, ports)
+        return await self._changed(sandbox, done, await self._warnings(sandbox, done))
+
+    async def unpublish(self, call: Call) -> web.Response:
+        """Take published ports away."""
+        body = await call.body(wire.Unpublish)
+        sandbox, gone = await self._parts.engine.ports.unpublish(
+            call.ref, _asked(body.ports), now=bool(body.now)
+        )
+        return await self._changed(sandbox, gone, [])
+
+    async def _changed(
+        self, sandbox: Sandbox, ports: Sequence[PublishedPort], warnings: list[str]
+    ) -> web.Response:
+        shown = published(hanging(self._store, sandbox), ports)
+        return answer(wire.Published(published=shown, warnings=warnings))
+
+    async def _warnings(self, sandbox: Sandbox, done: Sequence[PublishedPort]) -> list[str]:
+        versions = hanging(self._store, sandbox).versions
+        if not sandbox.running:
+            return [f"{sandbox.name} is not running: its ports are published when it starts"]
+        if not done or not versions:
+            text = f"{sandbox.name} is on no network with a way out: "
+            return [text + "its ports are published when it is connected to one"]
+        if 6 in versions and await self._parts.kernel.sysctl(CALL_IP6TABLES) == "1":
+            return [NO_LOOPBACK6]
+        return []
+
+    async def map(self, call: Call) -> web.Response:  # noqa: ARG002
+        """Everything in one picture."""
+        return answer(await whole_map(self._parts))
+
+    async def status(self, call: Call) -> web.Response:  # noqa: ARG002
+        """How the daemon is."""
+        facts, sandboxes = self._parts.facts, self._store.sandboxes()
+        return answer(
+            wire.DaemonStatus(
+                version=facts.version,
+                pid=os.getpid(),
+                started=moments.shown(facts.started),
+                networks=len(self._store.networks()),
+                sandboxes=len(sandboxes),
+                running=sum(s.running for s in sandboxes),
+                memory_bytes=_memory(),
+                open_files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+                socket=facts.socket,
+                run_dir=str(facts.run_dir),
+                data_dir=str(facts.data_dir),
+                warnings=[*await self._parts.warnings()],
+            )
+        )
+
+    async def config(self, call: Call) -> web.Response:  # noqa: ARG002
+        """All settings, and where their values come from."""
+        return answer(
+            [
+                wire.SettingShown(name=s.name, value=s.value, origin=s.origin)
+                for s in self._parts.facts.settings
+            ]
+        )
+
+    async def purge(self, call: Call) -> web.StreamResponse:
+        """Take every trace off the host; the daemon ends when that is answered."""
+        removed = [*await self._parts.purge()]
+        response = answer(wire.Purged(removed=removed))
+        response.force_close()
+        await response.prepare(call.request)
+        await response.write_eof()
+        self._parts.end()
+        return response
+
+
+def _asked(
+    texts: Sequence[str] | None, sources: Sequence[str] | None = None
+) -> tuple[PublishedPort, ...]:
+    """The ports that *texts* say; raises InvalidRequest, also when there is none."""
+    if not texts:
+        raise InvalidRequest("Ports is empty: say which, such as 8080:80/tcp")
+    return published_ports(texts, source_prefixes(sources or ()))
+
+
+def _memory() -> int:
+    """Resident memory in bytes (proc_pid_statm(5))."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()

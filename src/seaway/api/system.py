@@ -1,0 +1,138 @@
+"""``/_ping``, ``/version``, ``/info``, and lists of what Seaway has not got."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from seaway.api import moments, wire
+from seaway.api.call import Call, Route, answer
+from seaway.api.parts import Parts
+from seaway.api.wishes import no_image
+from seaway.model.errors import NotFound
+from seaway.model.sandbox import State
+
+API_VERSION = (1, 50)
+MIN_API_VERSION = (1, 24)
+
+
+def version_text(version: tuple[int, int]) -> str:
+    """``1.50``."""
+    return f"{version[0]}.{version[1]}"
+
+
+class SystemRoutes:
+    """About the engine itself."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> Sequence[Route]:
+        """Methods and paths."""
+        return (
+            Route("GET", "/_ping", self.ping),
+            Route("HEAD", "/_ping", self.ping),
+            Route("GET", "/version", self.version),
+            Route("GET", "/info", self.info),
+            Route("GET", "/images/json", self.none),
+            Route("POST", "/images/create", self.pull),
+            Route("GET", "/plugins", self.none),
+            Route("GET", "/volumes", self.volumes),
+        )
+
+    async def ping(self, call: Call) -> web.Response:
+        """That we are there; the version is in the headers, as with every reply."""
+        headers = {
+            "Cache-Control": "no-cache, no-store, must-revalidate",
+            "Pragma": "no-cache",
+            "Swarm": "inactive",
+        }
+        text = "" if call.request.method == "HEAD" else "OK"
+        return web.Response(text=text, headers=headers)
+
+    async def version(self, call: Call) -> web.Response:  # noqa: ARG002
+        """Who answers."""
+        version, latest, oldest = (
+            self._parts.facts.version,
+            version_text(API_VERSION),
+            version_text(MIN_API_VERSION),
+        )
+        details = {
+            "ApiVersion": latest,
+            "Arch": architecture(),
+            "BuildTime": "",
+            "Experimental": "false",
+            "GitCommit": "",
+            "GoVersion": "",
+            "KernelVersion": platform.release(),
+            "MinAPIVersion": oldest,
+            "Os": "linux",
+        }
+        return answer(
+            wire.Version(
+                platform=wire.Platform(name="Seaway"),
+                components=[wire.Component(name="Engine", version=version, details=details)],
+                version=version,
+                api_version=latest,
+                min_api_version=oldest,
+                arch=architecture(),
+                kernel_version=platform.release(),
+            )
+        )
+
+    async def info(self, call: Call) -> web.Response:  # noqa: ARG002
+        """About the host and how much is on it."""
+        parts = self._parts
+        states = [s.status.state for s in parts.store.sandboxes()]
+        running = states.count(State.RUNNING)
+        return answer(
+            wire.Info(
+                id=platform.node(),
+                containers=len(states),
+                containers_running=running,
+                containers_stopped=len(states) - running,
+                plugins=wire.Plugins(
+                    volume=[], network=["bridge", "host", "null"], log=["k8s-file"]
+                ),
+                system_time=moments.shown(parts.clock.now()),
+                kernel_version=platform.release(),
+                operating_system=operating_system(),
+                architecture=platform.machine(),
+                ncpu=os.cpu_count() or 1,
+                mem_total=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+                docker_root_dir=str(parts.facts.data_dir),
+                name=platform.node(),
+                server_version=parts.facts.version,
+                warnings=[*await parts.warnings()] or None,
+            )
+        )
+
+    async def none(self, call: Call) -> web.Response:  # noqa: ARG002
+        """An empty list."""
+        return answer([])
+
+    async def pull(self, call: Call) -> web.Response:
+        """There is nothing to pull; a client that was told that an image is missing tries it."""
+        name, tag = call.query.text("fromImage"), call.query.text("tag")
+        raise NotFound(no_image(f"{name}:{tag}" if tag else name))
+
+    async def volumes(self, call: Call) -> web.Response:  # noqa: ARG002
+        """There are none."""
+        return answer(wire.Volumes())
+
+
+def architecture() -> str:
+    """The machine in Go's words."""
+    machine = platform.machine()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def operating_system() -> str:
+    """The distribution's name (os-release(5))."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return "Linux"

@@ -1,0 +1,55 @@
+"""The daemon as the test bed runs it: its life, and the two commands that talk to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bed.daemon import Daemon
+from bed.fingerprint import fingerprint, settled
+from bed.host import Host
+from bed.spot import CommandFailed
+
+
+def test_the_neighbour_reaches_a_published_port(host: Host, daemon: Daemon) -> None:
+    daemon.seaway("run", "-d", "--name", "web", "-p", "8080:80", "sleep", "60")
+    daemon.sandbox("web").serve("web", "tcp", 80)
+
+    assert host.neighbour.ask("tcp", "192.0.2.1", 8080) == "web 192.0.2.2"
+
+
+def test_sandboxes_go_on_while_the_daemon_is_away(host: Host, daemon: Daemon) -> None:
+    daemon.seaway("run", "-d", "--name", "web", "-p", "8080:80", "sleep", "60")
+    daemon.sandbox("web").serve("web", "tcp", 80)
+
+    daemon.kill()
+    assert host.neighbour.ask("tcp", "192.0.2.1", 8080) == "web 192.0.2.2"
+
+    daemon.start()
+    assert host.neighbour.ask("tcp", "192.0.2.1", 8080) == "web 192.0.2.2"
+
+
+def test_what_a_sandbox_made_goes_with_it(host: Host, daemon: Daemon) -> None:
+    daemon.seaway("run", "--rm", "true")  # what the first one makes for all
+    before = fingerprint(host, daemon)
+
+    daemon.seaway("run", "-d", "--name", "web", "-p", "8080:80", "sleep", "60")
+    daemon.seaway("rm", "-f", "web")
+
+    assert settled(before, host, daemon) == before
+
+
+def test_the_docker_client_sees_what_seaway_made(daemon: Daemon) -> None:
+    daemon.seaway("network", "create", "front")
+
+    assert "front" in daemon.docker("network", "ls", "--format", "{{.Name}}").out.split()
+
+
+def test_a_daemon_that_is_stopped_ends_with_status_0(daemon: Daemon) -> None:
+    assert daemon.stop() == 0
+
+
+def test_a_daemon_that_cannot_start_says_why(stopped_daemon: Daemon) -> None:
+    stopped_daemon.options = ("--log-format", "runes")
+
+    with pytest.raises(CommandFailed, match="'runes' is not one of text, json"):
+        stopped_daemon.start()

@@ -1,0 +1,271 @@
+"""Small fakes of the contracts: they keep what they were told, and nothing of Linux."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from seaway.contracts import Exit, Hold, Launch, LogLine, Steps, Stream
+from seaway.model.errors import Conflict, EngineError, PortTaken, Unavailable
+from seaway.model.ids import EndpointId, NetworkId, SandboxId
+from seaway.model.port import PublishedPort
+from seaway.model.sandbox import Process
+from seaway.plan.zone import Holder, Upstream, View
+
+
+class CountedSteps:
+    """Notes each step, and fails at the one whose number (from 0) is *fail_at*."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+        self.fail_at: int | None = None
+
+    def arm(self, number: int | None) -> None:
+        """Count from 0 again, and fail at *number*; None: never."""
+        self.reached.clear()
+        self.fail_at = number
+
+    def reach(self, step: str) -> None:
+        """Note *step*; raises Unavailable at the wanted one."""
+        self.reached.append(step)
+        if self.fail_at == len(self.reached) - 1:
+            raise Unavailable(f"a test made step {step} fail")
+
+
+class CountingClock:
+    """Each look at it is one nanosecond later, from 1 on."""
+
+    def __init__(self) -> None:
+        self.time = 0
+
+    def now(self) -> int:
+        """The next nanosecond."""
+        self.time += 1
+        return self.time
+
+
+class FakeNames:
+    """Who has which name where, and whom is answered."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.networks: dict[NetworkId, str] = {}
+        self.holders: dict[tuple[NetworkId, EndpointId], Holder] = {}
+        self.views: dict[SandboxId, View] = {}
+
+    def name_network(self, network: NetworkId, name: str) -> None:
+        """Keep the name."""
+        self.networks[network] = name
+
+    def forget_network(self, network: NetworkId) -> None:
+        """Forget the network and all on it."""
+        self.networks.pop(network, None)
+        self.holders = {k: h for k, h in self.holders.items() if k[0] != network}
+
+    def join(self, network: NetworkId, holder: Holder) -> None:
+        """Keep the holder."""
+        self.holders[network, holder.endpoint] = holder
+
+    def leave(self, network: NetworkId, endpoint: EndpointId) -> None:
+        """Forget the holder."""
+        self.holders.pop((network, endpoint), None)
+
+    async def open(self, sandbox: SandboxId, netns: Path, view: View) -> None:
+        """Keep the view."""
+        self._steps.reach("names.open")
+        self.views[sandbox] = view
+
+    def show(self, sandbox: SandboxId, view: View) -> None:
+        """Change the view of one that is open."""
+        if sandbox in self.views:
+            self.views[sandbox] = view
+
+    def host_servers(self) -> tuple[Upstream, ...]:
+        """None."""
+        return ()
+
+    def host_search(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    async def close(self, sandbox: SandboxId) -> None:
+        """Forget the view."""
+        self._steps.reach("names.close")
+        self.views.pop(sandbox, None)
+
+
+class FakeHostPorts:
+    """A book of ports; those in *foreign* belong to other programs. Random ones come from 32768 on."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._held: dict[SandboxId, frozenset[Hold]] = {}
+        self.foreign: set[int] = set()
+
+    @property
+    def all_held(self) -> dict[SandboxId, frozenset[Hold]]:
+        """What is held, by owner."""
+        return dict(self._held)
+
+    def hold(
+        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+    ) -> tuple[PublishedPort, ...]:
+        """Note *ports* down, all or none."""
+        self._steps.reach("hostports.hold")
+        taken: list[PublishedPort] = []
+        mine = self.held(owner)
+        for port in ports:
+            chosen = port if port.host_port else self._random(port, taken)
+            hold = Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count)
+            if hold not in mine:
+                self._refuse(chosen)
+            if any(chosen.clashes(t) for t in taken):
+                raise PortTaken(f"Bind for port {chosen.host_port} failed: it is given twice")
+            taken.append(chosen)
+        holds = {Hold(p.proto, p.host, p.host_port, p.count) for p in taken}
+        self._set(owner, mine | holds)
+        return tuple(taken)
+
+    def held(self, owner: SandboxId) -> frozenset[Hold]:
+        """What *owner* holds."""
+        return self._held.get(owner, frozenset())
+
+    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
+        """Let the others go."""
+        self._steps.reach("hostports.free")
+        self._set(owner, self.held(owner) & frozenset(holds))
+
+    def _set(self, owner: SandboxId, holds: frozenset[Hold]) -> None:
+        self._held.pop(owner, None)
+        if holds:
+            self._held[owner] = holds
+
+    def _random(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> PublishedPort:
+        for number in range(32768, 33000):
+            chosen = replace(port, host_port=number)
+            if number not in self.foreign and not self._clashes(chosen, taken):
+                return chosen
+        raise AssertionError("the test asks for too many random ports")
+
+    def _refuse(self, port: PublishedPort) -> None:
+        if self.foreign & set(range(port.host_port, port.host_port + port.count)):
+            raise PortTaken(f"Bind for port {port.host_port} failed: held by another program")
+        if self._clashes(port, ()):
+            raise PortTaken(f"Bind for port {port.host_port} failed: published by a container")
+
+    def _clashes(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> bool:
+        holds = [h for mine in self._held.values() for h in mine]
+        others = [
+            PublishedPort(
+                proto=h.proto, port=1, host=h.host, host_port=h.host_port, count=h.count
+            )
+            for h in holds
+        ]
+        return any(port.clashes(other) for other in (*others, *taken))
+
+
+class SilentStream:
+    """A process without output."""
+
+    async def read(self) -> tuple[int, bytes] | None:
+        """The end, at once."""
+        return None
+
+    async def write(self, data: bytes) -> None:
+        """Input that nobody reads."""
+
+    async def write_eof(self) -> None:
+        """No more input."""
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+class FakeRuntime:
+    """Processes that live until a signal that they do not *ignore*."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.ignored: set[int] = set()
+        self.refusal: EngineError | None = None
+        """What the next start raises."""
+        self.launched: dict[SandboxId, Launch] = {}
+        self.exits: dict[SandboxId, asyncio.Future[Exit]] = {}
+
+    async def create(self, launch: Launch) -> int:
+        """Note the launch down; the process id is always 4242."""
+        self._steps.reach("runtime.create")
+        self.launched[launch.sandbox] = launch
+        return 4242
+
+    async def attach(self, sandbox: SandboxId) -> Stream:
+        """A silent stream."""
+        return SilentStream()
+
+    async def start(self, sandbox: SandboxId) -> None:
+        """Let it live; raises *refusal*."""
+        self._steps.reach("runtime.start")
+        if self.refusal is not None:
+            raise self.refusal
+        self.exits[sandbox] = asyncio.get_running_loop().create_future()
+
+    def end(self, sandbox: SandboxId, code: int) -> None:
+        """The process ends by itself."""
+        self.exits[sandbox].set_result(Exit(code=code, finished=1000))
+
+    async def wait(self, sandbox: SandboxId) -> Exit:
+        """The end."""
+        return await asyncio.shield(self.exits[sandbox])
+
+    def exit(self, sandbox: SandboxId) -> Exit | None:
+        """The end, if it came."""
+        future = self.exits.get(sandbox)
+        return future.result() if future is not None and future.done() else None
+
+    def pid(self, sandbox: SandboxId) -> int | None:
+        """4242 while it lives."""
+        future = self.exits.get(sandbox)
+        return 4242 if future is not None and not future.done() else None
+
+    async def kill(self, sandbox: SandboxId, signal: int) -> None:
+        """End it by *signal*, unless it is ignored."""
+        self._steps.reach("runtime.kill")
+        if self.pid(sandbox) is None:
+            raise Conflict(f"{sandbox} is not running")
+        if signal not in self.ignored:
+            self.end(sandbox, 128 + signal)
+
+    async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
+        """Nothing to see."""
+
+    async def execute(self, sandbox: SandboxId, exec_id: str, process: Process) -> Stream:
+        """A silent one."""
+        self._steps.reach("runtime.execute")
+        return SilentStream()
+
+    async def wait_exec(self, exec_id: str) -> Exit:
+        """It ended well."""
+        return Exit(code=0, finished=1000)
+
+    async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
+        """Nothing to see."""
+
+    async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
+        """No line."""
+        for line in ():
+            yield line
+
+    async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:
+        """Nothing to see."""
+
+    async def remove(self, sandbox: SandboxId) -> None:
+        """Forget it."""
+        self._steps.reach("runtime.remove")
+        self.launched.pop(sandbox, None)
+        self.exits.pop(sandbox, None)
+
+    async def known(self) -> frozenset[SandboxId]:
+        """All that were launched and not removed."""
+        return frozenset(self.launched)
