@@ -62,9 +62,9 @@ The trial host stays up. In your own shell{sudo}:
   seaway map
   seaway --help
 
-  ./start --outside python3 -m urllib.request    # any command, as the neighbour 192.0.2.2
-  ./start --clean                                # takes the trial host away
-  ./start --install                              # Seaway for real
+  ./start --outside python3 -c 'import urllib.request as u; print(u.urlopen("http://192.0.2.1:8080").status)'
+  ./start --clean      # takes the trial host away
+  ./start --install    # Seaway for real
 """
 
 

@@ -17,7 +17,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 
-from seaway.api.server import serve_api
+from seaway import __version__
+from seaway.api.parts import DaemonFacts, Parts, Setting
+from seaway.api.server import Server
+from seaway.api.sockets import listening
 from seaway.config import Config, Settings, settings
 from seaway.contracts import Steps
 from seaway.dns.names import NameServers
@@ -29,6 +32,7 @@ from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.engine import Engine
 from seaway.engine.events import EventBus
+from seaway.engine.execs import Execs
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.networks import Networks
 from seaway.engine.ports import Ports
@@ -65,6 +69,7 @@ class World:
     """Everything that runs, joined."""
 
     engine: Engine
+    execs: Execs
     store: SqliteStore
     kernel: LinuxKernel
     runtime: ConmonRuntime
@@ -129,6 +134,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
                 ports=ports,
                 events=events,
             ),
+            execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, tasks=tasks),
             store=store,
             kernel=kernel,
             runtime=runtime,
@@ -194,44 +200,90 @@ def alone(config: Config) -> Generator[None]:
         yield
 
 
-async def serve(given: Settings) -> None:
-    """Run until SIGTERM or SIGINT."""
-    config, stop = given.config, asyncio.Event()
+async def serve(given: Settings) -> bool:
+    """Run until SIGTERM, SIGINT or a purge; gives whether it was a purge."""
+    config, stop, purged = given.config, asyncio.Event(), False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with world(config) as all_:
-        await serve_api(all_, given, stop)
+
+        async def take_everything() -> Sequence[str]:
+            nonlocal purged
+            purged = True
+            return await all_.purge.everything()
+
+        parts = Parts(
+            engine=all_.engine,
+            execs=all_.execs,
+            store=all_.store,
+            kernel=all_.kernel,
+            runtime=all_.runtime,
+            clock=SystemClock(),
+            paths=all_.paths,
+            facts=facts(given),
+            warnings=all_.checkup.warnings,
+            purge=take_everything,
+            end=stop.set,
+        )
+        sockets = listening(config.sockets, config.group)
+        log.info("listening", extra={"socket": parts.facts.socket})
+        await Server(parts).serve(sockets, stop)
     log.info("ended; sandboxes run on")
+    return purged
 
 
-async def purge(config: Config) -> None:
+def facts(given: Settings) -> DaemonFacts:
+    """What the daemon says of itself."""
+    return DaemonFacts(
+        version=__version__,
+        started=time.time_ns(),
+        socket=f"unix://{given.config.sockets[0]}",
+        run_dir=given.config.run_dir,
+        data_dir=given.config.data_dir,
+        settings=[Setting(name=o.name, value=o.value, origin=o.origin) for o in given.origins],
+    )
+
+
+async def purge(config: Config) -> bool:
     """Take every trace off the host, without answering anybody."""
     async with world(config) as all_:
         for line in await all_.purge.everything():
             sys.stdout.write(f"removed {line}\n")
+    return True
 
 
 def remove_directories(config: Config) -> None:
-    """The last traces: what the daemon kept on disk."""
+    """The last traces: what the daemon kept on disk, and its sockets."""
+    for path in config.sockets:
+        path.unlink(missing_ok=True)
     for path in (config.run_dir, config.data_dir):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon; gives its exit status."""
+    failures: list[str] = []
     try:
         given = settings(sys.argv[1:] if arguments is None else arguments)
         set_up(given.config.log_format, given.config.log_level)
         _raise_descriptor_limit()
         with alone(given.config):
-            asyncio.run(purge(given.config) if given.purge else serve(given))
-        if given.purge:
-            remove_directories(given.config)
-    except EngineError as error:
-        sys.stderr.write(f"seaway daemon: {error}\n")
-        return 1
-    return 0
+            if asyncio.run(purge(given.config) if given.purge else serve(given)):
+                remove_directories(given.config)
+    except* EngineError as errors:
+        failures = [str(error) for error in _leaves(errors)]
+    for failure in failures:
+        sys.stderr.write(f"seaway daemon: {failure}\n")
+    return 1 if failures else 0
+
+
+def _leaves(error: BaseException) -> Generator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _raise_descriptor_limit() -> None:

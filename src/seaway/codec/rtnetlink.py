@@ -23,6 +23,7 @@ NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
 NLM_F_REPLACE = 0x100
 NLM_F_EXCL = 0x200
+NLM_F_BULK = 0x200
 NLM_F_CREATE = 0x400
 NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
@@ -57,6 +58,7 @@ class Kind(IntEnum):
     DELROUTE = 25
     GETROUTE = 26
     NEWNEIGH = 28
+    DELNEIGH = 29
 
 
 class RouteType(IntEnum):
@@ -99,6 +101,8 @@ _IFLA_BRPORT_STATE = 1
 _IFLA_BRPORT_MODE = 4  # hairpin
 _IFLA_BRPORT_LEARNING = 8
 _IFLA_BRPORT_UNICAST_FLOOD = 9
+_IFLA_BRPORT_MCAST_FLOOD = 27
+_IFLA_BRPORT_BCAST_FLOOD = 30
 _IFLA_BRPORT_ISOLATED = 33
 _IFLA_BRPORT_LOCKED = 39
 _IFA_ADDRESS = 1
@@ -242,13 +246,30 @@ def raise_port(index: int, port: PortFlags) -> Request:
     return _change_port(index, LinkChange(up=True), data)
 
 
-def close_port(index: int, change: LinkChange) -> Request:
-    """Let the bridge port *index* pass no frame either way, then set *change*, in one message.
+def close_port(index: int) -> tuple[Request, Request]:
+    """Let the bridge port *index* pass no frame either way, whatever its far end does.
 
-    The port is set to the state "disabled" (``br_set_state()``), which takes effect at once; to set
-    it down or to take it off its bridge would wait some 8 ms for an RCU grace period.
+    To set it down or to take it off its bridge would wait some 8 ms for an RCU grace period. The
+    state "disabled" alone does not last: any change of the link or of its carrier makes the port
+    forward again (``br_port_carrier_check()``). A locked port takes no frame from an address that
+    the forwarding table does not have there, and its entries are flushed; without them and without
+    floods nothing is sent to it.
     """
-    return _change_port(index, change, attribute(_IFLA_BRPORT_STATE, bytes([0])))
+    flags = (
+        (_IFLA_BRPORT_STATE, 0),
+        (_IFLA_BRPORT_LOCKED, 1),
+        (_IFLA_BRPORT_LEARNING, 0),
+        (_IFLA_BRPORT_ISOLATED, 1),
+        (_IFLA_BRPORT_UNICAST_FLOOD, 0),
+        (_IFLA_BRPORT_MCAST_FLOOD, 0),
+        (_IFLA_BRPORT_BCAST_FLOOD, 0),
+    )
+    data = b"".join(attribute(kind, bytes([value])) for kind, value in flags)
+    flush = _NEIGHBOUR.pack(AF_BRIDGE, index, 0, _NTF_MASTER, 0)
+    return (
+        _change_port(index, LinkChange(), data),
+        Request(Kind.DELNEIGH, NLM_F_ACK | NLM_F_BULK, flush),
+    )
 
 
 def _change_port(index: int, change: LinkChange, data: bytes) -> Request:

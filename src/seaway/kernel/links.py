@@ -186,12 +186,10 @@ def detach_veth(visits: Visits, op: DetachVeth) -> int | None:
 
 def _close_near_end(netlink: Netlink, index: int) -> None:
     """Let no frame pass, and doom the link; it may die with its namespace meanwhile."""
-    doomed = LinkChange(group=DOOMED_GROUP)
-    (refused,) = netlink.attempt(rtnetlink.close_port(index, doomed))
-    if refused is not None:  # off its bridge already
-        netlink.do_unless(
-            {ENODEV}, rtnetlink.change_link(index, LinkChange(up=False, group=DOOMED_GROUP))
-        )
+    doomed = rtnetlink.change_link(index, LinkChange(group=DOOMED_GROUP))
+    _, *closed = netlink.attempt(doomed, *rtnetlink.close_port(index))
+    if any(closed):  # off its bridge already
+        netlink.do_unless({ENODEV}, rtnetlink.change_link(index, LinkChange(up=False)))
 
 
 def _cut_far_end(netlink: Netlink, near: Link) -> None:

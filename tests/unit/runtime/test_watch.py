@@ -45,19 +45,25 @@ async def test_one_reader_less_leaves_the_others_watching(tmp_path: Path) -> Non
 
 async def test_many_logs_can_be_followed_at_once(tmp_path: Path) -> None:
     writes = watch.Writes()
+    files = [tmp_path / str(n) for n in range(300)]
+    for file in files:
+        write_to(file)
+
     async with asyncio.TaskGroup() as tasks:
-        for n in range(300):
-            file = tmp_path / str(n)
-            file.touch()
+        for file in files:
             tasks.create_task(told(writes, file))
 
 
 async def told(writes: watch.Writes, file: Path) -> None:
     with writes.to(file) as written:
         await asyncio.sleep(0)
-        file.write_text("x")
+        write_to(file)
         async with asyncio.timeout(SOON):
             await written.wait()
+
+
+def write_to(file: Path) -> None:
+    file.write_text("x")
 
 
 async def test_a_wait_ends_after_its_time() -> None:
@@ -71,7 +77,7 @@ async def test_a_wait_ends_after_its_time() -> None:
 
 
 def test_there_is_no_handle_of_a_process_that_is_gone() -> None:
-    pid = os.fork()  # noqa: TID251
+    pid = os.fork()
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
