@@ -124,6 +124,11 @@ class Driver(Protocol):
         ...
 
     @property
+    def known_options(self) -> frozenset[str]:
+        """The options that mean something to it."""
+        ...
+
+    @property
     def multiple(self) -> bool:
         """Whether users may make such networks."""
         ...

@@ -27,20 +27,8 @@ from seaway.dns.names import NameServers
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
-from seaway.engine.checkup import Checkup
-from seaway.engine.drivers import Drivers
-from seaway.engine.endpoints import Endpoints
-from seaway.engine.engine import Engine
-from seaway.engine.events import EventBus
-from seaway.engine.execs import Execs
-from seaway.engine.forwarding import Forwarding
-from seaway.engine.networks import Networks
-from seaway.engine.ports import Ports
-from seaway.engine.purge import Purge
-from seaway.engine.recovery import Recovery
-from seaway.engine.sandboxes import Sandboxes
-from seaway.engine.turns import Turns
-from seaway.engine.wires import NetnsPaths, Wires
+from seaway.engine.engine import Engine, engine_over
+from seaway.engine.wires import NetnsPaths
 from seaway.faults import Faults, NoFaults
 from seaway.kernel.hostports import SocketHostPorts
 from seaway.kernel.linux import LinuxKernel
@@ -69,13 +57,9 @@ class World:
     """Everything that runs, joined."""
 
     engine: Engine
-    execs: Execs
     store: SqliteStore
     kernel: LinuxKernel
     runtime: ConmonRuntime
-    recovery: Recovery
-    purge: Purge
-    checkup: Checkup
     paths: NetnsPaths
 
 
@@ -83,72 +67,31 @@ class World:
 async def world(config: Config) -> AsyncGenerator[World]:
     """All parts, joined and restored; ending it leaves the traffic of running sandboxes alone."""
     steps: Steps = Faults(config.test_fault) if config.test_fault else NoFaults()
+    paths = NetnsPaths(run_dir=config.run_dir)
     async with AsyncExitStack() as stack:
         store = SqliteStore(config.data_dir / "seaway.db", steps, power_safe=config.power_safe)
         stack.callback(store.close)
         kernel = LinuxKernel(steps)
         stack.push_async_callback(kernel.close)
-        names = await stack.enter_async_context(
-            NameServers(kernel, steps, resolv_conf=config.resolv_conf)
-        )
-        tasks = await stack.enter_async_context(cancelled_at_end())
-        host_ports = SocketHostPorts(steps)
+        names = NameServers(kernel, steps, resolv_conf=config.resolv_conf)
         runtime = ConmonRuntime(
             config.run_dir, config.data_dir, steps, mask=[s.parent for s in config.sockets]
         )
-        clock, turns, paths = SystemClock(), Turns(), NetnsPaths(run_dir=config.run_dir)
-        events = EventBus(clock)
-        drivers = Drivers([BridgeDriver(), HostDriver(), NullDriver()])
-        pools = (*config.default_address_pools, await own_prefix(store))
-        wires = Wires(
+        engine = engine_over(
             store=store,
             kernel=kernel,
-            names=names,
-            host_ports=host_ports,
-            drivers=drivers,
-            paths=paths,
-        )
-        networks = Networks(
-            store=store, kernel=kernel, names=names, drivers=drivers,
-            events=events, clock=clock, turns=turns, pools=pools,
-        )  # fmt: skip
-        endpoints = Endpoints(store=store, wires=wires, drivers=drivers, events=events, turns=turns)
-        sandboxes = Sandboxes(
-            store=store, kernel=kernel, names=names, host_ports=host_ports, runtime=runtime,
-            wires=wires, endpoints=endpoints, drivers=drivers, events=events, clock=clock,
-            turns=turns, paths=paths, tasks=tasks,
-        )  # fmt: skip
-        ports = Ports(store=store, wires=wires, host_ports=host_ports, events=events, turns=turns)
-        forwarding = Forwarding(store=store, kernel=kernel)
-        recovery = Recovery(
-            store=store, kernel=kernel, names=names, runtime=runtime, drivers=drivers,
-            wires=wires, sandboxes=sandboxes, forwarding=forwarding, paths=paths, tasks=tasks,
-        )  # fmt: skip
-        await recovery.restore()
-        await networks.create_predefined()
-        yield World(
-            engine=Engine(
-                networks=networks,
-                endpoints=endpoints,
-                sandboxes=sandboxes,
-                ports=ports,
-                events=events,
-            ),
-            execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, tasks=tasks),
-            store=store,
-            kernel=kernel,
+            names=await stack.enter_async_context(names),
+            host_ports=SocketHostPorts(steps),
             runtime=runtime,
-            recovery=recovery,
-            purge=Purge(
-                store=store,
-                kernel=kernel,
-                networks=networks,
-                sandboxes=sandboxes,
-                forwarding=forwarding,
-            ),
-            checkup=Checkup(store=store, kernel=kernel, recovery=recovery),
+            drivers=[BridgeDriver(), HostDriver(), NullDriver()],
+            clock=SystemClock(),
             paths=paths,
+            pools=(*config.default_address_pools, await own_prefix(store)),
+            tasks=await stack.enter_async_context(cancelled_at_end()),
         )
+        await engine.recovery.restore()
+        await engine.networks.create_predefined()
+        yield World(engine=engine, store=store, kernel=kernel, runtime=runtime, paths=paths)
 
 
 @asynccontextmanager
@@ -211,18 +154,18 @@ async def serve(given: Settings) -> bool:
         async def take_everything() -> Sequence[str]:
             nonlocal purged
             purged = True
-            return await all_.purge.everything()
+            return await all_.engine.purge.everything()
 
         parts = Parts(
             engine=all_.engine,
-            execs=all_.execs,
+            execs=all_.engine.execs,
             store=all_.store,
             kernel=all_.kernel,
             runtime=all_.runtime,
             clock=SystemClock(),
             paths=all_.paths,
             facts=facts(given),
-            warnings=all_.checkup.warnings,
+            warnings=all_.engine.checkup.warnings,
             purge=take_everything,
             end=stop.set,
         )
@@ -248,7 +191,7 @@ def facts(given: Settings) -> DaemonFacts:
 async def purge(config: Config) -> bool:
     """Take every trace off the host, without answering anybody."""
     async with world(config) as all_:
-        for line in await all_.purge.everything():
+        for line in await all_.engine.purge.everything():
             sys.stdout.write(f"removed {line}\n")
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,20 @@ class Fingerprint:
 
     links: tuple[str, ...]
     routes: tuple[str, ...]
+    """Routes and routing rules of both families."""
     rules: tuple[str, ...]
     """The whole nftables ruleset, without counters."""
     namespaces: int
     """Files that stand for a namespace."""
-    processes: int
+    processes: tuple[str, ...]
+    """Their command lines; in brackets those of which only the exit status is left."""
     open_files: int
     """Of the daemon; 0 without one."""
+
+    def lines(self) -> tuple[str, ...]:
+        """All of it, a line for each fact."""
+        counts = (f"namespaces {self.namespaces}", f"open files {self.open_files}")
+        return (*self.links, *self.routes, *self.rules, *self.processes, *counts)
 
 
 def fingerprint(host: Host, daemon: Daemon | None = None) -> Fingerprint:
@@ -33,21 +41,42 @@ def fingerprint(host: Host, daemon: Daemon | None = None) -> Fingerprint:
         routes=routes,
         rules=rules,
         namespaces=Path(f"/proc/{host.pid}/mountinfo").read_text().count(" - nsfs "),
-        processes=sum(entry.name.isdigit() for entry in host.path("/proc").iterdir()),
+        processes=_processes(host),
         open_files=0 if daemon is None else len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())),
     )
 
 
-def settled(before: Fingerprint, host: Host, daemon: Daemon | None = None) -> Fingerprint:
-    """The state of *host* as soon as it equals *before*, else after 3 seconds.
+def at_rest(host: Host, daemon: Daemon | None = None) -> Fingerprint:
+    """The state of *host* when it has not changed for half a second: a good one to compare with."""
+    now, since = fingerprint(host, daemon), time.monotonic()
+    while time.monotonic() - since < 0.5:
+        time.sleep(0.05)
+        former, now = now, fingerprint(host, daemon)
+        if now != former:
+            since = time.monotonic()
+    return now
 
-    For what Linux and the daemon finish after they have answered: a link of a namespace that went,
-    a connection that closes.
+
+def leaked(before: Fingerprint, host: Host, daemon: Daemon | None = None) -> tuple[str, ...]:
+    """What of *host* is not as *before*: ``+`` for what is new, ``-`` for what is gone.
+
+    Waits up to 3 seconds for what Linux and the daemon finish after they have answered: a link of
+    a namespace that went, a connection that closes.
     """
     deadline = time.monotonic() + 3
-    while (now := fingerprint(host, daemon)) != before and time.monotonic() < deadline:
+    while found := _difference(before.lines(), fingerprint(host, daemon).lines()):
+        if time.monotonic() > deadline:
+            return found
         time.sleep(0.05)
-    return now
+    return ()
+
+
+def _difference(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+    old, new = Counter(before), Counter(after)
+    return (
+        *(f"- {x}" for x in (old - new).elements()),
+        *(f"+ {x}" for x in (new - old).elements()),
+    )
 
 
 _LINKS = "ip -o link"
@@ -57,3 +86,14 @@ _RULES = "nft --stateless list ruleset"
 
 def _lines(host: Host, command: str) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in host.sh(command).out.splitlines())
+
+
+def _processes(host: Host) -> tuple[str, ...]:
+    found: list[str] = []
+    for folder in host.path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
+            found.append(line or f"[{(folder / 'comm').read_text().strip()}]")
+        except OSError:
+            continue  # it ended while we looked
+    return tuple(sorted(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bed.daemon import Daemon
-from bed.fingerprint import fingerprint, settled
+from bed.fingerprint import at_rest, leaked
 from bed.host import Host
 from bed.spot import CommandFailed
 
@@ -30,12 +30,12 @@ def test_sandboxes_go_on_while_the_daemon_is_away(host: Host, daemon: Daemon) ->
 
 def test_what_a_sandbox_made_goes_with_it(host: Host, daemon: Daemon) -> None:
     daemon.seaway("run", "--rm", "true")  # what the first one makes for all
-    before = fingerprint(host, daemon)
+    before = at_rest(host, daemon)
 
     daemon.seaway("run", "-d", "--name", "web", "-p", "8080:80", "sleep", "60")
     daemon.seaway("rm", "-f", "web")
 
-    assert settled(before, host, daemon) == before
+    assert leaked(before, host, daemon) == ()
 
 
 def test_the_docker_client_sees_what_seaway_made(daemon: Daemon) -> None:

@@ -158,9 +158,7 @@ class FakeHostPorts:
     def _clashes(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> bool:
         holds = [h for mine in self._held.values() for h in mine]
         others = [
-            PublishedPort(
-                proto=h.proto, port=1, host=h.host, host_port=h.host_port, count=h.count
-            )
+            PublishedPort(proto=h.proto, port=1, host=h.host, host_port=h.host_port, count=h.count)
             for h in holds
         ]
         return any(port.clashes(other) for other in (*others, *taken))

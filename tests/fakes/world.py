@@ -14,17 +14,8 @@ from fakes.parts import CountedSteps, CountingClock, FakeHostPorts, FakeNames, F
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
-from seaway.engine.drivers import Drivers
-from seaway.engine.endpoints import Endpoints
-from seaway.engine.events import EventBus
-from seaway.engine.forwarding import Forwarding
-from seaway.engine.networks import Networks
-from seaway.engine.ports import Ports
-from seaway.engine.purge import Purge
-from seaway.engine.recovery import Recovery
-from seaway.engine.sandboxes import Sandboxes
-from seaway.engine.turns import Turns
-from seaway.engine.wires import NetnsPaths, Wires
+from seaway.engine.engine import engine_over
+from seaway.engine.wires import NetnsPaths
 from seaway.kernel.fake import FakeKernel
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import Address, Prefix, network_name, sandbox_name
@@ -54,46 +45,29 @@ class World:
         """Empty parts, joined."""
         self.store = MemoryStore(self.steps)
         self.kernel = FakeKernel(self.steps)
+        self.kernel.sysctls["net/ipv6/conf/all/disable_ipv6"] = "0"
         self.runtime = FakeRuntime(self.steps)
         self.join()
 
     def join(self) -> None:
         """What dies with the daemon is made anew: names, held ports, use cases."""
         self.names, self.host_ports = FakeNames(self.steps), FakeHostPorts(self.steps)
-        self.turns, self.events = Turns(), EventBus(self.clock)
-        self.drivers = Drivers([BridgeDriver(), HostDriver(), NullDriver()])
-        self.wires = Wires(
-            store=self.store, kernel=self.kernel, names=self.names,
-            host_ports=self.host_ports, drivers=self.drivers, paths=self.paths,
-        )  # fmt: skip
-        self.networks = Networks(
-            store=self.store, kernel=self.kernel, names=self.names, drivers=self.drivers,
-            events=self.events, clock=self.clock, turns=self.turns, pools=POOLS,
-        )  # fmt: skip
-        self.endpoints = Endpoints(
-            store=self.store, wires=self.wires, drivers=self.drivers, events=self.events,
-            turns=self.turns,
-        )  # fmt: skip
-        self.sandboxes = Sandboxes(
-            store=self.store, kernel=self.kernel, names=self.names, host_ports=self.host_ports,
-            runtime=self.runtime, wires=self.wires, endpoints=self.endpoints,
-            drivers=self.drivers, events=self.events, clock=self.clock, turns=self.turns,
-            paths=self.paths, tasks=self.tasks,
-        )  # fmt: skip
-        self.ports = Ports(
-            store=self.store, wires=self.wires, host_ports=self.host_ports, events=self.events,
-            turns=self.turns,
-        )  # fmt: skip
-        self.forwarding = Forwarding(store=self.store, kernel=self.kernel)
-        self.recovery = Recovery(
-            store=self.store, kernel=self.kernel, names=self.names, runtime=self.runtime,
-            drivers=self.drivers, wires=self.wires, sandboxes=self.sandboxes,
-            forwarding=self.forwarding, paths=self.paths, tasks=self.tasks,
-        )  # fmt: skip
-        self.purge = Purge(
-            store=self.store, kernel=self.kernel, networks=self.networks,
-            sandboxes=self.sandboxes, forwarding=self.forwarding,
-        )  # fmt: skip
+        self.engine = engine_over(
+            store=self.store,
+            kernel=self.kernel,
+            names=self.names,
+            host_ports=self.host_ports,
+            runtime=self.runtime,
+            drivers=[BridgeDriver(), HostDriver(), NullDriver()],
+            clock=self.clock,
+            paths=self.paths,
+            pools=POOLS,
+            tasks=self.tasks,
+        )
+        self.networks, self.endpoints = self.engine.networks, self.engine.endpoints
+        self.sandboxes, self.ports = self.engine.sandboxes, self.engine.ports
+        self.events, self.recovery = self.engine.events, self.engine.recovery
+        self.purge = self.engine.purge
 
     # Short ways to what tests need often
 

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bed.docker import docker_client
-from bed.fingerprint import fingerprint, settled
+from bed.fingerprint import fingerprint, leaked
 from bed.host import Host, a_host
 from bed.spot import ROOT, CommandFailed
 
@@ -114,6 +113,14 @@ def test_files_of_its_own_etc_can_be_replaced(host: Host) -> None:
     assert Path("/etc/resolv.conf").read_bytes() == before
 
 
+def test_an_orphan_of_a_host_is_reaped(host: Host) -> None:
+    before = fingerprint(host)
+
+    host.sh("(sleep 0.1 >/dev/null 2>&1 &)")
+
+    assert leaked(before, host) == ()
+
+
 def test_what_was_started_on_a_host_ends_with_it() -> None:
     with a_host() as host:
         host.sh("setsid sleep 1000 </dev/null >/dev/null 2>&1 &")
@@ -153,22 +160,27 @@ def test_a_killed_run_leaves_no_host_behind(tmp_path: Path) -> None:
     assert _vanish(held)
 
 
-def test_a_fingerprint_shows_links_routes_rules_and_namespaces(host: Host) -> None:
+def test_a_fingerprint_shows_links_routes_rules_namespaces_and_processes(host: Host) -> None:
     before = fingerprint(host)
-    assert fingerprint(host) == before
+    assert leaked(before, host) == ()
 
     host.sh(
-        "ip link add br7 type bridge; ip route add 203.0.113.0/24 via 192.0.2.2;"
-        "nft add table inet mine; touch /run/box; unshare --net=/run/box true"
+        "ip link add br7 index 77 address 02:00:00:00:00:07 type bridge;"
+        "ip route add 203.0.113.0/24 via 192.0.2.2; nft add table inet mine;"
+        "touch /run/box; unshare --net=/run/box true; sleep 60 >/dev/null 2>&1 &"
     )
 
-    after = fingerprint(host)
-    assert "br7" in str(set(after.links) - set(before.links))
-    assert set(after.routes) - set(before.routes) == {"203.0.113.0/24 via 192.0.2.2 dev eth0"}
-    assert after.rules == ("table inet mine {", "}")
-    assert after.namespaces == before.namespaces + 1
-    assert replace(after, links=(), routes=(), rules=(), namespaces=0) == replace(
-        before, links=(), routes=(), rules=(), namespaces=0
+    link = (
+        "77: br7: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN mode DEFAULT group default"
+    )
+    assert leaked(before, host) == (
+        f"- namespaces {before.namespaces}",
+        f"+ {link} qlen 1000\\    link/ether 02:00:00:00:00:07 brd ff:ff:ff:ff:ff:ff",
+        "+ 203.0.113.0/24 via 192.0.2.2 dev eth0",
+        "+ table inet mine {",
+        "+ }",
+        "+ sleep 60",
+        f"+ namespaces {before.namespaces + 1}",
     )
 
 
@@ -181,7 +193,7 @@ def test_a_fingerprint_does_not_count_packets(host: Host) -> None:
 
     host.run(["ping", "-c1", "-W1", "192.0.2.2"])
 
-    assert settled(before, host) == before
+    assert leaked(before, host) == ()
 
 
 def _cgroups(name: str) -> list[Path]:

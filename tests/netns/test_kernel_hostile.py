@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,18 +12,15 @@ from pathlib import Path
 import pytest
 
 from netns.kernel_stage import Stage, bridge, detach, veth
-from seaway.plan.operations import CreateNetns
+from seaway.model.ids import IfName
+from seaway.plan.operations import DOOMED_GROUP, CreateNetns, DeleteLink
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
-COME_BACK = """
-link=$(ls /sys/class/net | grep sx-)
-ip link set $link down
-ip link set $link address 02:00:00:00:01:02
-ip addr add 10.7.0.2/24 dev $link
-ip link set $link up
-ping -c3 -i0.01 -W0.1 10.7.0.3 | grep -q 'bytes from'
-"""
+ALL_PROTOCOLS = 0x0003
+FROM_INSIDE = bytes.fromhex("ffffffffffff02000000010288b5") + b"from inside" * 5
+FROM_OUTSIDE = bytes.fromhex("02000000010202000000010388b5") + b"from outside" * 5
+TO_ALL = bytes.fromhex("ffffffffffff02000000010388b5") + b"from outside" * 5
 
 
 @pytest.fixture
@@ -35,20 +32,112 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-async def test_a_detached_sandbox_cannot_come_back(stage: Stage, guarded: bool) -> None:
+@pytest.mark.parametrize("toggles", [True, False])
+async def test_no_frame_passes_a_detached_link_whatever_its_sandbox_does(
+    stage: Stage, guarded: bool, toggles: bool
+) -> None:
     a, b = stage.netns("a"), stage.netns("b")
     pairs = [veth(a, 2, guarded=guarded), veth(b, 3, guarded=guarded)]
     await stage.kernel.apply([bridge(), CreateNetns(path=a), CreateNetns(path=b), *pairs])
-    seen = asyncio.create_task(asyncio.to_thread(_frames_seen, stage, b))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.1)
+    with packet_socket(stage, a) as inside, packet_socket(stage, b) as outside:
+        before = exchange(inside, outside)
+
+        await stage.kernel.remove([detach(pairs[0])])
+        if toggles:  # a change of carrier lets bridge ports forward again
+            (link,) = set(stage.links(a)) - {"lo"}
+            stage.run("sh", "-c", f"ip link set {link} down; ip link set {link} up", netns=a)
+        after = exchange(inside, outside)
+
+    assert before == {b"from inside", b"from outside"}
+    assert after == set()
+
+
+async def test_a_detached_link_leads_to_nobody_when_its_bridge_goes(stage: Stage) -> None:
+    a = stage.netns("a")
+    await stage.kernel.apply([bridge(), CreateNetns(path=a), veth(a, 2)])
+
+    await stage.kernel.remove([detach(veth(a, 2)), DeleteLink(name=IfName("sw-web"))])
+
+    near = (await stage.kernel.observe()).links.get(IfName("sv-000000000002"))
+    assert near is None or not near.up
+
+
+async def test_a_detached_link_is_never_up_without_a_bridge(stage: Stage) -> None:
+    a = stage.netns("a")
+    pairs = [veth(a, number, ifname=f"eth{number}") for number in range(2, 12)]
+    await stage.kernel.apply([bridge(), CreateNetns(path=a), *pairs])
+    observer = stage.new_kernel()
+
+    await stage.kernel.remove([detach(pair) for pair in pairs])
+
+    for _ in range(300):
+        links = (await observer.observe()).links.values()
+        doomed = [link for link in links if link.group == DOOMED_GROUP]
+        assert not [link for link in doomed if link.up and link.master is None]
+        if not doomed:
+            break
+        await asyncio.sleep(0.002)
+
+
+async def test_a_detached_link_has_no_place_in_the_bridges_table(stage: Stage) -> None:
+    a = stage.netns("a")
+    await stage.kernel.apply([bridge(), CreateNetns(path=a), veth(a, 2)])
+
+    await stage.kernel.remove([detach(veth(a, 2))])
+
+    assert "02:00:00:00:01:02" not in stage.run("bridge", "fdb", "show", "br", "sw-web")
+
+
+async def test_a_sandbox_cannot_keep_a_detach_from_freeing_its_name(stage: Stage) -> None:
+    a, b = stage.netns("a"), stage.netns("b")
+    pairs = [veth(a, 2), veth(b, 3)]
+    await stage.kernel.apply([bridge(), CreateNetns(path=a), CreateNetns(path=b), *pairs])
+    stage.run("ip", "link", "add", "sx-2", "type", "bridge", netns=a)  # what eth0 would be called
 
     await stage.kernel.remove([detach(pairs[0])])
-    with suppress(subprocess.CalledProcessError):
-        stage.run("sh", "-c", f"mount -t sysfs none /sys; {COME_BACK}", netns=a)
+    await stage.kernel.apply([pairs[0]])
 
-    assert await seen == ""
+    assert stage.works("ping", "-c1", "-W1", "10.7.0.3", netns=a)
 
 
-def _frames_seen(stage: Stage, netns: Path) -> str:
-    """What arrives in *netns* from the first sandbox's MAC after it was detached."""
-    return stage.run("sh", "-c", "sleep 0.31; tc -V >/dev/null", netns=netns)
+def packet_socket(stage: Stage, netns: Path) -> socket.socket:
+    """A socket for whole frames in *netns*."""
+
+    def opened() -> socket.socket:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS))
+
+    sock = stage.inside(opened, netns)
+    sock.settimeout(0.05)
+    return sock
+
+
+def exchange(inside: socket.socket, outside: socket.socket) -> set[bytes]:
+    """Which frames came through, sent both ways several times."""
+    for sock in (inside, outside):
+        drain(sock)
+    for _ in range(3):
+        with suppress(OSError):  # it may be called something else by now
+            inside.sendto(FROM_INSIDE, ("eth0", 0))
+        outside.sendto(FROM_OUTSIDE, ("eth0", 0))
+        outside.sendto(TO_ALL, ("eth0", 0))
+    return heard(outside, b"from inside") | heard(inside, b"from outside")
+
+
+def drain(sock: socket.socket) -> None:
+    """Forget what arrived before."""
+    sock.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sock.recv(2000)
+    sock.settimeout(0.05)
+
+
+def heard(sock: socket.socket, what: bytes) -> set[bytes]:
+    """*what*, if a frame with it arrives that was not sent from here."""
+    with suppress(TimeoutError):
+        while True:
+            frame, (_, _, kind, *_) = sock.recvfrom(2000)
+            if what in frame and kind != socket.PACKET_OUTGOING:
+                return {what}
+    return set()

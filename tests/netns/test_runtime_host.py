@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -26,7 +29,9 @@ from seaway.runtime.conmon import ConmonRuntime
 class Steps:
     def reach(self, step): pass
 
-runtime = ConmonRuntime(Path("/run/seaway"), Path("/var/lib/seaway-test"), Steps())
+runtime = ConmonRuntime(
+    Path("/run/seaway"), Path("/var/lib/seaway-test"), Steps(), [Path("/opt/seaway.sock")]
+)
 
 def launch_of(sandbox, script, netns):
     return Launch(
@@ -59,6 +64,30 @@ async def main(script, netns, sandbox):
     os.kill(os.getpid(), 9)
 
 asyncio.run(main(*sys.argv[1:]))
+"""
+LISTEN = """
+import socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/opt/seaway.sock")
+listener.listen()
+print("up", flush=True)
+time.sleep(60)
+"""
+MAKE = """
+async def main(script, netns, sandbox):
+    print("now", flush=True)
+    await runtime.create(launch_of(SandboxId(sandbox), script, netns))
+    await asyncio.sleep(60)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+SWEEP = """
+async def main():
+    for sandbox in await runtime.known():
+        await runtime.remove(sandbox)
+    print(json.dumps(sorted(await runtime.known())))
+
+asyncio.run(main())
 """
 FINISH = """
 async def main(sandbox):
@@ -153,6 +182,20 @@ def test_the_daemons_directories_are_not_seen_by_any_of_their_paths(
     )
 
 
+def test_a_socket_of_the_daemon_is_not_seen_wherever_it_is(host: Host, data_dir: None) -> None:
+    host.sh("mount -t tmpfs tmpfs /opt; mkdir /opt/beside")
+    listener = host.popen(
+        ["python3", "-c", LISTEN],
+        stdout=subprocess.PIPE,
+    )
+    assert listener.stdout is not None
+    assert listener.stdout.readline() == "up\n"
+
+    seen = output_of(host, "ls /opt; test -S /opt/seaway.sock || echo no socket")
+
+    assert seen == "beside\nseaway.sock\nno socket\n"
+
+
 def test_a_sandbox_uses_the_network_namespace_it_was_given(host: Host, data_dir: None) -> None:
     seen = output_of(host, "ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start")
 
@@ -181,3 +224,28 @@ def test_a_process_its_log_and_its_exit_code_outlive_a_daemon_that_is_killed(
 
     assert begun.code == -9
     assert seen == ["ab" * 32, True, 11, ["begun\n", "ended\n"]]
+
+
+@pytest.mark.parametrize("milliseconds", [5, 15, 30, 50, 100])
+def test_what_a_daemon_left_half_made_when_it_was_killed_can_be_removed(
+    host: Host, data_dir: None, milliseconds: int
+) -> None:
+    host.sh("mkdir /run/data; touch /run/box; unshare --net=/run/box true")
+    sandbox = f"{milliseconds:064x}"
+    daemon = host.popen(
+        [sys.executable, "-c", COMMON + MAKE, "sleep 1000", "/run/box", sandbox],
+        stdout=subprocess.PIPE,
+    )
+    assert daemon.stdout is not None
+    assert daemon.stdout.readline() == "now\n"
+
+    time.sleep(milliseconds / 1000)
+    daemon.kill()
+    daemon.wait(timeout=10)
+
+    assert json.loads(host.python(COMMON + SWEEP).out) == []
+    time.sleep(0.2)
+    mine = f"[{sandbox[0]}]{sandbox[1:]}"  # which does not match itself
+    assert host.sh(f"grep -al '{mine}' /proc/[0-9]*/cmdline || true").out == ""
+    assert host.sh("find /run/seaway /var/lib/seaway-test -mindepth 2").out == ""
+    assert host.sh(f"find /sys/fs/cgroup -maxdepth 2 -name '*{sandbox}'").out == ""

@@ -164,7 +164,7 @@ def _subnet(subnet: Subnet) -> wire.ShownIpamConfig:
         subnet=str(subnet.prefix),
         ip_range=str(subnet.range or ""),
         gateway=str(subnet.gateway),
-        auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary},
+        auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary} or UNSET,
     )
 
 

@@ -148,7 +148,7 @@ class ShownIpamConfig(Reply, omit_defaults=True, kw_only=True):
     subnet: str
     ip_range: str = ""
     gateway: str = ""
-    auxiliary_addresses: dict[str, str] = field(default_factory=dict[str, str])
+    auxiliary_addresses: dict[str, str] | UnsetType = UNSET
 
 
 class ShownIpam(Reply, kw_only=True):

@@ -43,6 +43,7 @@ class BridgeDriver:
     name = "bridge"
     places = True
     multiple = True
+    known_options = KNOWN
 
     def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptions:
         """*asked* as typed options; raises InvalidRequest."""

@@ -17,6 +17,7 @@ class HostDriver:
     name = "host"
     places = False
     multiple = False
+    known_options: frozenset[str] = frozenset()
 
     def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> HostOptions:
         """It has none."""

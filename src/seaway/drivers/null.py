@@ -15,6 +15,7 @@ class NullDriver:
     name = "null"
     places = False
     multiple = False
+    known_options: frozenset[str] = frozenset()
 
     def options(self, asked: Mapping[str, str], facts: NetworkFacts) -> NullOptions:
         """It has none."""

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from seaway.contracts import Events, Store
 from seaway.engine.drivers import Drivers
+from seaway.engine.files import Files
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires, published, with_network, without_network
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest
 from seaway.model.event import Event
-from seaway.model.ids import Address, EndpointId, IfName, Mac, new_id, new_mac
+from seaway.model.ids import Address, EndpointId, IfName, Mac, NetworkId, new_id, new_mac
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan import ipam
@@ -30,15 +31,23 @@ class Endpoints:
     """What users do with a sandbox's place on a network."""
 
     def __init__(
-        self, *, store: Store, wires: Wires, drivers: Drivers, events: Events, turns: Turns
+        self,
+        *,
+        store: Store,
+        wires: Wires,
+        files: Files,
+        drivers: Drivers,
+        events: Events,
+        turns: Turns,
     ) -> None:
-        self._store, self._wires, self._drivers = store, wires, drivers
+        self._store, self._wires, self._files, self._drivers = store, wires, files, drivers
         self._events, self._turns = events, turns
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
         """Attach a sandbox to a network: all of it, or none.
 
-        One that does not run is attached when it starts. Raises NotFound, Forbidden (connected
+        One that does not run is attached when it starts; said again, the new wish holds. Raises
+        NotFound, Forbidden (connected
         already, address taken), InvalidRequest, Exhausted, KernelRefused.
         """
         sandbox_id = self._store.sandbox(sandbox_ref).id
@@ -47,9 +56,11 @@ class Endpoints:
             self._refuse_connect(network, sandbox)
             endpoint = self.wished(network, sandbox, wish)
             if not sandbox.running:
+                endpoint = self._in_place_of(self._on(network.id, sandbox), endpoint)
                 await self._store.commit(put=[endpoint])
                 return endpoint
             endpoint = await self._connect(network, sandbox, endpoint)
+            await self._files.refresh(sandbox)
         self.tell("connect", network, sandbox)
         log.info("connected", extra={"network": network.name, "sandbox": sandbox.name})
         return endpoint
@@ -71,26 +82,47 @@ class Endpoints:
         """Take a sandbox off a network; raises NotFound, NotConnected, InvalidRequest."""
         sandbox_id = self._store.sandbox(sandbox_ref).id
         async with self._turns.take(sandbox_id):
-            network, sandbox = self._store.network(network_ref), self._store.sandbox(sandbox_id)
+            sandbox = self._store.sandbox(sandbox_id)
+            if (orphan := self._orphan(network_ref, sandbox)) is not None:
+                await self._store.commit(delete=[orphan.id])
+                return
+            network = self._store.network(network_ref)
             if sandbox.netns is Netns.HOST or not self._drivers.of(network).places:
                 raise InvalidRequest(
                     f"cannot disconnect container from {network.name} network - "
                     "container was created in that network mode"
                 )
             endpoint = self._endpoint(network, sandbox)
+            after = without_network(self._wires.wiring(sandbox), network.id)
             if endpoint.live:
-                before = self._wires.wiring(sandbox)
-                await self._wires.cut(sandbox, before, without_network(before, network.id))
-            await self._store.commit(delete=[endpoint.id])
+                await self._wires.cut(sandbox, self._wires.wiring(sandbox), after)
+                after = self._wires.let_go(sandbox, after)
+            await self._store.commit(put=published(sandbox, after), delete=[endpoint.id])
             self._wires.show(sandbox)
+            if endpoint.live:
+                await self._files.refresh(sandbox)
         if endpoint.live:
             self.tell("disconnect", network, sandbox)
         log.info("disconnected", extra={"network": network.name, "sandbox": sandbox.name})
 
+    def _on(self, network: NetworkId, sandbox: Sandbox) -> Endpoint | None:
+        ends = self._store.endpoints_of(sandbox.id)
+        return next((e for e in ends if e.network == network), None)
+
+    def _orphan(self, network_id: str, sandbox: Sandbox) -> Endpoint | None:
+        """The endpoint of *sandbox* on a network that was removed while it was stopped."""
+        there = any(n.id == network_id for n in self._store.networks())
+        return None if there else self._on(NetworkId(network_id), sandbox)
+
+    @staticmethod
+    def _in_place_of(former: Endpoint | None, endpoint: Endpoint) -> Endpoint:
+        if former is None:
+            return endpoint
+        return replace(endpoint, id=former.id, order=former.order, place=former.place)
+
     def _endpoint(self, network: Network, sandbox: Sandbox) -> Endpoint:
-        for endpoint in self._store.endpoints_of(sandbox.id):
-            if endpoint.network == network.id:
-                return endpoint
+        if (endpoint := self._on(network.id, sandbox)) is not None:
+            return endpoint
         the = "" if sandbox.running else "the "
         raise NotConnected(
             f"container {sandbox.id} is not connected to {the}network {network.name}"
@@ -165,7 +197,12 @@ class Endpoints:
         former = endpoint.place.ifname if endpoint.place else None
         if wanted is None and former is not None and former not in taken:
             return former
-        return wanted or ipam.free_ifname(taken)
+        return wanted or ipam.free_ifname([*taken, *self._wished_ifnames(endpoint)])
+
+    def _wished_ifnames(self, endpoint: Endpoint) -> list[IfName]:
+        """The interface names that others of the sandbox ask for."""
+        ends = self._store.endpoints_of(endpoint.sandbox)
+        return [e.wish.ifname for e in ends if e.id != endpoint.id and e.wish.ifname is not None]
 
     def _chosen_mac(self, network: Network, endpoint: Endpoint) -> Mac:
         allocation = self._store.allocation(network.id)
@@ -203,7 +240,7 @@ class Endpoints:
                 )
             case Netns.OWN | Netns.ADOPTED:
                 pass
-        if any(e.network == network.id for e in self._store.endpoints_of(sandbox.id)):
+        if sandbox.running and self._on(network.id, sandbox) is not None:
             raise Forbidden(
                 f"endpoint with name {sandbox.name} already exists in network {network.name}"
             )

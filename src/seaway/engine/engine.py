@@ -2,21 +2,122 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
+from seaway.engine.checkup import Checkup
+from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.events import EventBus
+from seaway.engine.execs import Execs
+from seaway.engine.files import Files
+from seaway.engine.forwarding import Forwarding
 from seaway.engine.networks import Networks
 from seaway.engine.ports import Ports
+from seaway.engine.purge import Purge
+from seaway.engine.recovery import Recovery
 from seaway.engine.sandboxes import Sandboxes
+from seaway.engine.turns import Turns
+from seaway.engine.wires import NetnsPaths, Wires
+from seaway.plan.subnets import AddressPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """All verbs a user has."""
+    """All verbs a user has, and those of the daemon itself."""
 
     networks: Networks
     endpoints: Endpoints
     sandboxes: Sandboxes
     ports: Ports
+    execs: Execs
     events: EventBus
+    recovery: Recovery
+    purge: Purge
+    checkup: Checkup
+
+
+def engine_over(
+    *,
+    store: Store,
+    kernel: Kernel,
+    names: Names,
+    host_ports: HostPorts,
+    runtime: Runtime,
+    drivers: Sequence[Driver],
+    clock: Clock,
+    paths: NetnsPaths,
+    pools: Sequence[AddressPool],
+    tasks: asyncio.TaskGroup,
+) -> Engine:
+    """The use cases over one world, real or fake; *tasks* gets those that wait for processes."""
+    turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
+    forwarding = Forwarding(store=store, kernel=kernel)
+    wires = Wires(
+        store=store,
+        kernel=kernel,
+        names=names,
+        host_ports=host_ports,
+        drivers=all_drivers,
+        paths=paths,
+    )
+    files = Files(names=names, runtime=runtime, wires=wires)
+    networks = Networks(
+        store=store,
+        kernel=kernel,
+        names=names,
+        drivers=all_drivers,
+        events=events,
+        clock=clock,
+        turns=turns,
+        pools=pools,
+    )
+    endpoints = Endpoints(
+        store=store, wires=wires, files=files, drivers=all_drivers, events=events, turns=turns
+    )
+    sandboxes = Sandboxes(
+        store=store,
+        kernel=kernel,
+        host_ports=host_ports,
+        runtime=runtime,
+        wires=wires,
+        files=files,
+        endpoints=endpoints,
+        drivers=all_drivers,
+        events=events,
+        clock=clock,
+        turns=turns,
+        paths=paths,
+        tasks=tasks,
+    )
+    recovery = Recovery(
+        store=store,
+        kernel=kernel,
+        names=names,
+        runtime=runtime,
+        drivers=all_drivers,
+        wires=wires,
+        sandboxes=sandboxes,
+        forwarding=forwarding,
+        paths=paths,
+        tasks=tasks,
+    )
+    return Engine(
+        networks=networks,
+        endpoints=endpoints,
+        sandboxes=sandboxes,
+        ports=Ports(store=store, wires=wires, host_ports=host_ports, events=events, turns=turns),
+        execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, tasks=tasks),
+        events=events,
+        recovery=recovery,
+        purge=Purge(
+            store=store,
+            kernel=kernel,
+            networks=networks,
+            sandboxes=sandboxes,
+            forwarding=forwarding,
+        ),
+        checkup=Checkup(store=store, kernel=kernel, recovery=recovery),
+    )

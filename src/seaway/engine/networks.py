@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from seaway.contracts import Clock, Events, Kernel, Names, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.turns import Turns
-from seaway.model.errors import Forbidden, InUse
+from seaway.model.errors import Forbidden, InUse, InvalidRequest
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 PREDEFINED = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 """Names and drivers of the networks that are always there."""
+NO_IPV6 = "net/ipv6/conf/all/disable_ipv6"
 RESERVED = frozenset({"bridge", "host", "none", "default"})
 
 
@@ -51,7 +52,16 @@ class Networks:
         driver = self._drivers.named(wish.driver)
         if not driver.multiple:
             raise Forbidden(f'only one instance of "{driver.name}" network is allowed')
+        if wish.ipv6:
+            await self._refuse_without_ipv6(wish)
         return await self._make(wish, predefined=False)
+
+    async def _refuse_without_ipv6(self, wish: NetworkWish) -> None:
+        if await self._kernel.sysctl(NO_IPV6) != "0":
+            raise InvalidRequest(
+                f"network {wish.name} cannot have IPv6: IPv6 is not available in this kernel "
+                f"(net.ipv6.conf.all.disable_ipv6 is not 0); make it with IPv4 only"
+            )
 
     async def create_predefined(self) -> None:
         """Make the networks that are always there, those that are not there yet."""
@@ -132,6 +142,12 @@ class Networks:
         ]
         for text in found:
             log.warning("subnet passed over", extra={"network": network.name, "reason": text})
+        known = self._drivers.of(network).known_options
+        found += [
+            f"option {name} means nothing to Seaway and has no effect"
+            for name, _ in network.asked_options
+            if name not in known
+        ]
         return tuple(found)
 
     async def remove(self, ref: str) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from seaway.contracts import Clock, Events, Exit, HostPorts, Kernel, Launch, Names, Runtime, Store
+from seaway.contracts import Clock, Events, Exit, HostPorts, Kernel, Launch, Runtime, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints, refuse_alias
 from seaway.engine.exits import Waiters
+from seaway.engine.files import Files
 from seaway.engine.pending import PendingStreams
 from seaway.engine.turns import Turns
 from seaway.engine.wires import NetnsPaths, Wires
@@ -30,10 +31,8 @@ from seaway.model.event import Event
 from seaway.model.ids import SandboxId, new_id
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Process, Sandbox, SandboxWish, State, Status
-from seaway.plan.files import host_resolv_conf, hosts, resolv_conf
 from seaway.plan.names import made_up_name
-from seaway.plan.wiring import UNWIRED, VERSIONS, Wiring, default_attachment, gateway
-from seaway.plan.zone import Upstream
+from seaway.plan.wiring import UNWIRED, Wiring, default_attachment
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +50,10 @@ class Sandboxes:
         *,
         store: Store,
         kernel: Kernel,
-        names: Names,
         host_ports: HostPorts,
         runtime: Runtime,
         wires: Wires,
+        files: Files,
         endpoints: Endpoints,
         drivers: Drivers,
         events: Events,
@@ -63,8 +62,9 @@ class Sandboxes:
         paths: NetnsPaths,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self._store, self._kernel, self._names, self._runtime = store, kernel, names, runtime
+        self._store, self._kernel, self._runtime = store, kernel, runtime
         self._host_ports, self._wires, self._endpoints = host_ports, wires, endpoints
+        self._files = files
         self._drivers, self._events, self._clock, self._turns = drivers, events, clock, turns
         self._paths, self._tasks = paths, tasks
         self._exits, self._removals = Waiters(), Waiters()
@@ -251,7 +251,7 @@ class Sandboxes:
                     f"joining network namespace of container: Container {owner.id} is not running"
                 )
             wiring = self._wires.wiring(owner)
-        hosts_text, resolv_text = self.files(owner, wiring)
+        hosts_text, resolv_text = self._files.texts(owner, wiring)
         return Launch(
             sandbox=sandbox.id,
             name=sandbox.name,
@@ -261,30 +261,6 @@ class Sandboxes:
             hosts=hosts_text,
             resolv_conf=resolv_text,
         )
-
-    def files(self, sandbox: Sandbox, wiring: Wiring) -> tuple[str, str]:
-        """/etc/hosts and /etc/resolv.conf of *sandbox* when it hangs so."""
-        addresses = [
-            interface.ip
-            for a in wiring.attachments
-            if a.endpoint.place is not None
-            for interface in a.endpoint.place.addresses
-        ]
-        gateways = [
-            way
-            for version in VERSIONS
-            if (a := default_attachment(wiring, version)) is not None
-            and (way := gateway(a, version)) is not None
-        ]
-        search = self._names.host_search()
-        resolv = (
-            resolv_conf(sandbox.dns, search)
-            if sandbox.has_networks
-            else host_resolv_conf(
-                sandbox.dns, [_shown(u) for u in self._names.host_servers()], search
-            )
-        )
-        return hosts(sandbox.hostname, addresses, sandbox.extra_hosts, gateways), resolv
 
     async def _note_failure(self, sandbox: Sandbox, error: EngineError) -> None:
         code = error.exit_code if isinstance(error, CannotRun) else 128
@@ -296,6 +272,13 @@ class Sandboxes:
 
     async def watch(self, sandbox: SandboxId) -> None:
         """Wait for the end of a sandbox's process, and then take down what it had."""
+        try:
+            await self._watch(sandbox)
+        except* EngineError as errors:
+            reason = str(errors.exceptions)
+            log.exception("a sandbox ended badly", extra={"sandbox": sandbox, "reason": reason})
+
+    async def _watch(self, sandbox: SandboxId) -> None:
         ended = await self._runtime.wait(sandbox)
         async with self._turns.take(sandbox):
             try:
@@ -490,10 +473,6 @@ class Sandboxes:
                 attributes=(("image", image), ("name", sandbox.name), *more, *sandbox.labels),
             )
         )
-
-
-def _shown(upstream: Upstream) -> str:
-    return f"{upstream.address}%{upstream.scope}" if upstream.scope else str(upstream.address)
 
 
 def signal_number(text: str) -> int:

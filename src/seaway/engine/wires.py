@@ -11,6 +11,7 @@ from seaway.contracts import HostPorts, Kernel, Names, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import NetworkId
+from seaway.model.network import BridgeOptions
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import Attachment
@@ -210,13 +211,20 @@ class Wires:
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
         versions = [v for v in VERSIONS if default_attachment(wiring, v) is not None]
-        ports = wiring.ports or wanted_ports(sandbox)
+        ports = bound(wiring.ports or wanted_ports(sandbox), wiring)
         if not ports or not versions:
             return Wiring(attachments=wiring.attachments)
         before = self._host_ports.held(sandbox.id)
         taken = self._host_ports.hold(sandbox.id, ports, versions)
         undo.callback(self._host_ports.keep_only, sandbox.id, before)
         return Wiring(attachments=wiring.attachments, ports=taken)
+
+    def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:
+        """Let go of the host's ports of *sandbox* if it has no way out any more; gives the wiring."""
+        if any(default_attachment(wiring, v) is not None for v in VERSIONS):
+            return wiring
+        self._host_ports.keep_only(sandbox.id)
+        return Wiring(attachments=wiring.attachments)
 
 
 def wanted_ports(sandbox: Sandbox) -> tuple[PublishedPort, ...]:
@@ -231,6 +239,14 @@ def wanted_ports(sandbox: Sandbox) -> tuple[PublishedPort, ...]:
         if (e.proto, e.port + n) not in asked
     )
     return (*sandbox.ports, *exposed)
+
+
+def bound(ports: Sequence[PublishedPort], wiring: Wiring) -> tuple[PublishedPort, ...]:
+    """*ports*, those without a host address at the one that their network prefers, if it does."""
+    attachment = default_attachment(wiring, 4)
+    options = attachment.network.options if attachment is not None else None
+    host = options.host_binding if isinstance(options, BridgeOptions) else None
+    return tuple(replace(p, host=host) if host and p.host is None else p for p in ports)
 
 
 def published(sandbox: Sandbox, wiring: Wiring) -> tuple[Sandbox, ...]:

@@ -6,13 +6,15 @@ All of it runs on the kernel thread.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
 from errno import EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH
 from ipaddress import IPv6Address
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
 from seaway.kernel import sysctl
-from seaway.kernel.netlink import Netlink
+from seaway.kernel.netlink import Netlink, Refused
 from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.ids import IfName
 from seaway.plan.operations import (
@@ -24,11 +26,14 @@ from seaway.plan.operations import (
     DeleteLink,
     DetachVeth,
     NoDefaultRoute,
+    Operation,
 )
 
 log = logging.getLogger(__name__)
 
 _LOOPBACK6 = IPv6Address("::1")
+_CARRIER_TRIES = 20
+_CARRIER_STEP = 0.00025
 _METRICS_OF_BRIDGES = 1024
 """Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
 
@@ -91,6 +96,19 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
         raise
 
 
+def await_carrier(netlink: Netlink, operations: Sequence[Operation]) -> None:
+    """Wait until frames pass the links that *operations* attached, a few ms at most.
+
+    The kernel lets a port forward from a queue of its own (net/core/link_watch.c), mostly some
+    0.1 ms after the link is up. A first packet that is lost costs its sender a second.
+    """
+    near = [op.link for op in operations if isinstance(op, AttachVeth)]
+    for _ in range(_CARRIER_TRIES):
+        if all(netlink.is_running(link) for link in near):
+            return
+        time.sleep(_CARRIER_STEP)
+
+
 def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:
     """Rename doomed links whose names are wanted again; those of others stay.
 
@@ -107,7 +125,10 @@ def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:
         and near.group == DOOMED_GROUP
         and near.peer == far.index
     ):
-        _rename_away(inside, far.index)
+        try:
+            _rename_away(inside, far.index)
+        except Refused:  # the sandbox has given that name to a link of its own
+            host.do_unless({ENODEV}, rtnetlink.delete_link(near.index))
 
 
 def _named(netlink: Netlink, name: IfName) -> Link | None:

@@ -137,6 +137,13 @@ class Netlink:
         except Refused:
             return None
 
+    def is_running(self, name: IfName) -> bool:
+        """Whether the link *name* is up and has carrier; a link that is not there has none."""
+        try:
+            return is_running(self._socket, name)
+        except Refused:
+            return False
+
     def link(self, index: int) -> Link | None:
         """The link *index*; None when there is none."""
         try:

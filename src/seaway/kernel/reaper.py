@@ -12,7 +12,7 @@ from collections import deque
 from errno import ENODEV
 
 from seaway.codec import rtnetlink
-from seaway.codec.rtnetlink import LinkChange
+from seaway.codec.rtnetlink import LinkChange, Request
 from seaway.kernel.netlink import Netlink, Refused
 from seaway.plan.operations import DOOMED_GROUP
 
@@ -47,12 +47,14 @@ class Reaper:
         self._bridged.append(index)
 
     def step(self) -> None:
-        """Take one link off its bridge, or, when all are, delete the group; gone already is fine."""
+        """Take one link off its bridge, or, when all are, delete the group; gone already is fine.
+
+        A link is down before it leaves: else its frames would reach the host itself.
+        """
         if self._bridged:
             self._free += 1
-            self._netlink.attempt(
-                rtnetlink.change_link(self._bridged.popleft(), LinkChange(master=0))
-            )
+            index = self._bridged.popleft()
+            self._netlink.attempt(_down(index), rtnetlink.change_link(index, LinkChange(master=0)))
             return
         self._free = 0
         try:
@@ -60,7 +62,15 @@ class Reaper:
         except Refused:
             log.exception("links that were cut off could not be deleted")
 
+    def set_down(self) -> None:
+        """Set all links down that are on a bridge, since that may be deleted now."""
+        self._netlink.attempt(*(_down(index) for index in self._bridged))
+
     def finish(self) -> None:
         """Take all steps."""
         while self.has_work:
             self.step()
+
+
+def _down(index: int) -> Request:
+    return rtnetlink.change_link(index, LinkChange(up=False))

@@ -67,6 +67,7 @@ class Worker:
                     self._undo(done, visits)
                     raise refused(op, error) from error
                 done.append(op)
+            links.await_carrier(self.host.netlink, operations)
             visits.spread([news(op) for op in operations if isinstance(op, AttachVeth)])
         self._reap_when_many()
 
@@ -145,6 +146,7 @@ class Worker:
             case AddBridge():
                 links.add_bridge(self.host, op)
             case DeleteLink():
+                self.reaper.set_down()
                 links.delete_link(self.host, op)
             case CreateNetns():
                 self._create_netns(op)

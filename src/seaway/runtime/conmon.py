@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 import signal as signals
 import socket
@@ -19,9 +18,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
-
-import msgspec
 
 from seaway.contracts import Exit, Launch, LogLine, Steps
 from seaway.model.errors import Conflict, NotFound, Unavailable
@@ -29,9 +25,10 @@ from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Process
 from seaway.plan.oci import cgroup
 from seaway.plan.oci_error import refusal
-from seaway.runtime import bundle, programs, streams, traces, watch
+from seaway.runtime import bundle, programs, streams, supervisor, traces, watch
 from seaway.runtime.bundle import Place
 from seaway.runtime.log import LogReader
+from seaway.runtime.supervisor import START_TIMEOUT, Seat
 
 log = logging.getLogger(__name__)
 
@@ -39,29 +36,12 @@ PROGRAMS = ("runc", "crun")
 """OCI runtimes, the preferred one first: crun refuses hosts with both kinds of cgroups."""
 LOST = 137
 """Exit code of a process whose conmon was killed: it is then killed as well."""
-_START_TIMEOUT = 60.0
-"""Seconds for a runtime to make a container or start its command; the kernel may be slow."""
 _END_TIMEOUT = 10.0
 """Seconds for conmon to write the exit status after the process ended."""
 _EXEC_KEPT = 300.0
 """Seconds for which the exit status of a further process can be asked, at least."""
 _CHUNK = 1 << 16
 """Bytes of a log that are read at once."""
-_STARTED = b"\0"
-
-
-class _Answer(msgspec.Struct):
-    """What conmon writes to its sync pipe; the number's name depends on its version."""
-
-    pid: int | None = None
-    exit_code: int | None = None
-    data: int | None = None
-    message: str = ""
-
-    @property
-    def number(self) -> int:
-        given = (self.pid, self.exit_code, self.data)
-        return next((n for n in given if n is not None), -1)
 
 
 class ConmonRuntime:
@@ -116,11 +96,9 @@ class ConmonRuntime:
         place = self._place(launch.sandbox)
         try:
             self._make(launch, place, program)
-            options = (
-                "--exit-dir", str(place.exit_dir), "--log-path", f"k8s-file:{place.log}",
-                *_terminal(launch.process),
-            )  # fmt: skip
-            return await self._conmon(place, place.bundle, program, options, launch.process.args)
+            return await supervisor.begin(
+                self._seat(place, place.bundle, program), launch.process, place.exit_dir, place.log
+            )
         except BaseException:
             await self._forget(launch.sandbox)
             if not place.log.exists() or not place.log.stat().st_size:
@@ -132,55 +110,6 @@ class ConmonRuntime:
             bundle.make(launch, place, self._hidden, program)
         except OSError as error:
             raise Unavailable(f"the files of the container cannot be made: {error}") from error
-
-    async def _conmon(
-        self,
-        place: Place,
-        directory: Path,
-        program: str,
-        options: Sequence[str],
-        args: Sequence[str],
-    ) -> int:
-        """Start a conmon in *directory* and wait for what it says; gives the process id."""
-        with _Pipe() as sync:
-            command = self._command(place, directory, program, options)
-            env = {"_OCI_SYNCPIPE": str(sync.write)}
-            await self._spawn(command, env, (sync.write,), directory)
-            sync.close(sync.write)
-            answer = await _answer(sync.read)
-        return _pid_of(answer, args, directory, further=False)
-
-    def _command(
-        self, place: Place, directory: Path, program: str, options: Sequence[str]
-    ) -> list[str]:
-        """How conmon is called; *directory* is its bundle, where its sockets will be."""
-        conmon = programs.find("conmon")
-        if conmon is None:
-            raise Unavailable("conmon is not installed: it holds the processes of sandboxes")
-        return [
-            conmon, "--api-version", "1", "--cid", place.id, "--cuuid", place.id,
-            "--runtime", program,
-            "--runtime-arg", "--root", "--runtime-arg", str(self._states),
-            "--bundle", str(directory), "--container-pidfile", str(directory / "pid"),
-            "--conmon-pidfile", str(directory / "conmon.pid"),
-            "--full-attach", "--no-sync-log", "--log-level", "error", *options,
-        ]  # fmt: skip
-
-    async def _spawn(
-        self, command: Sequence[str], env: dict[str, str], keep: Sequence[int], directory: Path
-    ) -> None:
-        """Start conmon, which goes on in the background."""
-        output = directory / "conmon.log"
-        try:
-            done = await programs.run(
-                command, timeout=_START_TIMEOUT, env=env, keep=keep, output=output
-            )
-        except TimeoutError as error:
-            raise Unavailable(
-                f"conmon did not start within {_START_TIMEOUT:.0f} seconds"
-            ) from error
-        if done.code != 0:
-            raise Unavailable(f"conmon failed: {traces.last_line(output) or done.code}")
 
     async def start(self, sandbox: SandboxId) -> None:
         """Let the command run; raises CannotRun, NotFound, Conflict when it was started before."""
@@ -196,10 +125,10 @@ class ConmonRuntime:
     async def _oci(self, program: str, *words: str) -> programs.Finished:
         command = [program, "--root", str(self._states), *words]
         try:
-            return await programs.run(command, timeout=_START_TIMEOUT)
+            return await programs.run(command, timeout=START_TIMEOUT)
         except TimeoutError as error:
             raise Unavailable(
-                f"{program} {words[0]} took more than {_START_TIMEOUT:.0f} s"
+                f"{program} {words[0]} took more than {START_TIMEOUT:.0f} s"
             ) from error
 
     # Streams
@@ -213,7 +142,7 @@ class ConmonRuntime:
         """Connections that were let go are parked until the process of *owner* ended."""
         input_can_end = process.stdin_open and not process.tty
         park = self._parked.setdefault(owner, []).append if input_can_end else None
-        return await streams.connect(directory, park, _START_TIMEOUT)
+        return await streams.connect(directory, park, START_TIMEOUT)
 
     def _unpark(self, owner: str) -> None:
         for connection in self._parked.pop(owner, []):
@@ -222,7 +151,7 @@ class ConmonRuntime:
     async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
         """Tell the terminal its size in characters; raises Conflict when the process ended."""
         place, _ = self._of(sandbox)
-        _resize(place.bundle, height, width)
+        supervisor.resize(place.bundle, height, width)
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """What was written to the standard streams from the beginning, with *follow* to its end."""
@@ -307,39 +236,22 @@ class ConmonRuntime:
         directory = place.bundle / "execs" / exec_id
         (directory / "exit").mkdir(mode=0o700, parents=True)
         try:
-            (directory / "process.json").write_bytes(specification)
-            return await self._execute(place, directory, known.program, process)
+            (directory / supervisor.SPECIFICATION).write_bytes(specification)
+            return await self._execute(
+                self._seat(place, directory, known.program), process, exec_id
+            )
         except BaseException:
+            self._unpark(exec_id)
             shutil.rmtree(directory, ignore_errors=True)
             raise
 
-    async def _execute(
-        self, place: Place, directory: Path, program: str, process: Process
-    ) -> streams.ConmonStream:
-        """Let conmon wait until we are attached, so that no output is lost."""
-        options = [
-            "--exec", "--exec-attach", "--exec-process-spec", str(directory / "process.json"),
-            "--exit-dir", str(directory / "exit"), "--log-path", "none", *_terminal(process),
-        ]  # fmt: skip
-        with _Pipe() as sync, _Pipe() as ready, _Pipe() as go:
-            env = {
-                "_OCI_SYNCPIPE": str(sync.write),
-                "_OCI_ATTACHPIPE": str(ready.write),
-                "_OCI_STARTPIPE": str(go.read),
-            }
-            os.write(go.write, _STARTED)  # conmon starts
-            command = self._command(place, directory, program, options)
-            await self._spawn(command, env, (sync.write, ready.write, go.read), directory)
-            sync.close(sync.write)
-            ready.close(ready.write)
-            await _answer(ready.read)
-            stream = await self._connect(directory, directory.name, process)
+    async def _execute(self, seat: Seat, process: Process, exec_id: str) -> streams.ConmonStream:
+        async with supervisor.begin_further(seat, process) as let_go:
+            stream = await self._connect(seat.directory, exec_id, process)
             try:
-                os.write(go.write, _STARTED)  # and then the process
-                _pid_of(await _answer(sync.read), process.args, directory, further=True)
+                await let_go()
             except BaseException:
                 await stream.close()
-                self._unpark(directory.name)
                 raise
         return stream
 
@@ -353,7 +265,7 @@ class ConmonRuntime:
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Tell the terminal of a further process its size; raises NotFound, Conflict."""
-        _resize(self._exec_dir(exec_id), height, width)
+        supervisor.resize(self._exec_dir(exec_id), height, width)
 
     def _exec_dir(self, exec_id: str) -> Path:
         if exec_id.isalnum():
@@ -410,6 +322,9 @@ class ConmonRuntime:
             )
         shutil.rmtree(state, ignore_errors=True)
 
+    def _seat(self, place: Place, directory: Path, program: str) -> Seat:
+        return Seat(container=place.id, directory=directory, program=program, states=self._states)
+
     def _place(self, sandbox: SandboxId) -> Place:
         return Place(id=sandbox, bundle=self._bundles / sandbox, kept=self._kept / sandbox)
 
@@ -419,79 +334,3 @@ class ConmonRuntime:
         if known is None:
             raise NotFound(f"No such container: {sandbox}")
         return place, known
-
-
-def _terminal(process: Process) -> tuple[str, ...]:
-    """The options that tell conmon about the streams of *process*.
-
-    A terminal's input never ends; with other streams conmon closes it when that of a client ends.
-    """
-    return (
-        *(("--terminal", "--leave-stdin-open") if process.tty else ()),
-        *(("--stdin",) if process.stdin_open else ()),
-    )
-
-
-class _Pipe:
-    """A pipe whose ends may be closed one by one."""
-
-    def __init__(self) -> None:
-        self.read, self.write = os.pipe2(os.O_CLOEXEC)
-        self._open = {self.read, self.write}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for end in tuple(self._open):
-            self.close(end)
-
-    def close(self, end: int) -> None:
-        """Close *end*; closed already is fine."""
-        if end in self._open:
-            self._open.remove(end)
-            os.close(end)
-
-
-async def _answer(descriptor: int) -> _Answer | None:
-    """What conmon says first on one of its pipes, a line of JSON; None when it says nothing.
-
-    A process that ends at once has a second line there, its exit status.
-    """
-    os.set_blocking(descriptor, False)
-    text = b""
-    while b"\n" not in text:
-        try:
-            await watch.readable(descriptor, timeout=_START_TIMEOUT)
-        except TimeoutError as error:
-            raise Unavailable(f"no word from conmon within {_START_TIMEOUT:.0f} seconds") from error
-        part = os.read(descriptor, _CHUNK)
-        if not part:
-            break
-        text += part
-    try:
-        return msgspec.json.decode(text.split(b"\n")[0], type=_Answer) if text else None
-    except msgspec.DecodeError as error:
-        raise Unavailable(f"conmon said {text!r}") from error
-
-
-def _pid_of(answer: _Answer | None, args: Sequence[str], directory: Path, *, further: bool) -> int:
-    """The process id in *answer*; raises CannotRun, Unavailable."""
-    if answer is None:
-        raise Unavailable(
-            f"conmon failed: {traces.last_line(directory / 'conmon.log') or 'without a word'}"
-        )
-    if answer.number <= 0:
-        raise refusal(answer.message, command=args[0], further=further)
-    return answer.number
-
-
-def _resize(directory: Path, height: int, width: int) -> None:
-    try:
-        control = os.open(directory / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, OSError) as error:
-        raise Conflict("the terminal is gone") from error
-    try:
-        os.write(control, f"1 {height} {width}\n".encode())
-    finally:
-        os.close(control)

@@ -102,6 +102,21 @@ def test_a_port_gets_its_flags_in_the_message_that_brings_it_up() -> None:
     assert data.get_attr("IFLA_BRPORT_ISOLATED") == 1
 
 
+def test_a_closed_port_takes_and_sends_nothing() -> None:
+    port, flush = rtnetlink.close_port(9)
+    seen, flushed = as_pyroute2_sees(ifinfmsg, port), as_pyroute2_sees(ndmsg, flush)
+
+    data = seen.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_SLAVE_DATA")
+    floods = ("UNICAST_FLOOD", "MCAST_FLOOD", "BCAST_FLOOD")
+    assert (seen["index"], seen["change"]) == (9, 0)
+    assert [data.get_attr(f"IFLA_BRPORT_{flood}") for flood in floods] == [0, 0, 0]
+    assert data.get_attr("IFLA_BRPORT_LEARNING") == 0
+    assert data.get_attr("IFLA_BRPORT_STATE") == 0
+    assert data.get_attr("IFLA_BRPORT_ISOLATED") == 1
+    assert (flushed["header"]["type"], flushed["header"]["flags"]) == (29, 1 | 4 | 0x200)
+    assert (flushed["family"], flushed["ifindex"], flushed["flags"]) == (7, 9, 4)
+
+
 @pytest.mark.parametrize(
     ("change", "flags", "mask"),
     [

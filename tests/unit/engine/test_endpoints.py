@@ -12,7 +12,7 @@ from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
 from seaway.engine.endpoints import NotConnected
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest, NotFound
-from seaway.model.ids import IfName, Mac, mac
+from seaway.model.ids import IfName, Mac, mac, new_mac
 from seaway.model.sandbox import Sandbox, SandboxWish
 from seaway.plan.operations import ForgetFlows
 from seaway.plan.zone import View
@@ -213,7 +213,7 @@ async def test_of_20_connects_with_one_address_one_wins_and_then_the_next() -> N
             await world.box(f"box{n}", [])
         before = world.snapshot()
 
-        for _ in range(50):
+        for _ in range(10):
             results = await asyncio.gather(
                 *(world.endpoints.connect("web", f"box{n}", FIXED) for n in range(20)),
                 return_exceptions=True,
@@ -250,14 +250,11 @@ async def test_a_mac_in_use_on_the_network_is_refused_with_its_holders_name() ->
         assert endpoint.place.mac == taken
 
 
-async def test_1000_generated_macs_are_different_local_and_unicast() -> None:
-    async with a_world() as world:
-        await world.network("web", ["10.64.0.0/16"])
+def test_1000_generated_macs_are_different_local_and_unicast() -> None:
+    macs = [new_mac() for _ in range(1000)]
 
-        macs = [places(world, await world.box(f"box{n}"))[0][2] for n in range(1000)]
-
-        assert len(set(macs)) == 1000
-        assert {int(m[:2], 16) & 3 for m in macs} == {2}
+    assert len(set(macs)) == 1000
+    assert {int(m[:2], 16) & 3 for m in macs} == {2}
 
 
 @pytest.mark.parametrize("text", ["01:00:5e:00:00:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"])

@@ -1,0 +1,242 @@
+"""Publish and unpublish, live."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from fakes.world import World, a_world, network_wish, tcp, udp
+from seaway.contracts import Hold
+from seaway.model.endpoint import EndpointWish
+from seaway.model.errors import EngineError, InvalidRequest, NotFound, PortTaken
+from seaway.model.port import Proto, PublishedPort
+from seaway.model.sandbox import Process, SandboxWish
+from seaway.plan.operations import ForgetFlows
+from seaway.plan.rules import Element
+
+INET = "inet seaway"
+
+
+def leading(world: World) -> set[tuple[str, str, str]]:
+    """Where published ports lead, by the firewall: map, key and value."""
+    return {
+        (e.set, e.key, e.value)
+        for e in world.kernel.elements
+        if e.table == INET and (e.value or e.set.startswith(("from", "limited")))
+    }
+
+
+async def test_a_port_is_published_on_a_running_sandbox() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        box = await world.box("box")
+
+        sandbox, ports = await world.ports.publish("box", [tcp(8080, 80)])
+
+        assert ports == (tcp(8080, 80),)
+        assert sandbox.status.published == (tcp(8080, 80),)
+        assert leading(world) == {("any4", "tcp . 8080", "10.77.0.2 . 80")}
+        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1)}
+
+
+async def test_a_random_port_is_told_and_kept() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box")
+
+        _, ports = await world.ports.publish("box", [tcp(0, 80)])
+
+        assert ports == (tcp(32768, 80),)
+        assert world.store.sandbox("box").ports == (tcp(0, 80),)
+
+
+async def test_a_busy_port_leaves_nothing_behind() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(80, 80),))
+        world.host_ports.foreign.add(8080)
+        before = world.snapshot()
+
+        with pytest.raises(PortTaken):
+            await world.ports.publish("box", [tcp(8081, 81), tcp(8080, 80)])
+
+        assert world.snapshot() == before
+
+
+async def test_one_host_port_for_two_ports_of_a_sandbox_is_refused() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80),))
+        before = world.snapshot()
+
+        with pytest.raises(PortTaken):
+            await world.ports.publish("box", [tcp(8080, 81)])
+
+        assert world.snapshot() == before
+
+
+async def test_every_failure_of_a_publish_leaves_nothing_behind() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(80, 80),))
+        world.steps.arm(None)
+        await world.ports.publish("box", [udp(53, 53)])
+        count = len(world.steps.reached)
+        await world.ports.unpublish("box", [udp(53, 53)])
+        before = world.snapshot()
+
+        for number in range(count):
+            world.steps.arm(number)
+            with pytest.raises(EngineError):
+                await world.ports.publish("box", [udp(53, 53)])
+
+            assert world.snapshot() == before, world.steps.reached[number]
+
+
+async def test_an_unpublish_that_failed_at_any_step_can_be_repeated() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box")
+        before = world.snapshot()
+        await world.ports.publish("box", [udp(53, 53)])
+        world.steps.arm(None)
+        await world.ports.unpublish("box", [udp(53, 53)])
+        assert world.snapshot() == before
+
+        for number in range(len(world.steps.reached)):
+            await world.ports.publish("box", [udp(53, 53)])
+            world.steps.arm(number)
+            with pytest.raises((EngineError, ExceptionGroup)):
+                await world.ports.unpublish("box", [udp(53, 53)])
+            world.steps.arm(None)
+            await world.ports.unpublish("box", [udp(53, 53)])
+
+            assert world.snapshot() == before
+
+
+async def test_publishing_again_changes_who_may_come_in() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80),))
+        limited = PublishedPort(
+            proto=Proto.TCP, port=80, host_port=8080, sources=(ip_network("10.0.0.0/8"),)
+        )
+
+        await world.ports.publish("box", [limited])
+
+        assert world.store.sandbox("box").status.published == (limited,)
+        assert leading(world) == {
+            ("any4", "tcp . 8080", "10.77.0.2 . 80"),
+            ("limited_any4", "tcp . 8080", ""),
+            ("limited_any6", "tcp . 8080", ""),
+            ("from_any4", "tcp . 8080 . 10.0.0.0/8", ""),
+        } - {("limited_any6", "tcp . 8080", "")}
+
+
+async def test_publishing_a_random_port_again_keeps_it() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(0, 80),))
+
+        _, ports = await world.ports.publish("box", [tcp(0, 80)])
+
+        assert ports == (tcp(32768, 80),)
+        assert world.store.sandbox("box").status.published == (tcp(32768, 80),)
+
+
+async def test_a_stopped_sandbox_publishes_when_it_starts() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.program("app")
+
+        assert (await world.ports.publish("app", [tcp(8080, 80)]))[1] == ()
+        assert world.host_ports.all_held == {}
+        await world.sandboxes.start("app")
+
+        assert world.store.sandbox("app").status.published == (tcp(8080, 80),)
+
+
+async def test_an_unpublished_port_is_free_and_its_udp_flows_are_forgotten() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80), udp(53, 53)))
+
+        await world.ports.unpublish("box", [tcp(0, 80), udp(53, 53)])
+
+        assert leading(world) == set()
+        assert world.host_ports.all_held == {}
+        assert world.store.sandbox("box").ports == ()
+        flows = [o for o in world.kernel.operations if isinstance(o, ForgetFlows)]
+        assert {(f.proto, f.host_port) for f in flows} == {(Proto.UDP, 53)}
+
+
+async def test_open_streams_end_with_now() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80),))
+
+        await world.ports.unpublish("box", [tcp(8080, 80)], now=True)
+
+        flow = ForgetFlows(proto=Proto.TCP, host_port=8080)
+        assert flow in world.kernel.operations
+
+
+async def test_a_port_that_is_not_published_is_told_with_those_that_are() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80),))
+
+        with pytest.raises(NotFound) as caught:
+            await world.ports.unpublish("box", [tcp(0, 81)])
+
+        assert str(caught.value) == (
+            "port 81/tcp is not published; published are: 8080:80/tcp"
+        )
+
+
+async def test_ports_move_with_the_default_route() -> None:
+    async with a_world() as world:
+        await world.network("first")
+        await world.network("second")
+        await world.box("box", ["first"], ports=(tcp(8080, 80),))
+
+        await world.endpoints.connect("second", "box", EndpointWish(gw_priority=1))
+        assert leading(world) == {("any4", "tcp . 8080", "10.77.1.2 . 80")}
+
+        await world.endpoints.disconnect("second", "box")
+        assert leading(world) == {("any4", "tcp . 8080", "10.77.0.2 . 80")}
+
+
+async def test_a_network_with_a_host_binding_publishes_there() -> None:
+    async with a_world() as world:
+        option = ("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1")
+        await world.networks.create(network_wish("web", options=(option,)))
+
+        await world.box("box", ports=(tcp(8080, 80),))
+
+        local = PublishedPort(
+            proto=Proto.TCP, port=80, host_port=8080, host=ip_address("127.0.0.1")
+        )
+        assert world.store.sandbox("box").status.published == (local,)
+        assert leading(world) == {("one4", "tcp . 127.0.0.1 . 8080", "10.77.0.2 . 80")}
+
+
+async def test_ports_of_a_sandbox_in_host_mode_cannot_be_published() -> None:
+    async with a_world() as world:
+        wish = SandboxWish(network_mode="host", process=Process(args=("sleep",)))
+        app = await world.sandboxes.create(wish)
+
+        with pytest.raises(InvalidRequest):
+            await world.ports.publish(app.id, [tcp(8080, 80)])
+
+
+async def test_an_internal_network_publishes_nothing() -> None:
+    async with a_world() as world:
+        await world.networks.create(network_wish("web", internal=True))
+
+        await world.box("box", ports=(tcp(8080, 80),))
+
+        assert leading(world) == set()
+        assert world.host_ports.all_held == {}
+        assert Element(INET, "internal", "x") not in world.kernel.elements
