@@ -139,6 +139,9 @@ class Config:
         many=True,
     )
     resolv_conf: Path = _setting(Path("/etc/resolv.conf"), _path, "the host's name servers")
+    names_at_gateways: bool = _setting(
+        False, _flag, "let the host ask for the names of a network at its gateway, port 53"
+    )
     power_safe: bool = _setting(
         False, _flag, "wait for the disk at each change: slower, and safe against power cuts too"
     )

@@ -227,6 +227,17 @@ class Names(Protocol):
         """From now on answer *sandbox* by *view*; unknown sandboxes are ignored."""
         ...
 
+    async def answer_at(self, network: NetworkId, address: Address) -> None:
+        """Answer names of *network* at its gateway *address*, port 53, too; raises Unavailable.
+
+        For the host itself and for holders on the network; strangers get nothing.
+        """
+        ...
+
+    async def stop_at(self, network: NetworkId) -> None:
+        """Answer at no gateway address of *network* any more; none is fine."""
+        ...
+
     def host_servers(self) -> tuple[Upstream, ...]:
         """The host's own name servers, as they are now."""
         ...

@@ -87,6 +87,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
             clock=SystemClock(),
             paths=paths,
             pools=(*config.default_address_pools, await own_prefix(store)),
+            names_at_gateways=config.names_at_gateways,
             tasks=await stack.enter_async_context(cancelled_at_end()),
         )
         await engine.recovery.restore()

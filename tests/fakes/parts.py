@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seaway.contracts import Exit, Hold, Launch, LogLine, Steps, Stream
 from seaway.model.errors import Conflict, EngineError, PortTaken, Unavailable
-from seaway.model.ids import EndpointId, NetworkId, SandboxId
+from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Process
 from seaway.plan.zone import Holder, Upstream, View
@@ -58,6 +58,14 @@ class FakeNames:
     def name_network(self, network: NetworkId, name: str) -> None:
         """Keep the name."""
         self.networks[network] = name
+
+    async def answer_at(self, network: NetworkId, address: Address) -> None:
+        """Counted, and nothing else."""
+        self._steps.reach("names.answer_at")
+
+    async def stop_at(self, network: NetworkId) -> None:
+        """Counted, and nothing else."""
+        self._steps.reach("names.stop_at")
 
     def forget_network(self, network: NetworkId) -> None:
         """Forget the network and all on it."""

@@ -691,6 +691,7 @@ async def test_only_the_meant_flows_are_forgotten(stage: Stage) -> None:
         " chain out { type filter hook output priority 0; ct state new accept; }\n}\n"
     )
     for netns in (a, b):
+        assert ping(stage, netns, "10.7.0.1")
         with await stage.kernel.open_socket(netns, socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for port in (53, 54, 5353):
                 sock.sendto(b"x", ("10.7.0.1", port))

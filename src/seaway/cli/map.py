@@ -138,7 +138,7 @@ def _subnets(network: object) -> list[Fact]:
 
 def _ways(network: object, uplink: str) -> list[Fact]:
     """Where traffic of *network* may go."""
-    out = f"out by {uplink}" if uplink else "out"
+    out = f"out by {uplink}" if uplink else "would leave"
     ways: list[Fact] = []
     if flag(network, "Internal"):
         ways.append(("no way out: internal", colour.DIM))

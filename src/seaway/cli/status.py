@@ -85,8 +85,8 @@ def _config(args: Args, api: Api) -> int:
 
     columns = {
         "Name": Column("NAME", lambda item: text(item, "Name")),
-        "Value": Column("VALUE", lambda item: _value(field(item, "Value"))),
         "Origin": Column("ORIGIN", lambda item: text(item, "Origin")),
+        "Value": Column("VALUE", lambda item: _value(field(item, "Value"))),
     }
     return show(args, listed(api.get("/seaway/config")), columns, tuple(columns), key="Name")
 

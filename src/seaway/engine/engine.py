@@ -14,6 +14,7 @@ from seaway.engine.events import EventBus
 from seaway.engine.execs import Execs
 from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.network_names import NetworkNames
 from seaway.engine.networks import Networks
 from seaway.engine.ports import Ports
 from seaway.engine.purge import Purge
@@ -51,6 +52,7 @@ def engine_over(
     paths: NetnsPaths,
     pools: Sequence[AddressPool],
     tasks: asyncio.TaskGroup,
+    names_at_gateways: bool = False,
 ) -> Engine:
     """The use cases over one world, real or fake; *tasks* gets those that wait for processes."""
     turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
@@ -63,11 +65,12 @@ def engine_over(
         drivers=all_drivers,
         paths=paths,
     )
+    network_names = NetworkNames(names=names, at_gateways=names_at_gateways)
     files = Files(names=names, runtime=runtime, wires=wires)
     networks = Networks(
         store=store,
         kernel=kernel,
-        names=names,
+        names=network_names,
         drivers=all_drivers,
         events=events,
         clock=clock,
@@ -95,7 +98,7 @@ def engine_over(
     recovery = Recovery(
         store=store,
         kernel=kernel,
-        names=names,
+        network_names=network_names,
         runtime=runtime,
         drivers=all_drivers,
         wires=wires,

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
-from seaway.contracts import Clock, Events, Kernel, Names, NetworkFacts, Observed, Store
+from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
+from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
 from seaway.model.errors import Forbidden, InUse, InvalidRequest
 from seaway.model.event import Event
@@ -31,7 +32,7 @@ class Networks:
         *,
         store: Store,
         kernel: Kernel,
-        names: Names,
+        names: NetworkNames,
         drivers: Drivers,
         events: Events,
         clock: Clock,
@@ -86,7 +87,7 @@ class Networks:
             )
             await self._store.commit(put=[network])
             undo.pop_all()
-        self._names.name_network(network.id, network.name)
+        await self._names.begin(network)
         self._tell("create", network)
         log.info("network created", extra={"network": network.name})
         return network, self._warnings(network, observed)
@@ -164,7 +165,7 @@ class Networks:
             self._refuse_used(network)
             await self._kernel.remove(self._drivers.of(network).delete_ops(network))
             await self._store.commit(delete=[network.id])
-        self._names.forget_network(network.id)
+        await self._names.end(network)
         self._tell("destroy", network)
         log.info("network removed", extra={"network": network.name})
 

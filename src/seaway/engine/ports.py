@@ -48,6 +48,7 @@ class Ports:
                 undo.pop_all()
                 return sandbox, ()
             before = self._wires.wiring(sandbox)
+            ports = [_numbered(p, before.ports) for p in ports]
             kept = _without(before.ports, ports)
             after = self._wires.hold(
                 sandbox, Wiring(attachments=before.attachments, ports=(*kept, *ports)), undo
@@ -106,6 +107,14 @@ def _refuse_mode(sandbox: Sandbox) -> None:
 
 def _published(sandbox: Sandbox, ports: tuple[PublishedPort, ...]) -> Sandbox:
     return replace(sandbox, status=replace(sandbox.status, published=ports))
+
+
+def _numbered(port: PublishedPort, published: Sequence[PublishedPort]) -> PublishedPort:
+    """*port* with the number it has already, where any will do and it is published."""
+    if port.host_port:
+        return port
+    numbers = (p.host_port for p in published if _covers([port], p))
+    return replace(port, host_port=next(numbers, 0))
 
 
 def _same_place(one: PublishedPort, other: PublishedPort) -> bool:

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from seaway.contracts import Exit, Kernel, Names, Runtime, Store
+from seaway.contracts import Exit, Kernel, Runtime, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.network_names import NetworkNames
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import NetnsPaths, Wires
 from seaway.model.errors import EngineError, Exhausted, PortTaken
@@ -39,7 +40,7 @@ class Recovery:
         *,
         store: Store,
         kernel: Kernel,
-        names: Names,
+        network_names: NetworkNames,
         runtime: Runtime,
         drivers: Drivers,
         wires: Wires,
@@ -48,7 +49,8 @@ class Recovery:
         paths: NetnsPaths,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self._store, self._kernel, self._names, self._runtime = store, kernel, names, runtime
+        self._store, self._kernel, self._runtime = store, kernel, runtime
+        self._network_names = network_names
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._tasks = forwarding, paths, tasks
         self.lost_ports: dict[SandboxId, str] = {}
@@ -143,11 +145,11 @@ class Recovery:
     async def _mend_networks(self) -> None:
         links = (await self._kernel.observe()).links
         for network in self._store.networks():
-            self._names.name_network(network.id, network.name)
             make = self._drivers.of(network).create_ops(network)
             if missing := missing_network_ops(make, network, links):
                 log.info("network made again", extra={"network": network.name})
                 await self._kernel.apply(missing)
+            await self._network_names.begin(network)
 
     async def _serve(self, sandbox: Sandbox) -> None:
         """Make a running sandbox whole, and answer it."""

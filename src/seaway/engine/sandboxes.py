@@ -26,6 +26,7 @@ from seaway.model.errors import (
     NotFound,
     NotModified,
     PortTaken,
+    Unavailable,
 )
 from seaway.model.event import Event
 from seaway.model.ids import SandboxId, new_id
@@ -279,16 +280,20 @@ class Sandboxes:
             log.exception("a sandbox ended badly", extra={"sandbox": sandbox, "reason": reason})
 
     async def _watch(self, sandbox: SandboxId) -> None:
-        ended = await self._runtime.wait(sandbox)
+        record = await self._over(sandbox, await self._runtime.wait(sandbox))
+        if record is not None and record.auto_remove:
+            await self.remove(sandbox, force=True)
+
+    async def _over(self, sandbox: SandboxId, ended: Exit) -> Sandbox | None:
+        """Take down what a sandbox has whose process is over; None when it is gone already."""
         async with self._turns.take(sandbox):
             try:
                 record = self._store.sandbox(sandbox)
             except NotFound:
-                return
+                return None
             if record.running:
                 await self.end(record, ended)
-        if record.auto_remove:
-            await self.remove(sandbox, force=True)
+        return record
 
     async def end(self, sandbox: Sandbox, ended: Exit) -> None:
         """Take down what *sandbox* had, its process being over; who calls it holds its turn."""
@@ -317,12 +322,13 @@ class Sandboxes:
         self._exits.tell(sandbox.id, ended.code)
 
     async def _take_down(self, sandbox: Sandbox, wiring: Wiring) -> None:
-        await self._wires.close_names(sandbox)
-        self._host_ports.keep_only(sandbox.id)
-        if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
-            await self._wires.cut(
-                sandbox, wiring, UNWIRED, last=self._wires.no_namespace_ops(sandbox)
-            )
+        """Names first, then ports, then links; each also when one before it failed."""
+        async with AsyncExitStack() as then:
+            if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
+                last = self._wires.no_namespace_ops(sandbox)
+                then.push_async_callback(self._wires.cut, sandbox, wiring, UNWIRED, last=last)
+            then.callback(self._host_ports.keep_only, sandbox.id)
+            then.push_async_callback(self._wires.close_names, sandbox)
 
     async def stop(self, ref: str, *, timeout: int | None = None, sig: int | None = None) -> None:
         """End the process: by its stop signal, after *timeout* seconds by SIGKILL.
@@ -352,7 +358,15 @@ class Sandboxes:
             over.cancel()
             return
         await self._signal(sandbox, signal.SIGKILL)
-        await asyncio.wait_for(over, KILL_WAIT)
+        if (known := self._runtime.exit(sandbox.id)) is not None:
+            await self._over(sandbox.id, known)
+        try:
+            await asyncio.wait_for(over, KILL_WAIT)
+        except TimeoutError:
+            raise Unavailable(
+                f"the process of container {sandbox.name} did not end within {KILL_WAIT:.0f} seconds "
+                "after SIGKILL: it waits in the kernel for a device or a file server"
+            ) from None
 
     async def kill(self, ref: str, number: int) -> None:
         """Send a signal to the process; raises NotFound, Conflict (it does not run)."""
@@ -455,6 +469,9 @@ class Sandboxes:
                 undo.callback(self._store.release, after.id)
                 if before.running and before.netns not in {Netns.HOST, Netns.SHARED}:
                     await self._kernel.apply(self._wires.rename_ops(before, after))
+                    undo.push_async_callback(
+                        self._kernel.apply, self._wires.rename_ops(after, before)
+                    )
                 await self._store.commit(put=[after])
                 undo.pop_all()
             self._wires.name(after, self._wires.wiring(after).attachments)

@@ -164,13 +164,17 @@ class MemoryStore:
                 self._networks[record.id] = record
                 self._network_names[record.name] = record.id
             case Sandbox():
-                former = self._sandboxes.get(record.id)
-                if former is not None:
-                    self._sandbox_names.pop(former.name, None)
-                self._sandboxes[record.id] = record
-                self._sandbox_names[record.name] = record.id
+                self._put_sandbox(record)
             case Endpoint():
                 self._put_endpoint(record)
+
+    def _put_sandbox(self, sandbox: Sandbox) -> None:
+        """A claimed new name leaves the committed one taken: it may have to come back."""
+        former, kept = self._sandboxes.get(sandbox.id), self._committed.get(sandbox.id)
+        if former is not None and former != kept:
+            self._sandbox_names.pop(former.name, None)
+        self._sandboxes[sandbox.id] = sandbox
+        self._sandbox_names[sandbox.name] = sandbox.id
 
     def _put_endpoint(self, endpoint: Endpoint) -> None:
         allocation = self.allocation(endpoint.network)

@@ -136,7 +136,7 @@ def test_the_last_network_ends_the_trunk_when_all_sandboxes_have_one() -> None:
         "│ no way out",
         "│",
         "└── web  bridge",
-        "      out with its own addresses  nobody on it",
+        "      would leave with its own addresses  nobody on it",
     ]
 
 

@@ -80,9 +80,9 @@ def test_config_shows_where_each_value_came_from(engine: Engine, seaway: Run) ->
     )
 
     assert seaway("config")[1] == (
-        "NAME       VALUE             ORIGIN\n"
-        "data-dir   /var/lib/seaway   default\n"
-        'pools      ["10.0.0.0/8"]    flag\n'
+        "NAME       ORIGIN    VALUE\n"
+        "data-dir   default   /var/lib/seaway\n"
+        'pools      flag      ["10.0.0.0/8"]\n'
     )
 
 
