@@ -19,9 +19,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "seaway"))
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    """A host "H" with its neighbour "P", for one test."""
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    """A host "H" with its neighbour "P", for one test; its parameter, if any, is *bridge_nf*."""
     if os.geteuid() != 0:
         pytest.skip("namespaces need root")
-    with a_host() as host:
+    with a_host(bridge_nf=getattr(request, "param", False)) as host:
         yield host

@@ -13,10 +13,16 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
+
 from bed.daemon import Daemon
 from bed.host import Host
 from bed.spot import Spot
 
+with_and_without_bridge_nf = pytest.mark.parametrize(
+    "host", [False, True], ids=["nf-call-0", "nf-call-1"], indirect=True
+)
+"""A test on a host whose bridges show their frames to iptables, and on one whose do not."""
 BUSY = "Address already in use"
 """What Linux says to a second bind."""
 
@@ -93,7 +99,9 @@ def ports_of(daemon: Daemon, sandbox: str) -> dict[str, int]:
 
 def elements(host: Host, name: str, table: str = "inet seaway") -> list[str]:
     """The elements of a set or map of the firewall, sorted, as nft shows them."""
-    listing = host.run(["nft", "--stateless", "list", "set" if _is_set(name) else "map", *table.split(), name])
+    listing = host.run(
+        ["nft", "--stateless", "list", "set" if _is_set(name) else "map", *table.split(), name]
+    )
     _, found, rest = listing.out.partition("elements = {")
     return sorted(" ".join(e.split()) for e in rest.partition("}")[0].split(",")) if found else []
 

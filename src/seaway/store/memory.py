@@ -110,8 +110,10 @@ class MemoryStore:
         self._steps.reach("store.commit")
         self._keep(put, delete)
         for record in put:
+            former, self._committed[record.id] = self._committed.get(record.id), record
+            if isinstance(former, Sandbox):
+                self._sandbox_names.pop(former.name, None)
             self._put(record)
-            self._committed[record.id] = record
         for record_id in delete:
             self._delete(record_id)
             self._committed.pop(record_id, None)
@@ -120,9 +122,8 @@ class MemoryStore:
         """Keep, or with None forget, a fact about the host."""
         self._steps.reach("store.keep_setting")
         self._keep_setting(name, value)
-        if value is None:
-            self._settings.pop(name, None)
-        else:
+        self._settings.pop(name, None)
+        if value is not None:
             self._settings[name] = value
 
     # Where a file comes in
@@ -171,7 +172,7 @@ class MemoryStore:
     def _put_sandbox(self, sandbox: Sandbox) -> None:
         """A claimed new name leaves the committed one taken: it may have to come back."""
         former, kept = self._sandboxes.get(sandbox.id), self._committed.get(sandbox.id)
-        if former is not None and former != kept:
+        if former is not None and not (isinstance(kept, Sandbox) and kept.name == former.name):
             self._sandbox_names.pop(former.name, None)
         self._sandboxes[sandbox.id] = sandbox
         self._sandbox_names[sandbox.name] = sandbox.id

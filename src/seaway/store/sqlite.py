@@ -9,7 +9,8 @@ memory.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -35,7 +36,11 @@ CREATE TABLE released (
   address TEXT NOT NULL,
   UNIQUE (network, address)
 );
-CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE setting (
+  turn INTEGER PRIMARY KEY AUTOINCREMENT,  -- the first kept first
+  name TEXT NOT NULL UNIQUE,
+  value TEXT NOT NULL
+);
 """
 
 _TABLE = {Network: "network", Sandbox: "sandbox", Endpoint: "endpoint"}
@@ -46,6 +51,7 @@ class SqliteStore(MemoryStore):
 
     def __init__(self, path: Path, steps: Steps, *, power_safe: bool = False) -> None:
         super().__init__(steps)
+        self._path = path
         self._db = _opened(path, power_safe=power_safe)
         self._load()
 
@@ -62,15 +68,14 @@ class SqliteStore(MemoryStore):
             "SELECT network, address FROM released ORDER BY turn"
         ):
             self.allocation(NetworkId(network)).put_back(ip_address(address))
-        self._settings.update(self._db.execute("SELECT name, value FROM setting"))
+        self._settings.update(self._db.execute("SELECT name, value FROM setting ORDER BY turn"))
 
     def _all(self, kind: type[R]) -> Iterator[R]:
         for (data,) in self._db.execute(f"SELECT record FROM {_TABLE[kind]}"):  # noqa: S608
             yield decoded(kind, data)
 
     def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             for record in put:
                 self._keep_released(self._committed.get(record.id), record)
                 self._db.execute(
@@ -86,12 +91,24 @@ class SqliteStore(MemoryStore):
                 if isinstance(former, Network):
                     self._db.execute("DELETE FROM released WHERE network = ?", (record_id,))
 
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """All or nothing; raises Unavailable (the disk is full, or broken)."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self._path} cannot be written: {error}") from error
+
     def _keep_setting(self, name: str, value: str | None) -> None:
-        with self._db:
+        with self._transaction():
             if value is None:
                 self._db.execute("DELETE FROM setting WHERE name = ?", (name,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+                self._db.execute(
+                    "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value)
+                )
 
     def _keep_released(self, former: Record | None, record: Record | None) -> None:
         """Keep which addresses a change of an endpoint gives back, and which it takes."""
