@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SEAWAY = ROOT / ".venv/bin/seaway"
-STATE = Path("/var/lib/seaway-trial")
+STATE = Path(os.environ.get("SEAWAY_TRIAL", "/var/lib/seaway-trial"))
 SOCKET = STATE / "run/seaway.sock"
 HOLDER = STATE / "process-1"
 """The id of the host's process 1, and when it started: so nobody else is taken for it."""

@@ -74,9 +74,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
         kernel = LinuxKernel(steps)
         stack.push_async_callback(kernel.close)
         names = NameServers(kernel, steps, resolv_conf=config.resolv_conf)
-        runtime = ConmonRuntime(
-            config.run_dir, config.data_dir, steps, mask=[s.parent for s in config.sockets]
-        )
+        runtime = ConmonRuntime(config.run_dir, config.data_dir, steps, mask=config.sockets)
         engine = engine_over(
             store=store,
             kernel=kernel,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ class Fingerprint:
     """What of a host must be as it was, after things came and went."""
 
     links: tuple[str, ...]
+    """Without their carrier: a bridge that nobody is on any more has another than a new one."""
     routes: tuple[str, ...]
     """Routes and routing rules of both families."""
     rules: tuple[str, ...]
@@ -81,11 +83,12 @@ def _difference(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, .
 
 _LINKS = "ip -o link"
 _ROUTES = "ip route; ip -6 route; ip rule; ip -6 rule"
+_CARRIER = re.compile(r"NO-CARRIER,|,LOWER_UP| state (UP|DOWN|UNKNOWN)\b| linkdown\b")
 _RULES = "nft --stateless list ruleset"
 
 
 def _lines(host: Host, command: str) -> tuple[str, ...]:
-    return tuple(line.rstrip() for line in host.sh(command).out.splitlines())
+    return tuple(_CARRIER.sub("", line).rstrip() for line in host.sh(command).out.splitlines())
 
 
 def _processes(host: Host) -> tuple[str, ...]:

@@ -21,8 +21,11 @@ T = TypeVar("T")
 
 _CLONE_FS = 0x00000200
 _CLONE_NEWNS = 0x00020000
+_CLONE_NEWUTS = 0x04000000
+_CLONE_NEWIPC = 0x08000000
 _CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
+_ALL = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -32,7 +35,7 @@ class Place:
     """Where a process shall run."""
 
     pid: int
-    """A process whose network, mount and process namespaces are used."""
+    """A process whose namespaces are used."""
     netns: Path | None = None
     """A file that stands for another network namespace, as *pid* sees it."""
 
@@ -83,7 +86,7 @@ def start(
 def _enter(place: Place) -> None:
     _checked(_libc.unshare(_CLONE_FS), "unshare")
     with _opened(os.pidfd_open(place.pid)) as process:
-        _checked(_libc.setns(process, _CLONE_NEWNET | _CLONE_NEWNS | _CLONE_NEWPID), "setns")
+        _checked(_libc.setns(process, _ALL), "setns")
     if place.netns is not None:
         with _opened(os.open(place.netns, os.O_RDONLY | os.O_CLOEXEC)) as netns:
             _checked(_libc.setns(netns, _CLONE_NEWNET), f"setns {place.netns}")

@@ -69,6 +69,13 @@ class World:
         self.events, self.recovery = self.engine.events, self.engine.recovery
         self.purge = self.engine.purge
 
+    async def die(self) -> None:
+        """End what the daemon does in the background, as a kill would."""
+        waiting = set(vars(self.tasks)["_tasks"])
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
     # Short ways to what tests need often
 
     async def network(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic, sleep
 
 from seaway.cli.attachment import DETACHED, Attachment, attached_stream
 from seaway.cli.client import path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from seaway.cli.client import Api
     from seaway.cli.options import Args
 
+PATIENCE, INTERVAL = 5.0, 0.02
+"""Seconds to wait for the end of a command whose output has ended, and between two looks."""
 LEFT = "read escape sequence"
 """docker's words for: the user detached."""
 
@@ -49,7 +52,20 @@ def _exec(args: Args, api: Api) -> int:
     stream = api.upgrade(path("exec", identity, "start"), start)
     if attachment.join(("exec", identity), stream) == DETACHED:
         raise Failure(LEFT)
-    return number(api.get(path("exec", identity, "json")), "ExitCode")
+    return _exit_code(api, identity)
+
+
+def _exit_code(api: Api, identity: str) -> int:
+    """The exit code of a command whose output has ended; it may take a moment to end itself.
+
+    0, as in docker, for one that runs on without its output.
+    """
+    found = api.get(path("exec", identity, "json"))
+    patience = monotonic() + PATIENCE
+    while flag(found, "Running") and monotonic() < patience:
+        sleep(INTERVAL)
+        found = api.get(path("exec", identity, "json"))
+    return number(found, "ExitCode")
 
 
 def _attach(args: Args, api: Api) -> int:

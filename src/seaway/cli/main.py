@@ -12,7 +12,7 @@ from seaway.cli.options import Command, HelpAsked, help_text, read
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import TextIO
+    from typing import NoReturn, TextIO
 
 INTERRUPTED, PIPE_CLOSED, FLAG_ERROR = 130, 141, 125
 """Exit codes: as a shell shows SIGINT and SIGPIPE, and docker's for a wrong flag."""
@@ -73,6 +73,17 @@ def usage() -> str:
     """The help of the whole program."""
     said = {**GROUPS, **{name: summary for name, (_, summary) in COMMANDS.items()}}
     return USAGE.format(commands="\n".join(f"  {name:<11}{said[name]}" for name in said))
+
+
+def program() -> NoReturn:
+    """Run the command line of this process, and end it.
+
+    At once: everything is written by then, and taking Python down in order costs 2 ms.
+    """
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(words: Sequence[str]) -> int:

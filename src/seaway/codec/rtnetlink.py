@@ -98,6 +98,7 @@ _VETH_INFO_PEER = 1
 _IFLA_BR_FORWARD_DELAY = 1
 _IFLA_BR_STP_STATE = 5
 _IFLA_BRPORT_STATE = 1
+_BR_STATE_FORWARDING = 3
 _IFLA_BRPORT_MODE = 4  # hairpin
 _IFLA_BRPORT_LEARNING = 8
 _IFLA_BRPORT_UNICAST_FLOOD = 9
@@ -500,6 +501,14 @@ def link(body: bytes) -> Link:
         master=_number(found, _IFLA_MASTER),
         peer=_number(found, _IFLA_LINK),
     )
+
+
+def port_forwards(body: bytes) -> bool:
+    """Whether the link in an RTM_NEWLINK is a bridge port that lets frames pass."""
+    _read(_LINK, body)
+    info = attributes(attributes(body[_LINK.size :]).get(_IFLA_LINKINFO, b""))
+    port = attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""))
+    return port.get(_IFLA_BRPORT_STATE) == bytes([_BR_STATE_FORWARDING])
 
 
 def address(body: bytes) -> tuple[int, Interface]:

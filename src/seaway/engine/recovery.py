@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 
 from seaway.contracts import Exit, Kernel, Runtime, Store
 from seaway.engine.drivers import Drivers
@@ -55,6 +56,8 @@ class Recovery:
         self._forwarding, self._paths, self._tasks = forwarding, paths, tasks
         self.lost_ports: dict[SandboxId, str] = {}
         """Ports that somebody took while the daemon was away, in words."""
+        self.not_whole: dict[str, str] = {}
+        """Networks and sandboxes, by id, that could not be made whole, in words."""
 
     async def restore(self) -> None:
         """Finish or remove what is half done, and serve again what runs; no packet is lost."""
@@ -148,22 +151,45 @@ class Recovery:
             make = self._drivers.of(network).create_ops(network)
             if missing := missing_network_ops(make, network, links):
                 log.info("network made again", extra={"network": network.name})
-                await self._kernel.apply(missing)
+                with self._noting(network.id, f"network {network.name}"):
+                    await self._kernel.apply(missing)
             await self._network_names.begin(network)
 
+    @contextmanager
+    def _noting(self, an_id: str, what: str) -> Generator[None]:
+        """What cannot be made whole is told, and does not keep the rest from being served."""
+        try:
+            yield
+        except EngineError as error:
+            self.not_whole[an_id] = f"{what} could not be made whole at the start: {error}"
+            log.warning("not whole", extra={"object": what, "reason": str(error)})
+
     async def _serve(self, sandbox: Sandbox) -> None:
-        """Make a running sandbox whole, and answer it."""
-        wiring = self._wires.wiring(sandbox)
+        """Make a running sandbox whole, and answer it; one whose adopted namespace is gone ended."""
         if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
-            await self._mend(sandbox, wiring)
-            self._wires.name(sandbox, wiring.attachments)
-            await self._wires.open_names(sandbox, wiring)
+            with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
+                await self._mend(sandbox, self._wires.wiring(sandbox))
+            if sandbox.adopted_from is not None and not await self._is_bound(sandbox):
+                self.not_whole.pop(sandbox.id, None)
+                lost = Exit(code=LOST, finished=sandbox.status.started)
+                await self._sandboxes.end(sandbox, lost)
+                return
+            await self._answer(sandbox, self._wires.wiring(sandbox))
         if sandbox.process is not None:
             self._tasks.create_task(self._sandboxes.watch(sandbox.id))
 
+    async def _answer(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        self._wires.name(sandbox, wiring.attachments)
+        with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
+            await self._wires.open_names(sandbox, wiring)
+
+    async def _is_bound(self, sandbox: Sandbox) -> bool:
+        bound = await self._kernel.bound(self._paths.bound_dir)
+        return bound.get(self._paths.bound(sandbox), False)
+
     async def _mend(self, sandbox: Sandbox, wiring: Wiring) -> None:
         path = self._paths.bound(sandbox)
-        if not (await self._kernel.bound(self._paths.bound_dir)).get(path, False):
+        if not await self._is_bound(sandbox):
             await self._rebind(sandbox)
         links = (await self._kernel.observe()).links
         masters = {name: link.master for name, link in links.items()}

@@ -238,8 +238,8 @@ class Sandboxes:
     async def _launch(
         self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: AsyncExitStack
     ) -> None:
-        undo.push_async_callback(self._runtime.remove, sandbox.id)
         await self._runtime.create(self._launched(sandbox, process, wiring))
+        undo.push_async_callback(self._runtime.remove, sandbox.id)
         await self.streams.attach(sandbox.id)
         await self._runtime.start(sandbox.id)
 

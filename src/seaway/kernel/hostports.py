@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.contracts import Hold, Steps
-from seaway.model.errors import Exhausted, PortTaken
+from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
 from seaway.model.port import Proto, PublishedPort
 
@@ -95,10 +95,7 @@ class SocketHostPorts:
             except PortTaken:
                 continue
             return candidate
-        raise Exhausted(
-            f"no free host port found for {port.port}/{port.proto}: all of the host's dynamic range "
-            "seem to be in use; widen net.ipv4.ip_local_port_range, or give a host port"
-        )
+        raise _none_free(port)
 
     def _hold_fixed(self, owner: SandboxId, port: PublishedPort, families: Sequence[int]) -> None:
         hold = Hold(port.proto, port.host, port.host_port, port.count)
@@ -126,7 +123,9 @@ class SocketHostPorts:
                 )
                 if port.clashes(other):
                     by = "this container" if holder == owner else f"container {holder[:12]}"
-                    raise _taken(port, port.host_port, f"published by {by}")
+                    host = str(port.host or _ANY[4])
+                    both = max(port.host_port, hold.host_port)
+                    raise _taken(port, host, both, f"published by {by}")
 
 
 def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:
@@ -135,19 +134,23 @@ def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:
         try:
             found = _socket(port.proto, version, host, number)
         except OSError as error:
-            if error.errno == errno.EMFILE:
-                raise _no_descriptors(port) from None
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise PortTaken(
-                    f"Bind for {_shown(host)}:{number} failed: {host} is no address of this host"
-                ) from None
-            if error.errno != errno.EADDRINUSE:
-                raise PortTaken(
-                    f"Bind for {_shown(host)}:{number} failed: {error.strerror}"
-                ) from None
-            raise _taken(port, number, _user(port.proto, number)) from None
+            raise _refusal(port, host, number, error) from None
         if found is not None:
             yield found
+
+
+def _refusal(port: PublishedPort, host: str, number: int, error: OSError) -> EngineError:
+    """Why the kernel did not let us bind *number* at *host*."""
+    match error.errno:
+        case errno.EMFILE:
+            return _no_descriptors(port)
+        case errno.EADDRINUSE:
+            return _taken(port, host, number, _user(port.proto, number))
+        case errno.EADDRNOTAVAIL:
+            reason = f"{host} is no address of this host"
+        case _:
+            reason = str(error.strerror)
+    return PortTaken(f"Bind for {_shown(host)}:{number} failed: {reason}")
 
 
 def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket | None:
@@ -173,11 +176,24 @@ def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket
 
 
 def _free_port(port: PublishedPort, version: int) -> int:
-    """A port of the dynamic range that the kernel thinks is free."""
+    """A port of the dynamic range that the kernel thinks is free; raises Exhausted, PortTaken."""
     proto = Proto.TCP if port.proto is Proto.SCTP else port.proto
-    with socket.socket(_FAMILY[version], _KIND[proto]) as probe:
-        probe.bind((str(port.host) if port.host is not None else _ANY[version], 0))
-        return int(probe.getsockname()[1])
+    host = str(port.host) if port.host is not None else _ANY[version]
+    try:
+        with socket.socket(_FAMILY[version], _KIND[proto]) as probe:
+            probe.bind((host, 0))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise _none_free(port) from None
+        raise _refusal(port, host, 0, error) from None
+
+
+def _none_free(port: PublishedPort) -> Exhausted:
+    return Exhausted(
+        f"no free host port found for {port.port}/{port.proto}: all of the host's dynamic range "
+        "seem to be in use; widen net.ipv4.ip_local_port_range, or give a host port"
+    )
 
 
 def _close(sockets: Sockets) -> None:
@@ -207,8 +223,7 @@ def _no_descriptors(
     )
 
 
-def _taken(port: PublishedPort, number: int, by: str) -> PortTaken:
-    host = str(port.host) if port.host is not None else "0.0.0.0"
+def _taken(port: PublishedPort, host: str, number: int, by: str) -> PortTaken:
     facts = f": {number}/{port.proto} is {by}" if by else f": {number}/{port.proto}"
     return PortTaken(f"Bind for {_shown(host)}:{number} failed: port is already allocated{facts}")
 

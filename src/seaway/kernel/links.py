@@ -32,7 +32,7 @@ from seaway.plan.operations import (
 log = logging.getLogger(__name__)
 
 _LOOPBACK6 = IPv6Address("::1")
-_CARRIER_TRIES = 20
+_CARRIER_TRIES = 200
 _CARRIER_STEP = 0.00025
 _METRICS_OF_BRIDGES = 1024
 """Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
@@ -97,16 +97,26 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
 
 
 def await_carrier(netlink: Netlink, operations: Sequence[Operation]) -> None:
-    """Wait until frames pass the links that *operations* attached, a few ms at most.
+    """Wait until frames pass the links that *operations* attached, 50 ms at most.
 
-    The kernel lets a port forward from a queue of its own (net/core/link_watch.c), mostly some
-    0.1 ms after the link is up. A first packet that is lost costs its sender a second.
+    The kernel lets a port forward, and a bridge send, from a queue of its own
+    (net/core/link_watch.c), mostly some 0.1 ms after the link is up. A first packet that is lost
+    costs its sender a second.
     """
-    near = [op.link for op in operations if isinstance(op, AttachVeth)]
+    waiting = [op for op in operations if isinstance(op, AttachVeth)]
     for _ in range(_CARRIER_TRIES):
-        if all(netlink.is_running(link) for link in near):
+        waiting = [op for op in waiting if not _is_open(netlink, op)]
+        if not waiting:
             return
         time.sleep(_CARRIER_STEP)
+
+
+def _is_open(netlink: Netlink, op: AttachVeth) -> bool:
+    """Whether frames pass; asking for the link waits until the queue that runs now is done."""
+    if not (netlink.is_running(op.link) and netlink.is_running(op.bridge)):
+        return False
+    request = rtnetlink.get_link(netlink.index(op.link))
+    return rtnetlink.port_forwards(netlink.ask(request).body)
 
 
 def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:

@@ -140,7 +140,7 @@ class Netlink:
     def is_running(self, name: IfName) -> bool:
         """Whether the link *name* is up and has carrier; a link that is not there has none."""
         try:
-            return is_running(self._socket, name)
+            return bool(_ioctl(self._socket, _SIOCGIFFLAGS, name) & rtnetlink.IFF_RUNNING)
         except Refused:
             return False
 
@@ -177,11 +177,6 @@ def open_netlink(protocol: int = NETLINK_ROUTE) -> Netlink:
     """A netlink socket in the calling thread's namespace."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     return Netlink(socket.socket(socket.AF_NETLINK, kind, protocol))
-
-
-def is_running(sock: socket.socket, name: IfName) -> bool:
-    """Whether the link *name*, in the namespace of *sock*, is up and has carrier."""
-    return bool(_ioctl(sock, _SIOCGIFFLAGS, name) & rtnetlink.IFF_RUNNING)
 
 
 def _ioctl(sock: socket.socket, request: int, name: IfName) -> int:

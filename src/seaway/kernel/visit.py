@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Self
 
 from seaway.codec.frames import announcement
 from seaway.kernel import netns
-from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, is_running, open_netlink
+from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
 from seaway.kernel.nft import Nft
 from seaway.model.ids import Address, IfName, Mac
 
@@ -23,8 +22,6 @@ log = logging.getLogger(__name__)
 
 _PACKET_QDISC_BYPASS = 20
 _SOL_PACKET = 263
-_CARRIER_TRIES = 20
-_CARRIER_STEP = 0.001
 
 
 class Host:
@@ -98,23 +95,9 @@ class Announcement:
         with self.sock as sock:
             sock.setblocking(False)
             sock.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
-            _await_carrier(sock, self.ifname)
             for frame in self.frames:
                 with suppress(OSError):  # no carrier, or the interface is gone again
                     sock.sendto(frame, (self.ifname, 0))
-
-
-def _await_carrier(sock: socket.socket, ifname: IfName) -> None:
-    """Wait until *ifname* has carrier, a few ms at most; gone is fine.
-
-    The kernel sets a bridge port to forwarding from a queue of its own (net/core/link_watch.c),
-    mostly some 0.1 ms after the link is up, both ends in one go.
-    """
-    for _ in range(_CARRIER_TRIES):
-        time.sleep(_CARRIER_STEP)
-        with suppress(OSError):
-            if is_running(sock, ifname):
-                return
 
 
 @dataclass

@@ -48,6 +48,18 @@ def test_a_list_of_networks_loads_nothing_that_is_slow(engine: Engine) -> None:
     assert len([name for name in modules.split() if name.startswith("seaway")]) == 10
 
 
+def test_the_program_writes_all_before_it_ends(engine: Engine) -> None:
+    engine.answers["GET /networks"] = (200, [{"Name": f"n{i}"} for i in range(5000)])
+
+    code = "from seaway.cli.main import program; program()"
+    done = started(code, "-H", engine.host, "network", "ls")
+    failed = started(code, "-H", engine.host, "network", "rm", "x")
+
+    assert (done.returncode, done.stdout.count("\n")) == (0, 5001)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "Error response from daemon: nothing at DELETE /networks/x\n"
+
+
 def test_the_environment_names_the_host_and_the_flag_wins(engine: Engine) -> None:
     engine.answers["GET /networks"] = (200, [])
     elsewhere = {"SEAWAY_HOST": "unix:///nowhere/at/all"}

@@ -325,6 +325,15 @@ def test_an_exec_that_is_refused_says_so_at_once(engine: Engine, seaway: Run) ->
     assert seaway("exec", "box", "ls") == (1, "", "Error response from daemon: box is paused\n")
 
 
+def test_exec_waits_for_a_command_that_ends_after_its_output(engine: Engine, seaway: Run) -> None:
+    ends = iter([{"ExitCode": None, "Running": True}, {"ExitCode": 5, "Running": False}])
+    engine.answers["POST /containers/box/exec"] = (201, {"Id": "e1"})
+    engine.answers["POST /exec/e1/start"] = Handler.upgrade
+    engine.answers["GET /exec/e1/json"] = lambda handler: handler.reply(200, next(ends))
+
+    assert seaway("exec", "box", "ls")[0] == 5
+
+
 def test_exec_in_the_background_does_not_wait(engine: Engine, seaway: Run) -> None:
     engine.answers["POST /containers/box/exec"] = (201, {"Id": "e1"})
     engine.answers["POST /exec/e1/start"] = (200, None)

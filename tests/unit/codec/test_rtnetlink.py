@@ -219,6 +219,15 @@ def test_a_link_is_read_as_pyroute2_writes_it() -> None:
     assert link.up
 
 
+@pytest.mark.parametrize(("state", "forwards"), [(3, True), (0, False), (2, False)])
+def test_a_port_forwards_in_one_state_only(state: int, forwards: bool) -> None:
+    port = attribute(5 | 0x8000, attribute(1, bytes([state])))
+    body = bytes(16) + attribute(18, attribute(4, b"bridge\0") + port)
+
+    assert rtnetlink.port_forwards(body) is forwards
+    assert rtnetlink.port_forwards(bytes(16)) is False
+
+
 @given(
     st.ip_addresses().flatmap(
         lambda a: st.integers(0, a.max_prefixlen).map(lambda n: ip_interface((a, n)))
@@ -269,7 +278,13 @@ def test_a_broken_datagram_is_malformed(data: bytes) -> None:
 @given(st.binary(max_size=200))
 @example(struct.pack("=IHHII", 20, 2, 0x200, 0, 0) + struct.pack("=i", -1))
 def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
-    readers = (rtnetlink.link, rtnetlink.address, rtnetlink.route, rtnetlink.attributes)
+    readers: tuple[Any, ...] = (
+        rtnetlink.link,
+        rtnetlink.port_forwards,
+        rtnetlink.address,
+        rtnetlink.route,
+        rtnetlink.attributes,
+    )
     for reader in readers:
         with suppress(Malformed):
             reader(data)

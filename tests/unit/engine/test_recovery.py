@@ -1,0 +1,359 @@
+"""The start of the daemon makes Linux whole again, whatever happened before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
+from seaway.contracts import LinkState
+from seaway.engine.forwarding import Forwarding
+from seaway.model.ids import IfName
+from seaway.model.network import BridgeOptions, Network
+from seaway.model.sandbox import Sandbox, State
+from seaway.plan.firewall import NO_RULES
+
+A_LINK = LinkState(index=99, mtu=1500, up=True)
+
+
+async def furnished(world: World) -> tuple[Network, Sandbox, Sandbox]:
+    """A network, a namespace with a port, and a running program, as a daemon left them."""
+    await world.recovery.restore()
+    web, _ = await world.networks.create(network_wish("web", ipv6=True))
+    box = await world.box("box", ports=(tcp(8080, 80),))
+    app = await world.program("app")
+    await world.sandboxes.start("app")
+    return web, box, app
+
+
+def bridge(network: Network) -> IfName:
+    """The name of its bridge."""
+    assert isinstance(network.options, BridgeOptions)
+    return network.options.bridge
+
+
+async def restarted(world: World) -> None:
+    """The daemon died, and starts again."""
+    await world.die()
+    world.join()
+    await world.recovery.restore()
+
+
+async def test_a_restart_changes_nothing_of_what_runs() -> None:
+    async with a_world() as world:
+        await furnished(world)
+        before = world.snapshot()
+        done = len(world.kernel.operations)
+
+        await restarted(world)
+
+        assert world.snapshot() == before
+        assert {type(o).__name__ for o in world.kernel.operations[done:]} == {"DefaultRoute"}
+
+
+async def test_the_whole_ruleset_is_loaded_with_all_elements() -> None:
+    async with a_world() as world:
+        await furnished(world)
+
+        await restarted(world)
+
+        text = world.kernel.rulesets[-1]
+        assert text.startswith(NO_RULES)
+        assert "add element inet seaway any4 { tcp . 8080 : 10.77.0.2 . 80 }\n" in text
+
+
+async def test_a_deleted_bridge_is_made_again_with_all_that_was_on_it() -> None:
+    async with a_world() as world:
+        web, _, _ = await furnished(world)
+        before = world.snapshot()
+        del world.kernel.links[bridge(web)]
+        for name, link in world.kernel.links.items():
+            world.kernel.links[name] = replace(link, master=None)
+
+        await restarted(world)
+
+        assert world.snapshot() == before
+
+
+async def test_a_missing_link_is_made_again() -> None:
+    async with a_world() as world:
+        _, box, _ = await furnished(world)
+        before = world.snapshot()
+        (endpoint,) = world.store.endpoints_of(box.id)
+        inside = world.kernel.namespaces[world.paths.bound(box)]
+        del world.kernel.links[endpoint.link]
+        inside.links.clear()
+        inside.default_routes.clear()
+
+        await restarted(world)
+
+        assert world.snapshot() == before
+
+
+async def test_leftover_links_namespaces_and_names_are_removed_and_foreign_ones_stay() -> None:
+    async with a_world() as world:
+        await furnished(world)
+        before = world.snapshot()
+        foreign = ("docker0", "br-0123456789ab", "veth1234567", "eth0", "sw-office", "seaway0x")
+        for name in ("sv-0123456789ab", "sw-0123456789ab", *foreign):
+            world.kernel.links[IfName(name)] = A_LINK
+        stray = world.paths.bound_dir / ("f" * 64)
+        world.kernel.namespaces[stray] = type(next(iter(world.kernel.namespaces.values())))()
+        world.kernel.names[world.paths.named("stray")] = stray
+
+        await restarted(world)
+
+        for name in foreign:
+            assert world.kernel.links.pop(IfName(name)) == A_LINK
+        assert world.snapshot() == before
+
+
+async def test_a_process_that_died_meanwhile_is_taken_down_with_its_exit_code() -> None:
+    async with a_world() as world:
+        _, _, app = await furnished(world)
+        (endpoint,) = world.store.endpoints_of(app.id)
+        await world.die()
+        world.runtime.end(app.id, 9)
+
+        await restarted(world)
+
+        status = world.store.sandbox("app").status
+        assert (status.state, status.exit_code) == (State.EXITED, 9)
+        assert endpoint.link not in world.kernel.links
+
+
+async def test_a_process_without_a_trace_was_lost_with_the_host() -> None:
+    async with a_world() as world:
+        _, _, app = await furnished(world)
+        reboot(world)
+
+        await restarted(world)
+
+        status = world.store.sandbox(app.id).status
+        assert (status.state, status.exit_code, status.finished) == (
+            State.EXITED,
+            255,
+            status.started,
+        )
+
+
+async def test_after_a_reboot_namespaces_without_a_process_are_whole_again() -> None:
+    async with a_world() as world:
+        web, box, _ = await furnished(world)
+        reboot(world)
+
+        await restarted(world)
+
+        inside = world.kernel.namespaces[world.paths.bound(box)]
+        assert list(inside.links) == ["eth0"]
+        assert inside.default_routes[4] == ("eth0", ip_address("10.77.0.1"))
+        assert inside.names_port == 35353
+        assert bridge(web) in world.kernel.links
+        assert world.host_ports.all_held.keys() == {box.id}
+        assert world.names.views.keys() == {box.id}
+
+
+def reboot(world: World) -> None:
+    """Linux forgets everything, and so does what lives in the run directory."""
+    state = vars(world.kernel)["_state"]
+    state.links = {"lo": state.links["lo"]}
+    state.namespaces, state.names, state.elements = {}, {}, frozenset()
+    world.runtime.exits.clear()
+    world.runtime.launched.clear()
+
+
+async def test_an_adopted_namespace_that_is_gone_ends_its_sandbox_and_not_the_daemon() -> None:
+    async with a_world() as world:
+        await furnished(world)
+        source = Path("/proc/77/ns/net")
+        world.kernel.foreign.add(source)
+        wish = replace(sandbox_wish("pod"), adopt=source)
+        await world.sandboxes.create_namespace(wish)
+        reboot(world)
+        world.kernel.foreign.clear()
+
+        await restarted(world)
+
+        assert world.store.sandbox("pod").status.state is State.EXITED
+        assert world.store.sandbox("box").running
+
+
+async def test_a_network_that_cannot_be_made_again_does_not_keep_the_daemon_from_starting() -> None:
+    async with a_world() as world:
+        web, box, _ = await furnished(world)
+        other, _ = await world.networks.create(network_wish("other"))
+        reboot(world)
+        world.kernel.fail_at = "AddBridge"
+
+        await restarted(world)
+
+        assert bridge(web) not in world.kernel.links
+        assert list(await world.engine.checkup.warnings())[0] == (
+            "network web could not be made whole at the start: "
+            "the kernel refused AddBridge: the test wants it to fail"
+        )
+        world.kernel.fail_at = None
+        await restarted(world)
+        assert {bridge(web), bridge(other)} <= set(world.kernel.links)
+        assert world.store.sandbox(box.id).running
+
+
+async def test_every_failure_at_the_start_is_healed_by_the_next() -> None:
+    for number in range(200):
+        async with a_world() as world:
+            await furnished(world)
+            before = without_processes(world.snapshot())
+            world.kernel.links.pop(bridge(world.store.network("web")))
+            for name, link in world.kernel.links.items():
+                world.kernel.links[name] = replace(link, master=None)
+            world.steps.arm(number)
+            try:
+                await restarted(world)
+            except Exception:  # noqa: BLE001,S110 - killed at this step
+                pass
+            reached = len(world.steps.reached)
+            world.steps.arm(None)
+
+            await restarted(world)
+
+            assert without_processes(world.snapshot()) == before, number
+            if number >= reached:
+                return
+    raise AssertionError("the start has more steps than this test looks at")
+
+
+def without_processes(snapshot: dict[str, object]) -> dict[str, object]:
+    """What a sandbox's state is apart from its processes."""
+    return {k: v for k, v in snapshot.items() if k != "processes"}
+
+
+async def test_a_port_that_somebody_took_still_leads_there_and_is_told() -> None:
+    async with a_world() as world:
+        _, box, _ = await furnished(world)
+        await world.die()
+        world.join()
+        world.host_ports.foreign.add(8080)
+
+        await world.recovery.restore()
+
+        assert list(await world.engine.checkup.warnings()) == [
+            "ports of box: Bind for port 8080 failed: held by another program; "
+            "they still lead to it"
+        ]
+        assert "tcp . 8080 : 10.77.0.2 . 80" in world.kernel.rulesets[-1]
+        assert world.store.sandbox(box.id).running
+
+
+async def test_a_route_that_came_later_is_told() -> None:
+    async with a_world() as world:
+        await furnished(world)
+        world.kernel.routes = (ip_network("10.77.0.0/16"),)
+
+
+        assert list(await world.engine.checkup.warnings()) == [
+            "subnet 10.77.0.0/24 of network web overlaps 10.77.0.0/16, which the host routes: "
+            "what is behind that route cannot be reached from the network"
+        ]
+
+
+async def test_a_self_removing_sandbox_that_ended_meanwhile_is_gone() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.program("app", auto_remove=True)
+        await world.sandboxes.start("app")
+        reboot(world)
+
+        await restarted(world)
+
+        assert list(world.store.sandboxes()) == []
+
+
+# The host's sysctls
+
+
+async def test_sysctls_are_set_and_put_back_last_first() -> None:
+    async with a_world() as world:
+        before = {
+            "net/ipv4/ip_forward": "0",
+            "net/ipv4/conf/all/send_redirects": "1",
+            "net/ipv6/conf/all/forwarding": "0",
+            "net/ipv6/conf/all/disable_ipv6": "0",
+            "net/ipv6/conf/lo/accept_ra": "1",
+        }
+        world.kernel.sysctls.update(before)
+
+        forwarding = Forwarding(store=world.store, kernel=world.kernel)
+        await forwarding.turn_on()
+        assert forwarding.is_ours
+        assert world.kernel.sysctls == {
+            "net/ipv4/ip_forward": "1",
+            "net/ipv4/conf/all/send_redirects": "0",
+            "net/ipv6/conf/all/forwarding": "1",
+            "net/ipv6/conf/all/disable_ipv6": "0",
+            "net/ipv6/conf/lo/accept_ra": "2",
+        }
+
+        assert await forwarding.put_back() == [
+            "sysctl net.ipv6.conf.all.forwarding = 0",
+            "sysctl net.ipv6.conf.lo.accept_ra = 1",
+            "sysctl net.ipv4.conf.all.send_redirects = 1",
+            "sysctl net.ipv4.ip_forward = 0",
+        ]
+        assert world.kernel.sysctls == before
+        assert not forwarding.is_ours
+
+
+async def test_a_host_that_forwards_already_stays_a_router() -> None:
+    async with a_world() as world:
+        world.kernel.sysctls["net/ipv4/ip_forward"] = "1"
+
+        forwarding = Forwarding(store=world.store, kernel=world.kernel)
+        await forwarding.turn_on()
+
+        assert not forwarding.is_ours
+        assert "the host is no router" not in world.recovery.ruleset()
+
+
+async def test_what_a_sysctl_was_outlives_a_second_start() -> None:
+    async with a_world() as world:
+        world.kernel.sysctls["net/ipv4/ip_forward"] = "0"
+        forwarding = Forwarding(store=world.store, kernel=world.kernel)
+        await forwarding.turn_on()
+
+        await restarted(world)
+        await forwarding.put_back()
+
+        assert world.kernel.sysctls["net/ipv4/ip_forward"] == "0"
+
+
+async def test_a_purge_leaves_no_trace() -> None:
+    async with a_world() as world:
+        world.kernel.sysctls["net/ipv4/ip_forward"] = "0"
+        empty = world.snapshot()
+        await furnished(world)
+
+        done = await world.purge.everything()
+
+        assert world.snapshot() == empty
+        assert world.kernel.rulesets[-1] == NO_RULES
+        assert done == (
+            "sandbox box",
+            "sandbox app",
+            "network web",
+            "tables inet seaway and bridge seaway",
+            "sysctl net.ipv4.ip_forward = 0",
+        )
+
+
+async def test_a_purge_goes_on_after_errors_and_tells_them() -> None:
+    async with a_world() as world:
+        await furnished(world)
+        world.kernel.fail_at = "DeleteLink"
+
+        done = await world.purge.everything()
+
+        assert done[2] == (
+            "network web NOT whole: the kernel refused DeleteLink: the test wants it to fail"
+        )
+        assert done[3] == "tables inet seaway and bridge seaway"
