@@ -191,7 +191,7 @@ async def purge(config: Config) -> bool:
     """Take every trace off the host, without answering anybody."""
     async with world(config) as all_:
         for line in await all_.engine.purge.everything():
-            sys.stdout.write(f"removed {line}\n")
+            sys.stdout.write(f"{line}\n")
     return True
 
 

@@ -52,7 +52,7 @@ def _purge(args: Args, api: Api) -> int:
                 "--run-dir DIR --data-dir DIR"
             ) from None
         become_daemon(["--purge", *whose])
-    sys.stdout.write("".join(f"removed {item}\n" for item in texts(reply, "Removed")))
+    sys.stdout.write("".join(f"{item}\n" for item in texts(reply, "Removed")))
     return 0
 
 

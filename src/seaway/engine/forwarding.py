@@ -64,6 +64,6 @@ class Forwarding:
             now = await self._kernel.sysctl(path)
             if now is not None and now != value:
                 await self._kernel.remove([SetSysctl(path=path, value=value, before=now)])
-                done.append(f"sysctl {path.replace('/', '.')} = {value}")
+                done.append(f"put back sysctl {path.replace('/', '.')} = {value}")
             await self._store.keep_setting(name, None)
         return done

@@ -38,17 +38,17 @@ class Purge:
         for sandbox in tuple(self._store.sandboxes()):
             try:
                 await self._sandboxes.remove(sandbox.id, force=True)
-                done.append(f"sandbox {sandbox.name}")
+                done.append(f"removed sandbox {sandbox.name}")
             except* EngineError as errors:
-                done.append(f"sandbox {sandbox.name} NOT whole: {errors.exceptions[0]}")
+                done.append(f"sandbox {sandbox.name} could not be removed: {errors.exceptions[0]}")
         for network in tuple(self._store.networks()):
             try:
                 await self._networks.take_away(network)
-                done.append(f"network {network.name}")
+                done.append(f"removed network {network.name}")
             except* EngineError as errors:
-                done.append(f"network {network.name} NOT whole: {errors.exceptions[0]}")
+                done.append(f"network {network.name} could not be removed: {errors.exceptions[0]}")
         await self._kernel.replace_rules(NO_RULES)
-        done.append("tables inet seaway and bridge seaway")
+        done.append("removed tables inet seaway and bridge seaway")
         done += await self._forwarding.put_back()
         log.info("purged", extra={"removed": len(done)})
         return tuple(done)

@@ -165,21 +165,31 @@ class Sandboxes:
         Raises NotFound, NotModified (it runs), PortTaken, AddressTaken, Exhausted, CannotRun,
         KernelRefused.
         """
-        sandbox_id = self._store.sandbox(ref).id
-        async with self._turns.take(sandbox_id):
-            sandbox = self._store.sandbox(sandbox_id)
-            if sandbox.running:
-                raise NotModified(f"container {sandbox.name} is running already")
-            try:
-                sandbox = await self._start(sandbox)
-            except EngineError as error:
-                await self._note_failure(sandbox, error)
-                raise
+        sandbox = self._store.sandbox(ref)
+        try:
+            sandbox = await self._start_in_turn(sandbox.id)
+        except NotModified:
+            raise
+        except EngineError:
+            if sandbox.auto_remove:
+                await self.remove(sandbox.id)
+            raise
         for attachment in self._wires.wiring(sandbox).attachments:
             self._endpoints.tell("connect", attachment.network, sandbox)
         self.tell("start", sandbox)
         if sandbox.process is not None:
             self._tasks.create_task(self.watch(sandbox.id), name=f"exit of {sandbox.name}")
+
+    async def _start_in_turn(self, sandbox_id: SandboxId) -> Sandbox:
+        async with self._turns.take(sandbox_id):
+            sandbox = self._store.sandbox(sandbox_id)
+            if sandbox.running:
+                raise NotModified(f"container {sandbox.name} is running already")
+            try:
+                return await self._start(sandbox)
+            except EngineError as error:
+                await self._note_failure(sandbox, error)
+                raise
 
     async def _start(self, sandbox: Sandbox) -> Sandbox:
         async with AsyncExitStack() as undo:

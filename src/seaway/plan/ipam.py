@@ -91,11 +91,14 @@ def _reserved(subnet: Subnet) -> dict[Address, str]:
 def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     """The next address: never given ones first, then the one that is free the longest.
 
-    The search starts behind as many addresses as were given, so it is as quick for the thousandth.
+    The search starts behind as many addresses as were given, so it is as quick for the thousandth;
+    and there is none when all were given (outside of a range there may be more to give).
     """
     version = subnet.version
     reserved = _reserved(subnet)
-    for address in _from(subnet, allocation.given(version)):
+    given = allocation.given(version)
+    none_fresh = subnet.range is None and given >= _usable(subnet)
+    for address in () if none_fresh else _from(subnet, given):
         if (
             address not in reserved
             and allocation.holder(address) is None
@@ -136,7 +139,8 @@ def _from(subnet: Subnet, offset: int) -> Iterator[Address]:
 
 def _usable(subnet: Subnet) -> int:
     first, last = _bounds(subnet)
-    return last - first + 1 - sum(1 for a in _reserved(subnet) if first <= int(a) <= last)
+    reserved = sum(1 for a in _reserved(subnet) if first <= int(a) <= last)
+    return max(last - first + 1, 0) - reserved
 
 
 def _in_range(subnet: Subnet, address: Address) -> bool:

@@ -135,9 +135,10 @@ def become(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_purge_lists_what_went(engine: Engine, seaway: Run) -> None:
-    engine.answers["POST /seaway/purge"] = (200, {"Removed": ["network web", "table inet seaway"]})
+    lines = ["removed network web", "put back sysctl net.ipv4.ip_forward = 0"]
+    engine.answers["POST /seaway/purge"] = (200, {"Removed": lines})
 
-    assert seaway("purge", "-f")[1] == "removed network web\nremoved table inet seaway\n"
+    assert seaway("purge", "-f")[1] == "".join(f"{line}\n" for line in lines)
 
 
 def test_purge_without_an_engine_becomes_one_that_purges(become: list[list[str]]) -> None:
