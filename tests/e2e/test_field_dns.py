@@ -89,9 +89,7 @@ def test_fr15_an_internal_network_does_not_talk_to_the_outside(
     daemon.start()
     make_ipv4_network(daemon, 1, "--internal")
     make_ipv4_network(daemon, 2)
-    with upstream(
-        host.neighbour, "192.0.2.2", {"secret.example.org": ["203.0.113.1"]}
-    ) as outside:
+    with upstream(host.neighbour, "192.0.2.2", {"secret.example.org": ["203.0.113.1"]}) as outside:
         inner = make_sandbox(daemon, "c1", "n1")
         outer = make_sandbox(daemon, "c2", "n2")
         both = make_sandbox(daemon, "c3", "n1", "n2")

@@ -44,6 +44,7 @@ def test_publish_and_unpublish_of_a_running_sandbox_leave_nothing(
 
 def test_a_sandbox_that_goes_takes_its_ports_with_it(host: Host, daemon: Daemon) -> None:
     make_network(daemon, 1)
+    make_sandbox(daemon, "first", "n1")
     before = at_rest(host, daemon)
     make_sandbox(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80", "--from", "192.0.2.0/24")

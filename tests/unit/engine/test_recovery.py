@@ -295,10 +295,10 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
         }
 
         assert await forwarding.put_back() == [
-            "sysctl net.ipv6.conf.all.forwarding = 0",
-            "sysctl net.ipv6.conf.lo.accept_ra = 1",
-            "sysctl net.ipv4.conf.all.send_redirects = 1",
-            "sysctl net.ipv4.ip_forward = 0",
+            "put back sysctl net.ipv6.conf.all.forwarding = 0",
+            "put back sysctl net.ipv6.conf.lo.accept_ra = 1",
+            "put back sysctl net.ipv4.conf.all.send_redirects = 1",
+            "put back sysctl net.ipv4.ip_forward = 0",
         ]
         assert world.kernel.sysctls == before
         assert not forwarding.is_ours
@@ -338,11 +338,11 @@ async def test_a_purge_leaves_no_trace() -> None:
         assert world.snapshot() == empty
         assert world.kernel.rulesets[-1] == NO_RULES
         assert done == (
-            "sandbox box",
-            "sandbox app",
-            "network web",
-            "tables inet seaway and bridge seaway",
-            "sysctl net.ipv4.ip_forward = 0",
+            "removed sandbox box",
+            "removed sandbox app",
+            "removed network web",
+            "removed tables inet seaway and bridge seaway",
+            "put back sysctl net.ipv4.ip_forward = 0",
         )
 
 
@@ -354,6 +354,6 @@ async def test_a_purge_goes_on_after_errors_and_tells_them() -> None:
         done = await world.purge.everything()
 
         assert done[2] == (
-            "network web NOT whole: the kernel refused DeleteLink: the test wants it to fail"
+            "network web could not be removed: the kernel refused DeleteLink: the test wants it to fail"
         )
         assert done[3] == "tables inet seaway and bridge seaway"
