@@ -94,6 +94,18 @@ class Daemon:
         argv = [sys.executable, "-IS", "-c", _launcher(), *arguments]
         return self.host.run(argv, env={"SEAWAY_HOST": self.address}, stdin=stdin, check=check)
 
+    def start_seaway(
+        self,
+        *arguments: str,
+        stdin: int | None = subprocess.DEVNULL,
+        stdout: int | None = subprocess.PIPE,
+        stderr: int | None = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
+        """Start the ``seaway`` command on the host, for a test that talks to it as it runs."""
+        argv = [sys.executable, "-IS", "-c", _launcher(), *arguments]
+        env = {"SEAWAY_HOST": self.address}
+        return self.host.popen(argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+
     def docker(self, *arguments: str, stdin: str = "", check: bool = True) -> Result:
         """Run Debian's docker client against the daemon; raises CommandFailed if *check*."""
         env = {"DOCKER_HOST": self.address, "DOCKER_CONFIG": "/run/docker-client"}

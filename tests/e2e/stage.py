@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pytest
 
@@ -110,18 +109,8 @@ def _is_set(name: str) -> bool:
     return not name.startswith(("one", "any4", "any6", "range"))
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A further machine next to the host."""
-
-    spot: Spot
-    link: str
-    """The host's interface that leads there."""
-
-
-def add_machine(host: Host, number: int) -> Spot:
-    """One more neighbour of *host*: H 198.51.100.1/24 and 2001:db8:0:2::1/64, it .2 and ::2."""
-    link = f"lan{number}"
+def add_machine(host: Host, number: int, link: str = "lan") -> Spot:
+    """One more neighbour of *host*, by *link*: H 198.51.100.1/24 and 2001:db8:0:2::1/64, it .2 and ::2."""
     path = f"/run/machine{number}"
     host.sh(
         f"touch {path}; unshare --net={path} sysctl -qw net.ipv6.conf.default.accept_dad=0;"

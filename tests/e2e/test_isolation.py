@@ -263,8 +263,9 @@ def test_sandboxes_reach_the_hosts_services_and_the_host_reaches_sandboxes(
 
     assert answer(one, proto, "10.77.1.1", 9000) == "the host's own 10.77.1.2"
     assert answer(one, proto, "fd77:1::1", 9000) == "the host's own fd77:1::2"
-    assert answer(one, proto, "192.0.2.1", 9000) == "the host's own 10.77.1.2"
-    assert answer(one, proto, "2001:db8:0:1::1", 9000) == "the host's own fd77:1::2"
+    for address, seen in (("192.0.2.1", "10.77.1.2"), ("2001:db8:0:1::1", "fd77:1::2")):
+        host.serve("the LAN's", proto, 9001, address)
+        assert answer(one, proto, address, 9001) == f"the LAN's {seen}"
     assert answer(host, proto, "10.77.1.2", 80) == "one 10.77.1.1"
     assert answer(host, proto, "fd77:1::2", 80) == "one fd77:1::1"
 
@@ -318,15 +319,16 @@ def test_what_was_no_router_before_a_restart_is_none_after_it(host: Host, daemon
     assert answer(host.neighbour, "tcp", "2001:db8:0:2::2", 80, SHUT) == "silent"
 
 
-@pytest.mark.parametrize("uplink", ["eth0", "eth0.7"])
+@pytest.mark.parametrize("uplink", ["eth0", "lan.7", "l@n+"])
 def test_the_host_keeps_the_default_route_that_a_router_advertises(
     host: Host, stopped_daemon: Daemon, uplink: str
 ) -> None:
-    advertise(host, uplink)
+    router = host.neighbour if uplink == "eth0" else add_machine(host, 7, uplink)
+    assert within(2, lambda: believes(host, uplink, router))
     stopped_daemon.start()
     host.sh("ip -6 route flush proto ra")
 
-    advertise(host, uplink)
+    assert within(2, lambda: believes(host, uplink, router))
 
 
 def test_a_sandbox_is_no_router_of_the_host(host: Host, daemon: Daemon) -> None:
@@ -382,20 +384,8 @@ def link_local_of(spot: Spot, ifname: str = "eth0") -> str:
     return lines.split()[3].partition("/")[0]
 
 
-def advertise(host: Host, uplink: str) -> None:
-    """The neighbour says that it is a router, and the host believes it on *uplink*."""
-    neighbour = host.neighbour
-    if uplink != "eth0" and not pings(host, "fd00:7::2"):
-        for spot, last in ((neighbour, 2), (host, 1)):
-            spot.sh(
-                f"ip link add link eth0 name {uplink} type vlan id 7;"
-                f"ip address add fd00:7::{last}/64 dev {uplink} nodad; ip link set {uplink} up"
-            )
-    source, mac = link_local_of(neighbour, uplink), mac_of(neighbour, uplink)
-    frame = ethernet(ALL_NODES_MAC, mac, IPV6, router_advertisement(source))
-
-    def believed() -> bool:
-        send(neighbour, frame, ifname=uplink)
-        return f"dev {uplink}" in host.sh("ip -6 route show default proto ra").out
-
-    assert within(2, believed)
+def believes(host: Host, uplink: str, router: Spot) -> bool:
+    """Whether the host has a default route by *uplink*, on which *router* says that it is one."""
+    frame = router_advertisement(link_local_of(router))
+    send(router, ethernet(ALL_NODES_MAC, mac_of(router), IPV6, frame))
+    return f"dev {uplink}" in host.sh("ip -6 route show default proto ra").out

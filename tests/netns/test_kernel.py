@@ -85,8 +85,8 @@ def ip_json(stage: Stage, *words: str, netns: Path | None = None) -> Any:
 
 
 def ping(stage: Stage, netns: Path | None, address: str) -> bool:
-    """Whether *address* answers."""
-    return stage.works("ping", "-c1", "-W1", address, netns=netns)
+    """Whether *address* answers; a solicitation may be sent twice, a second apart."""
+    return stage.works("ping", "-c1", "-w2", address, netns=netns)
 
 
 # --- bridges ---

@@ -98,7 +98,7 @@ async def test_a_sandbox_cannot_keep_a_detach_from_freeing_its_name(stage: Stage
     await stage.kernel.remove([detach(pairs[0])])
     await stage.kernel.apply([pairs[0]])
 
-    assert stage.works("ping", "-c1", "-W1", "10.7.0.3", netns=a)
+    assert stage.works("ping", "-c1", "-w2", "10.7.0.3", netns=a)
 
 
 def packet_socket(stage: Stage, netns: Path) -> socket.socket:

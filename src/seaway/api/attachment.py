@@ -64,6 +64,7 @@ class AttachRoutes:
             process,
             tty=asked.tty,
             takes_input=asked.stdin_open and call.query.flag("stdin"),
+            ends_input=asked.stdin_once,
             streams=_wanted(call, asked),
             keys=keys,
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Coroutine
+from contextlib import suppress
 
 from seaway.api.detaching import DetachKeys
 from seaway.api.hijack import RawStream
 from seaway.contracts import Stream
 
 _CHUNK = 1 << 16
+_LAST_WORDS = 1.0
+"""Seconds for the process to take what a client sent that went away."""
 _FRAME = struct.Struct(">BxxxL")
 """One byte of stream, three of nothing, the length; big-endian."""
 
@@ -34,26 +37,41 @@ class Carriage:
         *,
         tty: bool,
         takes_input: bool,
+        ends_input: bool,
         streams: frozenset[int],
         keys: bytes,
     ) -> None:
-        """*streams* are those the client wants; with a *tty* there is one, and its bytes go raw."""
+        """*streams* are those the client wants; with a *tty* there is one, and its bytes go raw.
+
+        *ends_input*: the process's input ends with the client's, unless it is a terminal's.
+        """
         self._client, self._process = client, process
         self._tty, self._takes_input, self._streams = tty, takes_input, streams
+        self._ends_input = takes_input and ends_input and not tty
         self._keys = DetachKeys(keys) if tty else None
+        self._input_over = asyncio.Event()
         self.detached = False
 
     async def run(self) -> None:
         """Carry until the output ends, the client goes, or the user detaches."""
-        await first_of(self._output(), self._input(), self._client.gone())
+        await first_of(self._output(), self._input(), self._client_gone())
+        if self._ends_input and self._client.is_gone:
+            await self._process.write_eof()
+
+    async def _client_gone(self) -> None:
+        """The client is gone, and what it sent last is with the process."""
+        await self._client.gone()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._input_over.wait(), _LAST_WORDS)
 
     async def _output(self) -> None:
         writer = self._client.writer
         while (piece := await self._process.read()) is not None:
             stream, data = piece
-            if stream in self._streams:
+            if stream in self._streams and not writer.is_closing():
                 writer.write(data if self._tty else frame(stream, data))
-                await writer.drain()
+                with suppress(ConnectionError):  # then it is gone, which others watch for
+                    await writer.drain()
 
     async def _input(self) -> None:
         """Ends only when the user detaches: output goes on after the end of input."""
@@ -61,8 +79,9 @@ class Carriage:
             if self._takes_input and await self._typed(data):
                 self.detached = True
                 return
-        if self._takes_input and not self._tty and not self._client.is_gone:
+        if self._ends_input:
             await self._process.write_eof()
+        self._input_over.set()
         await asyncio.Event().wait()
 
     async def _typed(self, data: bytes) -> bool:

@@ -50,6 +50,7 @@ class ExecRoutes:
             user=body.user or "",
             tty=bool(body.tty),
             stdin_open=bool(body.attach_stdin),
+            stdin_once=True,
         )
         found = self._execs.create(call.ref, process, detach_keys=body.detach_keys or "")
         return answer(wire.ExecCreated(id=found.id), 201)
@@ -88,6 +89,7 @@ class ExecRoutes:
                 stream,
                 tty=tty,
                 takes_input=found.process.stdin_open,
+                ends_input=found.process.stdin_once,
                 streams=BOTH,
                 keys=key_bytes(found.detach_keys),
             )

@@ -325,6 +325,7 @@ def _config(sandbox: Sandbox, process: Process) -> wire.ShownConfig:
         exposed_ports={key: wire.Nothing() for key in sorted(exposed)} or UNSET,
         tty=process.tty,
         open_stdin=process.stdin_open,
+        stdin_once=process.stdin_once,
         env=[*process.env],
         cmd=[*process.args] or None,
         image=image(sandbox),

@@ -270,6 +270,7 @@ class ContainerCreate(Request):
     domainname: str | None = None
     tty: bool | None = None
     open_stdin: bool | None = None
+    stdin_once: bool | None = None
     labels: Labels | None = None
     exposed_ports: dict[str, object] | None = None
     expose_specs: list[str] | None = None

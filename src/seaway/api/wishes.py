@@ -293,6 +293,7 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         user=asked.user or "",
         tty=bool(asked.tty),
         stdin_open=bool(asked.open_stdin),
+        stdin_once=bool(asked.stdin_once),
         mounts=(*map(_bind, host.binds or ()), *map(_mount, host.mounts or ())),
         cap_add=tuple(host.cap_add or ()),
         cap_drop=tuple(host.cap_drop or ()),

@@ -86,7 +86,9 @@ _IFLA_IFNAME = 3
 _IFLA_MTU = 4
 _IFLA_LINK = 5
 _IFLA_MASTER = 10
+_IFLA_OPERSTATE = 16
 _IFLA_LINKINFO = 18
+_IF_OPER_UP = 6
 _IFLA_GROUP = 27
 _IFLA_NET_NS_FD = 28
 _IFLA_EXT_MASK = 29
@@ -501,6 +503,15 @@ def link(body: bytes) -> Link:
         master=_number(found, _IFLA_MASTER),
         peer=_number(found, _IFLA_LINK),
     )
+
+
+def is_operational(body: bytes) -> bool:
+    """Whether the link in an RTM_NEWLINK is known to pass packets (RFC 2863, IF_OPER_UP).
+
+    IFF_RUNNING says so of a link of unknown state too, which a new bridge is for up to a second.
+    """
+    _read(_LINK, body)
+    return attributes(body[_LINK.size :]).get(_IFLA_OPERSTATE) == bytes([_IF_OPER_UP])
 
 
 def port_forwards(body: bytes) -> bool:

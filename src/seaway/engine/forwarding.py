@@ -24,9 +24,10 @@ class Forwarding:
         self._store, self._kernel = store, kernel
 
     @property
-    def is_ours(self) -> bool:
-        """Whether we turned forwarding on: then the host is no router but for sandboxes."""
-        return self._store.setting(KEPT + FORWARD4) is not None
+    def ours(self) -> tuple[int, ...]:
+        """The families in which we turned forwarding on: the host is a router for sandboxes only."""
+        paths = {4: FORWARD4, 6: FORWARD6}
+        return tuple(v for v, path in paths.items() if self._store.setting(KEPT + path) is not None)
 
     async def turn_on(self) -> None:
         """Let the host forward, in both families; what was set before is kept for ``put_back``.
@@ -36,16 +37,14 @@ class Forwarding:
         """
         await self._set(FORWARD4, "1")
         await self._set(REDIRECTS, "0")
-        if await self._kernel.sysctl(FORWARD6) == "0":
+        if await self._kernel.sysctl(FORWARD6) == "0" or 6 in self.ours:
             for link in await self._uplinks():
                 await self._set(f"net/ipv6/conf/{link}/accept_ra", "2", only_from="1")
         await self._set(FORWARD6, "1")
 
     async def _uplinks(self) -> list[IfName]:
         links = (await self._kernel.observe()).links
-        return [
-            name for name, link in links.items() if link.group != BRIDGE_GROUP and "." not in name
-        ]
+        return [name for name, link in links.items() if link.group != BRIDGE_GROUP]
 
     async def _set(self, path: str, value: str, *, only_from: str | None = None) -> None:
         before = await self._kernel.sysctl(path)

@@ -77,7 +77,7 @@ class Recovery:
 
     def ruleset(self) -> str:
         """The whole firewall as the store wants it."""
-        return ruleset(self._elements(), forwarding_is_ours=self._forwarding.is_ours)
+        return ruleset(self._elements(), forwarding_is_ours=self._forwarding.ours)
 
     def _elements(self) -> Elements:
         networks = (network_elements(n) for n in self._store.networks())

@@ -112,11 +112,12 @@ def await_carrier(netlink: Netlink, operations: Sequence[Operation]) -> None:
 
 
 def _is_open(netlink: Netlink, op: AttachVeth) -> bool:
-    """Whether frames pass; asking for the link waits until the queue that runs now is done."""
-    if not (netlink.is_running(op.link) and netlink.is_running(op.bridge)):
+    """Whether frames pass; asking for a link waits until the queue that runs now is done."""
+    if not netlink.is_running(op.link):
         return False
-    request = rtnetlink.get_link(netlink.index(op.link))
-    return rtnetlink.port_forwards(netlink.ask(request).body)
+    port = netlink.ask(rtnetlink.get_link(netlink.index(op.link)))
+    bridge = netlink.ask(rtnetlink.get_link(netlink.index(op.bridge)))
+    return rtnetlink.port_forwards(port.body) and rtnetlink.is_operational(bridge.body)
 
 
 def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:
@@ -154,12 +155,15 @@ def _rename_away(netlink: Netlink, index: int) -> None:
 
 
 def _raise_near_end(netlink: Netlink, index: int, op: AttachVeth) -> None:
+    # br_netfilter translates a published port while the frame is in the bridge: the frame goes on
+    # there to a brother, which isolation would refuse, or back to where it came from.
+    in_bridge = sysctl.read("net/bridge/bridge-nf-call-iptables") == "1"
     port = PortFlags(
         learning=not op.guarded,
         locked=op.guarded,
         unicast_flood=not op.guarded,
-        isolated=op.isolated,
-        hairpin=sysctl.read("net/bridge/bridge-nf-call-iptables") == "1",
+        isolated=op.isolated and not in_bridge,
+        hairpin=in_bridge,
     )
     requests = [rtnetlink.raise_port(index, port)]
     if op.guarded:

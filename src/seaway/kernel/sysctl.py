@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-_PATH = re.compile(r"[a-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+_PATH = re.compile(r"[a-z0-9_.-]+(/[^/\s\0]+)*")
+"""A link's name is part of some, and has all characters but blanks and slashes."""
 _ROOM = 4096
 """Bytes; no setting of the network is longer."""
 

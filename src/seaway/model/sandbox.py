@@ -40,6 +40,8 @@ class Process:
     """``user[:group]``, names or numbers of the root file system; empty: root."""
     tty: bool = False
     stdin_open: bool = False
+    stdin_once: bool = False
+    """Whether the input ends with that of the first client, however that goes."""
     mounts: tuple[Mount, ...] = ()
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()

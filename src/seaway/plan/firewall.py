@@ -9,7 +9,7 @@ packet and the reasons for each rule are told in docs/explanation/packet-path.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from string import Template
@@ -114,6 +114,7 @@ table inet seaway {
     iifname != @bridges oifname != @bridges goto foreign
     ct status dnat iifname . ip daddr @hairpin4 meta mark set meta mark | $mark
     ct status dnat iifname . ip6 daddr @hairpin6 meta mark set meta mark | $mark
+    ct status dnat ct direction reply iifname @bridges oifname @bridges meta mark set meta mark | $mark
     ct state established,related accept
     ct state invalid drop
     iifname . oifname @icc accept
@@ -147,6 +148,7 @@ table bridge seaway {
   set own_na { typeof iifname . @th,64,128; }
   set any_na { type ifname; }
   set drops { type ifname; counter; }
+  set closed { type ifname; }
 
   chain guard {
     type filter hook prerouting priority -300; policy accept;
@@ -171,17 +173,28 @@ table bridge seaway {
     iifname @drops drop
     drop
   }
+
+  # No way from one closed sandbox to another, but by a published port that br_netfilter translated.
+  chain between {
+    type filter hook forward priority 0; policy accept;
+    iifname @closed oifname @closed meta mark & $mark == 0 drop
+  }
 }
 """)
 
 NO_ROUTER = """
-    # We turned forwarding on, for sandboxes; the host is no router between its own interfaces.
-    meta iifkind != "bridge" meta oifkind != "bridge" ct state new drop"""
+    # We turned forwarding on, for sandboxes; the host is no router between its own interfaces."""
+NO_ROUTER_IN = """
+    meta nfproto ipv{} meta iifkind != "bridge" meta oifkind != "bridge" ct state new drop"""
 
 
-def ruleset(elements: Elements, *, forwarding_is_ours: bool) -> str:
-    """Text for one nft transaction that replaces our tables and touches no other."""
-    foreign = NO_ROUTER if forwarding_is_ours else ""
+def ruleset(elements: Elements, *, forwarding_is_ours: Collection[int]) -> str:
+    """Text for one nft transaction that replaces our tables and touches no other.
+
+    *forwarding_is_ours*: the families (4, 6) in which we made the host forward.
+    """
+    closed = [NO_ROUTER_IN.format(version) for version in sorted(forwarding_is_ours)]
+    foreign = "".join([NO_ROUTER, *closed]) if closed else ""
     return RULES.substitute(none=NO_RULES, mark=HAIRPIN_MARK, foreign=foreign) + difference(
         frozenset(), elements
     )
@@ -231,11 +244,20 @@ def guard_elements(attachment: Attachment) -> Elements:
         *(Element(BRIDGE, "own_ip6", f"{link} . {a}") for a in own6),
         *(Element(BRIDGE, "own_na", f"{link} . {int(a):#034x}") for a in own6),
     ]
-    for prefix in endpoint.wish.allowed_addresses:
-        found.append(Element(BRIDGE, f"also_ip{prefix.version}", f"{link} . {prefix}"))
-        if prefix.version == 6:
+    for version in (4, 6):
+        allowed = _collapsed(endpoint.wish.allowed_addresses, version)
+        found += [Element(BRIDGE, f"also_ip{version}", f"{link} . {p}") for p in allowed]
+        if allowed and version == 6:
             found.append(Element(BRIDGE, "any_na", link))
     return frozenset(found)
+
+
+def closed_elements(attachment: Attachment) -> Elements:
+    """What keeps an endpoint from its brothers, if its network wants that."""
+    options, endpoint = attachment.network.options, attachment.endpoint
+    if not isinstance(options, BridgeOptions) or options.icc is Icc.OPEN:
+        return frozenset()
+    return frozenset([Element(BRIDGE, "closed", f'"{endpoint.link}"')])
 
 
 def guarded(options: BridgeOptions, endpoint: Endpoint) -> bool:
@@ -302,6 +324,6 @@ def _span(port: PublishedPort) -> str:
 
 
 def _collapsed(sources: Iterable[Prefix], version: int) -> list[Prefix]:
-    """The sources of one family without any that another contains: intervals must not overlap."""
+    """The prefixes of one family without any that another contains: intervals must not overlap."""
     mine = [s for s in sources if s.version == version]
     return [s for s in mine if not any(s != o and s.subnet_of(o) for o in mine)]  # type: ignore[arg-type]

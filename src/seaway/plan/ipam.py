@@ -10,7 +10,7 @@ from seaway.model.endpoint import Place
 from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
 from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
 from seaway.model.network import Network, Subnet
-from seaway.plan.subnets import no_host
+from seaway.plan.subnets import bounds, no_host, usable
 
 
 class Allocation(Protocol):
@@ -97,7 +97,7 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     version = subnet.version
     reserved = _reserved(subnet)
     given = allocation.given(version)
-    none_fresh = subnet.range is None and given >= _usable(subnet)
+    none_fresh = subnet.range is None and given >= usable(subnet)
     for address in () if none_fresh else _from(subnet, given):
         if (
             address not in reserved
@@ -108,7 +108,7 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     for address in allocation.released(version):
         if _in_range(subnet, address) and _is_free(subnet, allocation, address):
             return address
-    size = _usable(subnet)
+    size = usable(subnet)
     raise Exhausted(
         f"no available IPv{version} addresses on this network's address pools: {network.name} "
         f"({network.id[:12]}): {subnet.range or subnet.prefix} is exhausted, {size} of {size} in use; "
@@ -116,31 +116,14 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     )
 
 
-def _bounds(subnet: Subnet) -> tuple[int, int]:
-    """The first and last address, as numbers, that an endpoint may get without asking."""
-    space = subnet.range or subnet.prefix
-    first, last = int(space[0]), int(space[-1])
-    if no_host(space[0], subnet.prefix):
-        first += 1
-    if no_host(space[-1], subnet.prefix):
-        last -= 1
-    return first, last
-
-
 def _from(subnet: Subnet, offset: int) -> Iterator[Address]:
-    first, last = _bounds(subnet)
+    first, last = bounds(subnet)
     kind = type(subnet.prefix.network_address)
     start = first + offset if first + offset <= last else first
     for number in range(start, last + 1):
         yield kind(number)
     for number in range(first, start):
         yield kind(number)
-
-
-def _usable(subnet: Subnet) -> int:
-    first, last = _bounds(subnet)
-    reserved = sum(1 for a in _reserved(subnet) if first <= int(a) <= last)
-    return max(last - first + 1, 0) - reserved
 
 
 def _in_range(subnet: Subnet, address: Address) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
@@ -14,22 +14,51 @@ LONGEST = {4: 30, 6: 126}
 """The longest prefix with room for a gateway and an endpoint beside the addresses of no host."""
 
 
+SPECIAL = (
+    ("224.0.0.0/4", "multicast"),
+    ("ff00::/8", "multicast"),
+    ("127.0.0.0/8", "loopback"),
+    ("::1/128", "loopback"),
+    ("0.0.0.0/8", "the unspecified network"),
+    ("::/128", "the unspecified network"),
+    ("255.255.255.255/32", "addresses of no host"),
+    ("fe80::/10", "link-local addresses, which every IPv6 link has anyway"),
+)
+"""What no network can have, and why (RFC 6890, RFC 4291)."""
+
+Span = tuple[int, int]
+"""First and last number of consecutive pieces."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPool:
-    """A space that subnets of one size are cut from."""
+    """A space that subnets of one size are cut from; its pieces are numbered from 0."""
 
     base: Prefix
     size: int
     """Prefix length of the pieces; that of the base at least."""
 
-    def pieces(self) -> Iterator[Prefix]:
-        """The pieces, lowest first."""
-        return self.base.subnets(new_prefix=self.size)
-
     @property
     def count(self) -> int:
         """How many pieces there are."""
         return 1 << (self.size - self.base.prefixlen)
+
+    def piece(self, number: int) -> Prefix:
+        """The piece of that number."""
+        first = self.base.network_address + (number << (self.base.max_prefixlen - self.size))
+        return ip_network(f"{first}/{self.size}")
+
+    def span(self, prefix: Prefix) -> Span | None:
+        """The pieces that share an address with *prefix*; None when there are none."""
+        if not overlap(self.base, prefix):
+            return None
+        shift, begin = self.base.max_prefixlen - self.size, int(self.base[0])
+        first = max(int(prefix[0]) - begin, 0) >> shift
+        return first, min((int(prefix[-1]) - begin) >> shift, self.count - 1)
+
+    def spans(self, prefixes: Iterable[Prefix]) -> list[Span]:
+        """The pieces of each of *prefixes* that has any."""
+        return [span for p in prefixes if (span := self.span(p)) is not None]
 
 
 def planned_subnets(
@@ -68,9 +97,9 @@ def planned_subnets(
 
 def _version(wish: SubnetWish) -> int:
     if wish.prefix is None:
+        what = f"ip-range {wish.range}" if wish.gateway is None else f"gateway {wish.gateway}"
         raise InvalidRequest(
-            f"invalid network config:\ninvalid gateway {wish.gateway}: "
-            "it comes without a subnet that contains it"
+            f"invalid network config:\ninvalid {what}: it comes without a subnet that contains it"
         )
     return wish.prefix.version
 
@@ -82,10 +111,9 @@ def free_subnet(
     mine = [p for p in pools if p.base.version == version]
     used, routed = list(used), list(routed)
     for pool in mine:
-        near = [p for p in (*used, *routed) if overlap(pool.base, p)]
-        for piece in pool.pieces():
-            if not any(overlap(piece, p) for p in near):
-                return piece
+        number = _first_beside(pool.spans((*used, *routed)))
+        if number < pool.count:
+            return pool.piece(number)
     raise Exhausted(
         "all predefined address pools have been fully subnetted: "
         + "; ".join(_pool_use(pool, used, routed) for pool in mine[:8])
@@ -101,20 +129,43 @@ def skipped_for_routes(
     """The routes of the host for whose sake pieces before *chosen* were passed over."""
     found: list[Prefix] = []
     for pool in (p for p in pools if p.base.version == chosen.version):
-        for piece in pool.pieces():
-            if piece == chosen:
-                return tuple(dict.fromkeys(found))
-            if not any(overlap(piece, p) for p in used):
-                found += [r for r in routed if overlap(piece, r)]
+        place = pool.span(chosen)
+        covered = pool.spans(used)
+        for route in routed:
+            span = pool.span(route)
+            if span is None or (place is not None and span[0] >= place[0]):
+                continue
+            before = span if place is None else (span[0], min(span[1], place[0] - 1))
+            if _size([*covered, before]) > _size(covered):
+                found.append(route)
+        if place is not None:
+            break
     return tuple(dict.fromkeys(found))
 
 
 def _pool_use(pool: AddressPool, used: Iterable[Prefix], routed: Iterable[Prefix]) -> str:
-    used, routed = list(used), list(routed)
-    taken = sum(1 for piece in pool.pieces() if any(overlap(piece, p) for p in used))
-    hidden = sum(1 for piece in pool.pieces() if any(overlap(piece, p) for p in routed))
+    taken, hidden = _size(pool.spans(used)), _size(pool.spans(routed))
     text = f"pool {pool.base} in /{pool.size}: {taken} of {pool.count} in use"
     return text + (f", {hidden} routed by the host" if hidden else "")
+
+
+def _first_beside(spans: Iterable[Span]) -> int:
+    """The lowest number that is in none of *spans*."""
+    number = 0
+    for first, last in sorted(spans):
+        if number < first:
+            break
+        number = max(number, last + 1)
+    return number
+
+
+def _size(spans: Iterable[Span]) -> int:
+    """How many numbers are in any of *spans*."""
+    size, behind = 0, 0
+    for first, last in sorted(spans):
+        size += max(last + 1 - max(first, behind), 0)
+        behind = max(behind, last + 1)
+    return size
 
 
 def overlap(one: Prefix, other: Prefix) -> bool:
@@ -176,29 +227,42 @@ def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:
                 f"failed to allocate secondary ip address ({name}:{address}): Address already in use"
                 " as the gateway"
             )
-    return Subnet(
+    found = Subnet(
         prefix=prefix,
         gateway=gateway,
         range=wish.range,
         auxiliary=wish.auxiliary,
         asked=wish.prefix is not None,
     )
+    if wish.range is not None and usable(found) == 0:
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid ip-range {wish.range}: "
+            "it has no address that an endpoint could get"
+        )
+    return found
+
+
+def bounds(subnet: Subnet) -> tuple[int, int]:
+    """The first and last address, as numbers, that an endpoint may get without asking."""
+    space = subnet.range or subnet.prefix
+    first, last = int(space[0]), int(space[-1])
+    if no_host(space[0], subnet.prefix):
+        first += 1
+    if no_host(space[-1], subnet.prefix):
+        last -= 1
+    return first, last
+
+
+def usable(subnet: Subnet) -> int:
+    """How many addresses endpoints may get without asking."""
+    first, last = bounds(subnet)
+    reserved = {subnet.gateway, *(a for _, a in subnet.auxiliary)}
+    return max(last - first + 1, 0) - sum(1 for a in reserved if first <= int(a) <= last)
 
 
 def _refuse_prefix(prefix: Prefix) -> None:
-    kind = (
-        "every address"
-        if prefix.prefixlen == 0
-        else "multicast"
-        if prefix.is_multicast
-        else "loopback"
-        if prefix.is_loopback
-        else "link-local addresses, which every IPv6 link has anyway"
-        if prefix.version == 6 and prefix.is_link_local
-        else "the unspecified network"
-        if prefix.is_unspecified or overlap(prefix, ip_network("0.0.0.0/8"))
-        else ""
-    )
+    kinds = (kind for special, kind in SPECIAL if overlap(prefix, ip_network(special)))
+    kind = "every address" if prefix.prefixlen == 0 else next(kinds, "")
     if kind:
         raise InvalidRequest(
             f"invalid network config:\ninvalid subnet {prefix}: it holds {kind}; "

@@ -15,7 +15,7 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan.firewall import Attachment, guard_elements, port_elements
+from seaway.plan.firewall import Attachment, closed_elements, guard_elements, port_elements
 from seaway.plan.operations import (
     ChangeRules,
     DefaultRoute,
@@ -79,7 +79,9 @@ def target(wiring: Wiring, version: int) -> Address | None:
 
 def elements(wiring: Wiring) -> Elements:
     """What the firewall must know of a sandbox that hangs so."""
-    found = frozenset[object]().union(*(guard_elements(a) for a in wiring.attachments))
+    found = frozenset[object]().union(
+        *(guard_elements(a) | closed_elements(a) for a in wiring.attachments)
+    )
     bridges = [
         a.network.options.bridge
         for a in wiring.attachments

@@ -15,8 +15,6 @@ from fakes.world import World, a_world
 from seaway.api.parts import DaemonFacts, Parts, Setting
 from seaway.api.server import Server
 from seaway.contracts import Exit, Launch, LogLine, Stream
-from seaway.engine.engine import Engine
-from seaway.engine.execs import Execs
 from seaway.model.errors import CannotRun, Conflict
 from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Process
@@ -292,16 +290,8 @@ async def a_stage(directory: Path) -> AsyncIterator[Stage]:
         await world.networks.create_predefined()
         stop = asyncio.Event()
         parts = Parts(
-            engine=Engine(
-                networks=world.networks,
-                endpoints=world.endpoints,
-                sandboxes=world.sandboxes,
-                ports=world.ports,
-                events=world.events,
-            ),
-            execs=Execs(
-                store=world.store, runtime=runtime, sandboxes=world.sandboxes, tasks=world.tasks
-            ),
+            engine=world.engine,
+            execs=world.engine.execs,
             store=world.store,
             kernel=world.kernel,
             runtime=runtime,

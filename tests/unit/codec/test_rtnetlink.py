@@ -219,6 +219,11 @@ def test_a_link_is_read_as_pyroute2_writes_it() -> None:
     assert link.up
 
 
+@pytest.mark.parametrize(("state", "up"), [(6, True), (0, False), (2, False)])
+def test_a_link_of_unknown_state_is_not_operational(state: int, up: bool) -> None:
+    assert rtnetlink.is_operational(bytes(16) + attribute(16, bytes([state]))) is up
+
+
 @pytest.mark.parametrize(("state", "forwards"), [(3, True), (0, False), (2, False)])
 def test_a_port_forwards_in_one_state_only(state: int, forwards: bool) -> None:
     port = attribute(5 | 0x8000, attribute(1, bytes([state])))
@@ -281,6 +286,7 @@ def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
     readers: tuple[Any, ...] = (
         rtnetlink.link,
         rtnetlink.port_forwards,
+        rtnetlink.is_operational,
         rtnetlink.address,
         rtnetlink.route,
         rtnetlink.attributes,

@@ -285,7 +285,7 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
 
         forwarding = Forwarding(store=world.store, kernel=world.kernel)
         await forwarding.turn_on()
-        assert forwarding.is_ours
+        assert forwarding.ours == (4, 6)
         assert world.kernel.sysctls == {
             "net/ipv4/ip_forward": "1",
             "net/ipv4/conf/all/send_redirects": "0",
@@ -301,7 +301,7 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
             "put back sysctl net.ipv4.ip_forward = 0",
         ]
         assert world.kernel.sysctls == before
-        assert not forwarding.is_ours
+        assert forwarding.ours == ()
 
 
 async def test_a_host_that_forwards_already_stays_a_router() -> None:
@@ -311,7 +311,7 @@ async def test_a_host_that_forwards_already_stays_a_router() -> None:
         forwarding = Forwarding(store=world.store, kernel=world.kernel)
         await forwarding.turn_on()
 
-        assert not forwarding.is_ours
+        assert forwarding.ours == ()
         assert "the host is no router" not in world.recovery.ruleset()
 
 
@@ -356,4 +356,4 @@ async def test_a_purge_goes_on_after_errors_and_tells_them() -> None:
         assert done[2] == (
             "network web could not be removed: the kernel refused DeleteLink: the test wants it to fail"
         )
-        assert done[3] == "tables inet seaway and bridge seaway"
+        assert done[3] == "removed tables inet seaway and bridge seaway"

@@ -6,6 +6,8 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seaway.config import DEFAULT_POOLS
 from seaway.model.errors import EngineError, Exhausted, Forbidden, InvalidRequest
@@ -360,3 +362,22 @@ def test_subnets_that_do_not_go_together_are_refused(wish: NetworkWish, sentence
 def test_prefixes_of_two_families_never_overlap() -> None:
     assert not overlap(ip_network("0.0.0.0/0"), ip_network("::/0"))
     assert overlap(ip_network("fd77::/48"), ip_network("fd77:0:0:1::/64"))
+
+
+@given(
+    used=st.lists(st.tuples(st.integers(0, 63), st.integers(26, 32)), max_size=6),
+    size=st.integers(27, 30),
+)
+def test_the_first_free_piece_is_what_looking_at_each_would_find(
+    used: list[tuple[int, int]], size: int
+) -> None:
+    taken = [ip_network(f"10.77.0.{n}/{length}", strict=False) for n, length in used]
+    pieces = list(ip_network("10.77.0.0/26").subnets(new_prefix=size))
+    free = [p for p in pieces if not any(overlap(p, t) for t in taken)]
+    small = (pool("10.77.0.0/26", size),)
+
+    if free:
+        assert free_subnet(small, 4, taken, []) == free[0]
+    else:
+        with pytest.raises(Exhausted, match=f"{len(pieces)} of {len(pieces)} in use"):
+            free_subnet(small, 4, taken, [])

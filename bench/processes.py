@@ -1,0 +1,3 @@
+from bench.figures import Report
+def beside_peers(rounds: int) -> Report:
+    raise NotImplementedError

@@ -1,0 +1,131 @@
+"""Hosts for the firewall: networks, endpoints and ports of all kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from fakes.records import a_network, an_endpoint
+from seaway.model.endpoint import EndpointWish
+from seaway.model.network import Icc, Network
+from seaway.model.port import Proto, PublishedPort
+from seaway.plan.firewall import Attachment, network_elements
+from seaway.plan.rules import Elements
+from seaway.plan.wiring import Wiring, elements
+
+FRONT = a_network("aa", ("10.77.1.0/24", "fd77:1::/64"), name="front")
+BACK = a_network("bb", ("10.77.2.0/24", "fd77:2::/64"), name="back", icc=Icc.CLOSED)
+VAULT = a_network("cc", ("10.77.3.0/24",), name="vault", internal=True)
+TYPICAL_NETWORKS = (FRONT, BACK, VAULT)
+
+PORTS = (
+    PublishedPort(proto=Proto.TCP, port=80, host_port=8080),
+    PublishedPort(proto=Proto.TCP, port=443, host_port=8443, host=ip_address("192.0.2.1")),
+    PublishedPort(proto=Proto.TCP, port=81, host_port=8081, host=ip_address("127.0.0.1")),
+    PublishedPort(proto=Proto.TCP, port=82, host_port=8082, host=ip_address("2001:db8::1")),
+    PublishedPort(proto=Proto.UDP, port=20000, host_port=20000, count=10000),
+    PublishedPort(proto=Proto.TCP, port=90, host_port=9090, count=2),
+    PublishedPort(
+        proto=Proto.UDP, port=5000, host_port=5000, count=5, host=ip_address("192.0.2.1")
+    ),
+    PublishedPort(
+        proto=Proto.TCP,
+        port=22,
+        host_port=2222,
+        sources=(ip_network("192.0.2.0/24"), ip_network("192.0.2.7/32"), ip_network("fd00::/8")),
+    ),
+    PublishedPort(
+        proto=Proto.TCP,
+        port=6000,
+        host_port=6000,
+        count=10,
+        host=ip_address("192.0.2.1"),
+        sources=(ip_network("0.0.0.0/0"),),
+    ),
+    PublishedPort(proto=Proto.SCTP, port=9, host_port=9),
+)
+"""Ports of all kinds, without a clash."""
+
+WEB = Wiring(
+    attachments=(
+        Attachment(
+            network=FRONT,
+            endpoint=an_endpoint(
+                "e1", network=FRONT, addresses=("10.77.1.2/24", "fd77:1::2/64")
+            ),
+        ),
+        Attachment(
+            network=BACK,
+            endpoint=an_endpoint(
+                "e2",
+                network=BACK,
+                addresses=("10.77.2.2/24", "fd77:2::2/64"),
+                mac="02:00:00:00:02:02",
+                ifname="eth1",
+                order=2,
+            ),
+        ),
+    ),
+    ports=PORTS,
+)
+"""A sandbox on two networks that publishes all PORTS."""
+ROUTER = Wiring(
+    attachments=(
+        Attachment(
+            network=BACK,
+            endpoint=an_endpoint(
+                "e3",
+                network=BACK,
+                sandbox="b2",
+                addresses=("10.77.2.3/24", "fd77:2::3/64"),
+                mac="02:00:00:00:02:03",
+                wish=EndpointWish(
+                    allowed_addresses=(
+                        ip_network("10.77.2.100/32"),
+                        ip_network("10.0.0.0/8"),
+                        ip_network("fd77:2::100/128"),
+                    )
+                ),
+            ),
+        ),
+    )
+)
+"""A sandbox that may use further addresses, one of which holds another."""
+FREE = Wiring(
+    attachments=(
+        Attachment(
+            network=VAULT,
+            endpoint=an_endpoint(
+                "e4",
+                network=VAULT,
+                sandbox="b3",
+                addresses=("10.77.3.2/24",),
+                mac="02:00:00:00:03:02",
+                wish=EndpointWish(source_guard=False),
+            ),
+        ),
+    ),
+    ports=(PublishedPort(proto=Proto.TCP, port=80, host_port=80),),
+)
+"""A sandbox on the internal network, not guarded; its port leads nowhere."""
+WIRINGS = (WEB, ROUTER, FREE)
+
+
+def typical() -> Elements:
+    """The elements of the typical host."""
+    return host_elements(TYPICAL_NETWORKS, WIRINGS)
+
+
+def host_elements(networks: tuple[Network, ...], wirings: tuple[Wiring, ...]) -> Elements:
+    """What a host with these needs to know."""
+    found: Elements = frozenset()
+    for network in networks:
+        found |= network_elements(network)
+    for wiring in wirings:
+        found |= elements(wiring)
+    return found
+
+
+def moved(wiring: Wiring) -> Wiring:
+    """*wiring* without its first attachment: ports lead elsewhere."""
+    return replace(wiring, attachments=wiring.attachments[1:])

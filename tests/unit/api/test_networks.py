@@ -1,0 +1,289 @@
+"""``/networks``, in Docker's words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from unit.api.stage import Stage
+
+
+async def make(stage: Stage, name: str, **more: object) -> str:
+    match await stage.good("POST", "/networks/create", {"Name": name, **more}):
+        case {"Id": str(identity), "Warning": ""}:
+            return identity
+        case other:
+            raise AssertionError(other)
+
+
+async def names(stage: Stage, filters: object) -> list[str]:
+    text = json.dumps(filters).replace(" ", "")
+    found = await stage.good("GET", f"/networks?filters={text}")
+    assert isinstance(found, list)
+    return [item["Name"] for item in found]  # pyright: ignore[reportUnknownVariableType]
+
+
+async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage) -> None:
+    identity = await make(
+        stage,
+        "lan",
+        IPAM={
+            "Driver": "default",
+            "Options": None,
+            "Config": [
+                {"Subnet": "10.5.0.0/24", "IPRange": "10.5.0.128/25", "Gateway": None,
+                 "AuxiliaryAddresses": {"printer": "10.5.0.7"}},
+            ],
+        },
+        Options={"com.docker.network.bridge.enable_icc": "false"},
+        Labels={"a": "b"},
+        EnableIPv6=None,
+        ConfigFrom=None,
+    )  # fmt: skip
+    await stage.run("web")
+    body = {"Container": "web", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "10.5.0.9"}}}
+    await stage.good("POST", "/networks/lan/connect", body)
+    (endpoint,) = stage.world.store.endpoints_of(stage.world.store.network("lan").id)
+    stage.world.kernel.dropped[endpoint.link] = 3
+
+    found = await stage.good("GET", f"/networks/{identity[:8]}")
+
+    assert isinstance(found, dict)
+    assert list(found) == [
+        "Name", "Id", "Created", "Scope", "Driver", "EnableIPv4", "EnableIPv6", "IPAM", "Internal",
+        "Attachable", "Ingress", "ConfigFrom", "ConfigOnly", "Options", "Labels", "Containers",
+    ]  # fmt: skip
+    assert found["IPAM"] == {
+        "Driver": "default",
+        "Options": {},
+        "Config": [
+            {
+                "Subnet": "10.5.0.0/24",
+                "IPRange": "10.5.0.128/25",
+                "Gateway": "10.5.0.1",
+                "AuxiliaryAddresses": {"printer": "10.5.0.7"},
+            }
+        ],
+    }
+    assert found["Options"] == {"com.docker.network.bridge.enable_icc": "false"}
+    assert found["Labels"] == {"a": "b"}
+    assert endpoint.place is not None
+    assert found["Containers"] == {
+        endpoint.sandbox: {
+            "Name": "web",
+            "EndpointID": endpoint.id,
+            "MacAddress": endpoint.place.mac,
+            "IPv4Address": "10.5.0.9/24",
+            "IPv6Address": "",
+            "Drops": 3,
+        }
+    }
+
+
+async def test_the_default_bridge_shows_dockers_options_with_our_name(stage: Stage) -> None:
+    found = await stage.good("GET", "/networks/bridge")
+
+    assert isinstance(found, dict)
+    assert found["Options"] == {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+        "com.docker.network.bridge.name": "seaway0",
+        "com.docker.network.driver.mtu": "1500",
+    }
+
+
+async def test_a_list_has_no_members_of_networks(stage: Stage) -> None:
+    found = await stage.good("GET", "/networks")
+
+    assert isinstance(found, list)
+    assert [(n["Name"], n["Driver"], "Containers" in n) for n in found] == [
+        ("bridge", "bridge", False),
+        ("host", "host", False),
+        ("none", "null", False),
+    ]
+
+
+async def test_filters_are_read_in_both_forms(stage: Stage) -> None:
+    await make(stage, "web", Labels={"k": "v", "x": "y"})
+    await make(stage, "webby", Labels={"k": "w"})
+
+    assert await names(stage, {"name": {"web": True}}) == ["web", "webby"]
+    assert await names(stage, {"name": ["^web$"]}) == ["web"]
+    assert await names(stage, {"name": ["("]}) == []
+    assert await names(stage, {"label": ["k=v", "x"]}) == ["web"]
+    assert await names(stage, {"label": ["k"], "driver": ["bridge"]}) == ["web", "webby"]
+    assert await names(stage, {"type": {"custom": True}}) == ["web", "webby"]
+    assert await names(stage, {"driver": {"host": True, "null": True}}) == ["host", "none"]
+    assert await names(stage, {"dangling": ["true"]}) == ["web", "webby"]
+    assert await names(stage, {"scope": ["swarm"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ("{", "invalid filter"),
+        ('{"bogus":["x"]}', "invalid filter 'bogus'"),
+        ('{"type":["x"]}', "invalid filter: 'type'='x'"),
+        (
+            '{"dangling":["x"]}',
+            'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")',
+        ),
+    ],
+)
+async def test_a_wrong_filter_is_refused(stage: Stage, filters: str, message: str) -> None:
+    answer = await stage.call("GET", f"/networks?filters={filters}")
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ({"Name": "bridge"}, 403, "operation is not permitted on predefined bridge network "),
+        ({"Name": ""}, 400, "invalid name: name is empty"),
+        ({"Name": "n", "Driver": "nosuch"}, 404, 'plugin "nosuch" not found'),
+        ({"Name": "n", "IPAM": {"Driver": "nosuch"}}, 404, 'plugin "nosuch" not found'),
+        ({"Name": "n", "Driver": "host"}, 403, 'only one instance of "host" network is allowed'),
+        ({"Name": "n", "Scope": "swarm"}, 403, "cannot create a swarm scoped network"),
+        ({"Name": "n", "Ingress": True}, 403, "ingress networks belong to a swarm"),
+        ({"Name": "n", "ConfigOnly": True}, 400, "Seaway has no configuration networks"),
+        (
+            {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.9.0.5/24"}]}},
+            400,
+            "invalid network config:\ninvalid subnet 10.9.0.5/24: it should be 10.9.0.0/24",
+        ),
+        (
+            {"Name": "n", "IPAM": {"Config": [{"Gateway": "10.9.0.1"}]}},
+            400,
+            "invalid network config:\ninvalid gateway 10.9.0.1",
+        ),
+        (
+            {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.77.0.0/16"}]}},
+            403,
+            "invalid pool request: Pool overlaps with other one on this address space",
+        ),
+    ],
+)
+async def test_a_refused_creation_is_told_as_docker_tells_it(
+    stage: Stage, body: object, status: int, message: str
+) -> None:
+    answer = await stage.call("POST", "/networks/create", body)
+
+    assert answer.status == status
+    assert answer.message.startswith(message)
+
+
+async def test_a_taken_name_is_a_conflict(stage: Stage) -> None:
+    await make(stage, "web")
+
+    answer = await stage.call("POST", "/networks/create", {"Name": "web"})
+
+    assert (answer.status, answer.message) == (409, "network with name web already exists")
+
+
+async def test_names_with_slashes_and_blanks_are_found_again(stage: Stage) -> None:
+    await make(stage, "a/b c")
+
+    assert (await stage.call("GET", "/networks/a%2Fb%20c")).status == 200
+    assert (await stage.call("DELETE", "/networks/a%2Fb%20c")).status == 204
+
+
+async def test_a_network_goes_once_and_in_use_not_at_all(stage: Stage) -> None:
+    await make(stage, "web")
+    await stage.run("box", HostConfig={"NetworkMode": "web"})
+
+    used = await stage.call("DELETE", "/networks/web")
+    await stage.good("POST", "/networks/web/disconnect", {"Container": "box", "Force": False})
+    gone = await stage.call("DELETE", "/networks/web")
+    again = await stage.call("DELETE", "/networks/web")
+    predefined = await stage.call("DELETE", "/networks/bridge")
+
+    assert used.status == 403
+    assert used.message.startswith("error while removing network: network web has active endpoints")
+    assert (gone.status, gone.body) == (204, b"")
+    assert (again.status, again.message) == (404, "network web not found")
+    assert (predefined.status, predefined.message) == (
+        403,
+        "bridge is a pre-defined network and cannot be removed",
+    )
+
+
+async def test_prune_keeps_what_its_filters_keep(stage: Stage) -> None:
+    await make(stage, "kept", Labels={"keep": "1"})
+    await make(stage, "gone")
+
+    pruned = await stage.good("POST", '/networks/prune?filters={"label!":["keep"]}')
+    nothing = await stage.good("POST", '/networks/prune?filters={"until":{"1h":true}}')
+
+    assert pruned == {"NetworksDeleted": ["gone"]}
+    assert nothing == {"NetworksDeleted": None}
+
+
+@pytest.mark.parametrize(
+    ("network", "body", "status", "message"),
+    [
+        ("nosuch", {"Container": "web"}, 404, "network nosuch not found"),
+        ("bridge", {"Container": "nosuch"}, 404, "No such container: nosuch"),
+        ("bridge", {"Container": "web"}, 403, "endpoint with name web already exists in network bridge"),
+        ("host", {"Container": "web"}, 400, "cannot connect container to host network"),
+        (
+            "lan",
+            {"Container": "web", "EndpointConfig": {"Links": ["db:db"]}},
+            400,
+            "links are not supported",
+        ),
+        (
+            "lan",
+            {"Container": "web", "EndpointConfig": {"MacAddress": "zz"}},
+            400,
+            "zz is not a valid mac address",
+        ),
+        (
+            "lan",
+            {"Container": "web", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "fd00::5"}}},
+            400,
+            "invalid endpoint settings:\nfd00::5 is an IPv6 address, not IPv4",
+        ),
+        (
+            "lan",
+            {"Container": "web", "EndpointConfig": {"DriverOpts": {"seaway.nosuch": "1"}}},
+            400,
+            "invalid endpoint settings:\nunknown driver option seaway.nosuch",
+        ),
+    ],
+)
+async def test_a_refused_connect_is_told_as_docker_tells_it(
+    stage: Stage, network: str, body: object, status: int, message: str
+) -> None:
+    await make(stage, "lan")
+    await stage.run("web")
+
+    answer = await stage.call("POST", f"/networks/{network}/connect", body)
+
+    assert answer.status == status
+    assert answer.message.startswith(message)
+
+
+async def test_a_disconnect_from_a_network_it_is_not_on_is_a_500(stage: Stage) -> None:
+    await make(stage, "lan")
+    identity = await stage.run("web")
+
+    answer = await stage.call("POST", "/networks/lan/disconnect", {"Container": "web"})
+
+    assert (answer.status, answer.message) == (
+        500,
+        f"container {identity} is not connected to network lan",
+    )
+
+
+async def test_pools_that_are_empty_are_a_400(stage: Stage) -> None:
+    for n in range(255):
+        await make(stage, f"n{n}")
+
+    answer = await stage.call("POST", "/networks/create", {"Name": "one-too-many"})
+
+    assert answer.status == 400
+    assert answer.message.startswith("all predefined address pools have been fully subnetted")

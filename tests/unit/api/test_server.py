@@ -1,0 +1,182 @@
+"""What every path shares: versions, errors, bodies, and hanging up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from unit.api.stage import Stage, read_head
+
+
+@pytest.mark.parametrize("path", ["/networks", "/v1.41/networks", "/v1.50/networks/", "//networks"])
+async def test_a_path_works_bare_with_a_version_and_with_a_slash(stage: Stage, path: str) -> None:
+    answer = await stage.call("GET", path)
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/nosuch"), ("PUT", "/networks"), ("HEAD", "/networks"), ("GET", "/"), ("GET", "/v1.41")],
+)
+async def test_an_unknown_path_and_a_wrong_method_are_404(
+    stage: Stage, method: str, path: str
+) -> None:
+    answer = await stage.call(method, path)
+
+    assert answer.status == 404
+    assert method == "HEAD" or answer.body == b'{"message":"page not found"}\n'
+
+
+async def test_versions_that_we_do_not_speak_are_refused(stage: Stage) -> None:
+    new = await stage.call("GET", "/v1.99/networks")
+    old = await stage.call("GET", "/v1.10/networks")
+
+    assert (new.status, new.message) == (
+        400,
+        "client version 1.99 is too new. Maximum supported API version is 1.50",
+    )
+    assert (old.status, old.message) == (
+        400,
+        "client version 1.10 is too old. Minimum supported API version is 1.24, "
+        "please upgrade your client to a newer version",
+    )
+
+
+async def test_ping_tells_the_version_in_its_headers(stage: Stage) -> None:
+    for method, body in (("GET", b"OK"), ("HEAD", b"")):
+        answer = await stage.call(method, "/_ping")
+
+        assert answer.status == 200
+        assert answer.body == body
+        assert answer.headers["Api-Version"] == "1.50"
+        assert answer.headers["Ostype"] == "linux"
+        assert answer.headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        (b"{}", "text/plain", "unsupported Content-Type header (text/plain): must be 'application/json'"),
+        (b"{}", "", "unsupported Content-Type header (): must be 'application/json'"),
+        (b"", "", "invalid name: name is empty"),
+        (b'{"Name":', "application/json", "invalid JSON: unexpected EOF"),
+        (b'{"Name":"x"} {}', "application/json", "unexpected content after JSON"),
+        (b'{"Name":7}', "application/json", "invalid JSON: Expected `str | null`, got `int` - at `$.Name`"),
+    ],
+)
+async def test_a_wrong_body_is_refused_in_one_sentence(
+    stage: Stage, content: bytes, kind: str, message: str
+) -> None:
+    answer = await stage.call(
+        "POST", "/networks/create", content=content, headers={"Content-Type": kind}
+    )
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+async def test_a_body_of_more_than_16_megabytes_is_refused(stage: Stage) -> None:
+    big = b'{"Name":"' + b"x" * (17 << 20) + b'"}'
+
+    answer = await stage.call("POST", "/networks/create", content=big)
+
+    assert (answer.status, answer.message) == (413, "the body is larger than 16 MB")
+
+
+async def test_bytes_that_are_no_http_do_not_end_the_server(stage: Stage) -> None:
+    reader, writer = await stage.connect()
+    writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+    status, _ = await read_head(reader)
+    writer.close()
+
+    assert status == 400
+    assert (await stage.call("GET", "/_ping")).status == 200
+
+
+async def test_one_connection_serves_many_requests(stage: Stage) -> None:
+    reader, writer = await stage.connect()
+    for _ in range(3):
+        writer.write(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, _ = await read_head(reader)
+        assert status == 200
+        assert await reader.readexactly(2) == b"OK"
+    writer.close()
+
+
+async def test_a_use_case_is_finished_though_the_client_hangs_up(stage: Stage) -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+    apply = stage.world.kernel.apply
+
+    async def slow(operations: object) -> None:
+        reached.set()
+        await go.wait()
+        await apply(operations)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    stage.world.kernel.apply = slow  # type: ignore[method-assign]
+    _, writer = await stage.connect()
+    body = b'{"Name":"web"}'
+    writer.write(
+        b"POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    await reached.wait()
+    writer.close()
+    await asyncio.sleep(0.05)
+    go.set()
+
+    async with asyncio.timeout(2):
+        while (await stage.call("GET", "/networks/web")).status != 200:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_bug_raises_is_told_without_its_text(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> object:
+        raise KeyError("secret")
+
+    stage.world.store.networks = broken  # type: ignore
+
+    answer = await stage.call("GET", "/networks")
+
+    assert (answer.status, answer.message) == (
+        500,
+        "internal error: KeyError; the daemon's log has more",
+    )
+    assert "a request failed unexpectedly" in caplog.text
+
+
+async def test_version_and_info_say_who_answers(stage: Stage) -> None:
+    version = await stage.good("GET", "/version")
+    info = await stage.good("GET", "/info")
+
+    match version:
+        case {
+            "ApiVersion": "1.50",
+            "MinAPIVersion": "1.24",
+            "Version": "0.1.0",
+            "Components": [{"Name": "Engine", "Version": "0.1.0"}],
+        }:
+            pass
+        case other:
+            raise AssertionError(other)
+    match info:
+        case {"Containers": 0, "OSType": "linux", "Swarm": {"LocalNodeState": "inactive"}}:
+            pass
+        case other:
+            raise AssertionError(other)
+
+
+async def test_what_seaway_has_not_is_an_empty_list(stage: Stage) -> None:
+    assert await stage.good("GET", "/volumes") == {"Volumes": [], "Warnings": None}
+    assert await stage.good("GET", "/images/json") == []
+    assert await stage.good("GET", "/plugins") == []
+
+
+async def test_a_pull_is_refused_with_what_there_is_instead(stage: Stage) -> None:
+    answer = await stage.call("POST", "/images/create?fromImage=busybox&tag=latest")
+
+    assert answer.status == 404
+    assert answer.message.startswith("No such image: busybox:latest\nSeaway has no images: ")
