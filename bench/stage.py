@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from bench.figures import Report
+
 from bed.daemon import Daemon
 from bed.host import Host, a_host
-from bench.figures import Report
+from bed.spot import ROOT
 
 Part = Callable[[int], Report]
 """Takes the number of rounds."""
@@ -93,7 +96,7 @@ class Stage:
 
     def sandbox(self, name: str, *, network: str | None = None) -> None:
         """Make a sandbox without a process."""
-        wanted = {} if network is None else {network: {}}
+        wanted: dict[str, dict[str, str]] = {} if network is None else {network: {}}
         body = {"Name": name, "NetworkingConfig": {"EndpointsConfig": wanted}}
         self.api.post("/seaway/sandboxes", body)
 
@@ -119,6 +122,15 @@ def a_stage() -> Generator[Stage]:
                 yield Stage(host=host, daemon=daemon, api=api)
         finally:
             daemon.close()
+
+
+def launcher(folder: Path) -> Path:
+    """The ``seaway`` command in *folder*, as ``./start`` installs it."""
+    text = (ROOT / "launch/seaway.in").read_text()
+    command = folder / "seaway"
+    command.write_text(text.replace("@PYTHON@", sys.executable).replace("@SRC@", str(ROOT / "src")))
+    command.chmod(0o755)
+    return command
 
 
 def timed(work: Callable[[], object]) -> float:

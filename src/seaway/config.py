@@ -58,11 +58,18 @@ def _pools(value: object) -> tuple[AddressPool, ...]:
     return tuple(_pool(each) for each in cast(Sequence[object], value))
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{value!r} is no text")
+    return value
+
+
 def _path(value: object) -> Path:
-    path = Path(str(value))
-    if not path.is_absolute() and str(path):
-        path = Path.cwd() / path
-    return path
+    """A path; a relative one begins where the daemon was started."""
+    text = _text(value)
+    if not text:
+        raise InvalidRequest(f"{text!r} is no path")
+    return Path.cwd() / text
 
 
 def _sockets(value: object) -> tuple[Path, ...]:
@@ -130,7 +137,7 @@ class Config:
         option="--host",
         many=True,
     )
-    group: str = _setting("seaway", str, "the group that may use the sockets beside root")
+    group: str = _setting("seaway", _text, "the group that may use the sockets beside root")
     default_address_pools: tuple[AddressPool, ...] = _setting(
         DEFAULT_POOLS,
         _pools,

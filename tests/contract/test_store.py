@@ -36,22 +36,22 @@ from seaway.store.sqlite import SqliteStore
 WEB, BOX = a_network("a1", name="web"), a_sandbox("b1", name="box")
 ENDPOINT = an_endpoint("e1")
 
-FULL_NETWORK = replace(
+_FULL = replace(
     a_network("ffa", ("10.77.9.0/24", "fd77:9::/64"), name="full", icc=Icc.CLOSED),
     labels=(("k", "v"), ("empty", "")),
     asked_options=(("com.docker.network.driver.mtu", "1400"),),
     internal=True,
 )
 FULL_NETWORK = replace(
-    FULL_NETWORK,
+    _FULL,
     subnets=(
         replace(
-            FULL_NETWORK.subnets[0],
+            _FULL.subnets[0],
             range=ip_network("10.77.9.128/25"),
             auxiliary=(("router", ip_address("10.77.9.9")),),
             asked=False,
         ),
-        FULL_NETWORK.subnets[1],
+        _FULL.subnets[1],
     ),
 )
 FULL_SANDBOX = Sandbox(
@@ -176,9 +176,7 @@ async def test_an_ambiguous_beginning_is_refused_and_a_name_wins(store: MemorySt
 
     with pytest.raises(InvalidRequest) as caught:
         store.network("ca")
-    assert str(caught.value) == (
-        "network ca is ambiguous (2 matches found based on ID prefix)"
-    )
+    assert str(caught.value) == ("network ca is ambiguous (2 matches found based on ID prefix)")
 
     named = a_network("d1", name="ca")
     await store.commit(put=[named])

@@ -131,5 +131,5 @@ def listening(spot: Spot, ifname: str = "eth0") -> Generator[Ear]:
 
 
 def mac_of(spot: Spot, ifname: str = "eth0") -> str:
-    """The MAC of an interface."""
-    return spot.run(["cat", f"/sys/class/net/{ifname}/address"]).out.strip()
+    """The MAC of an interface (sysfs shows those of another namespace)."""
+    return spot.run(["ip", "-br", "link", "show", "dev", ifname]).out.split()[2]

@@ -51,8 +51,18 @@ def ended(daemon: Daemon, sandbox: str) -> Callable[[], bool]:
 def test_the_exit_code_is_that_of_the_process(daemon: Daemon) -> None:
     assert code(daemon, "true") == 0
     assert code(daemon, "sh", "-c", "exit 3") == 3
-    assert code(daemon, "sh", "-c", "kill -TERM $$") == 143
-    assert code(daemon, "sh", "-c", "kill -KILL $$") == 137
+    assert code(daemon, "sh", "-c", "exit 255") == 255
+
+
+def test_a_process_that_a_signal_ends_has_128_and_its_number(daemon: Daemon) -> None:
+    client = daemon.start_seaway("run", "--name", "job", "sh", "-c", "echo up; exec sleep 60")
+    assert client.stdout is not None
+    assert client.stdout.readline() == "up\n"
+
+    daemon.seaway("kill", "job")
+
+    assert client.wait(10) == 137
+    assert daemon.seaway("wait", "job").out == "137\n"
 
 
 def test_what_cannot_be_run_has_dockers_exit_codes(daemon: Daemon) -> None:
@@ -294,7 +304,9 @@ def test_a_root_file_system_of_ones_own(daemon: Daemon) -> None:
         " mkdir -p /run/root/$(dirname $f); cp $f /run/root/$f; done; }"
     )
 
-    done = run(daemon, "--rootfs", "/run/root", "sh", "-c", "echo inside >/file; read x </file; echo $x")
+    done = run(
+        daemon, "--rootfs", "/run/root", "sh", "-c", "echo inside >/file; read x </file; echo $x"
+    )
 
     assert done.out == "inside\n"
     assert daemon.host.sh("cat /run/root/file").out == "inside\n"
@@ -312,7 +324,9 @@ def test_capabilities_come_and_go(daemon: Daemon) -> None:
 def test_the_host_name_and_its_line_in_hosts(daemon: Daemon) -> None:
     make_ipv4_network(daemon, 1)
 
-    done = run(daemon, "--network", "n1", "--hostname", "box", "sh", "-c", "hostname; cat /etc/hosts")
+    done = run(
+        daemon, "--network", "n1", "--hostname", "box", "sh", "-c", "hostname; cat /etc/hosts"
+    )
 
     assert done.out.splitlines()[0] == "box"
     assert "10.77.1.2\tbox" in done.out.splitlines()
@@ -334,7 +348,9 @@ def test_further_hosts_and_the_gateway(daemon: Daemon) -> None:
 
 def test_labels_are_kept(daemon: Daemon) -> None:
     daemon.host.sh("printf 'c=3\\n' >/run/labels")
-    daemon.seaway("run", "--name", "web", "-l", "a=1", "-l", "b", "--label-file", "/run/labels", "true")
+    daemon.seaway(
+        "run", "--name", "web", "-l", "a=1", "-l", "b", "--label-file", "/run/labels", "true"
+    )
 
     labels = json.loads(daemon.seaway("inspect", "-f", "{{json .Config.Labels}}", "web").out)
 
@@ -371,7 +387,9 @@ def test_without_a_network_there_is_loopback_only(daemon: Daemon) -> None:
 
 def test_a_network_can_be_shared(daemon: Daemon) -> None:
     make_ipv4_network(daemon, 1)
-    daemon.seaway("run", "-d", "--name", "web", "--network", "n1", "--hostname", "box", "sleep", "60")
+    daemon.seaway(
+        "run", "-d", "--name", "web", "--network", "n1", "--hostname", "box", "sleep", "60"
+    )
     daemon.sandbox("web").serve("web", "tcp", 80)
 
     done = run(
@@ -469,7 +487,7 @@ def test_a_terminal_needs_one_for_its_input(daemon: Daemon) -> None:
 
 
 def test_t_alone_gives_the_process_a_terminal(daemon: Daemon) -> None:
-    assert run(daemon, "-t", "sh", "-c", "tty; echo err >&2").out == "/dev/pts/0\r\nerr\r\n"
+    assert run(daemon, "-t", "sh", "-c", "tty; echo err >&2").out == "/dev/pts/0\nerr\n"
 
 
 # Signals
@@ -496,7 +514,9 @@ def test_signals_to_the_command_reach_the_process(
 
 
 def test_logs_show_what_was_written(daemon: Daemon) -> None:
-    daemon.seaway("run", "--name", "job", "sh", "-c", "echo one; echo two >&2; echo three; printf four")
+    daemon.seaway(
+        "run", "--name", "job", "sh", "-c", "echo one; echo two >&2; echo three; printf four"
+    )
 
     whole = daemon.seaway("logs", "job")
     assert (whole.out, whole.err) == ("one\nthree\nfour", "two\n")
@@ -539,7 +559,9 @@ def test_attach_shows_what_comes_and_ends_with_its_code(daemon: Daemon) -> None:
 
 
 def test_exec_runs_beside_the_first_process(daemon: Daemon) -> None:
-    daemon.seaway("run", "-d", "--name", "web", "-e", "A=1", "-w", "/usr", "-u", "nobody", "sleep", "60")
+    daemon.seaway(
+        "run", "-d", "--name", "web", "-e", "A=1", "-w", "/usr", "-u", "nobody", "sleep", "60"
+    )
 
     def inside(*words: str, stdin: str = "") -> Result:
         return daemon.seaway("exec", *words, stdin=stdin, check=False)
@@ -626,8 +648,8 @@ def test_kill_restart_and_start_again(daemon: Daemon) -> None:
     daemon.seaway("run", "-d", "--name", "web", "sh", "-c", "echo up; sleep 60")
     assert within(5, lambda: daemon.seaway("logs", "web").out == "up\n")
 
-    assert daemon.seaway("kill", "-s", "USR1", "web").out == "web\n"
-    assert daemon.seaway("wait", "web").out == "138\n"
+    assert daemon.seaway("kill", "-s", "KILL", "web").out == "web\n"
+    assert daemon.seaway("wait", "web").out == "137\n"
     again = daemon.seaway("kill", "web", check=False)
     assert (again.code, "is not running" in again.err) == (1, True)
 
@@ -652,7 +674,9 @@ def test_wait_waits_and_start_can_attach(daemon: Daemon) -> None:
 
 
 def test_ports_of_the_commands_are_open_while_it_runs(host: Host, daemon: Daemon) -> None:
-    daemon.seaway("run", "-d", "--name", "web", "-P", "--expose", "80", "-p", "8080:81", "sleep", "60")
+    daemon.seaway(
+        "run", "-d", "--name", "web", "-P", "--expose", "80", "-p", "8080:81", "sleep", "60"
+    )
     sandbox = daemon.sandbox("web")
     sandbox.serve("eighty", "tcp", 80)
     sandbox.serve("eightyone", "tcp", 81)

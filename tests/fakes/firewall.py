@@ -50,9 +50,7 @@ WEB = Wiring(
     attachments=(
         Attachment(
             network=FRONT,
-            endpoint=an_endpoint(
-                "e1", network=FRONT, addresses=("10.77.1.2/24", "fd77:1::2/64")
-            ),
+            endpoint=an_endpoint("e1", network=FRONT, addresses=("10.77.1.2/24", "fd77:1::2/64")),
         ),
         Attachment(
             network=BACK,

@@ -260,7 +260,8 @@ class FakeRuntime:
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """No line."""
-        for line in ():
+        none: tuple[LogLine, ...] = ()
+        for line in none:
             yield line
 
     async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:

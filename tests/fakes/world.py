@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -148,7 +148,7 @@ def _some(prefix: Prefix) -> list[Address]:
 
 
 @asynccontextmanager
-async def a_world() -> AsyncIterator[World]:
+async def a_world() -> AsyncGenerator[World]:
     """A world with the network "web" missing yet; what waits in it is cancelled at the end."""
 
     async def end() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import itertools
 import os
 import subprocess
 import threading
@@ -25,10 +27,12 @@ from fakes.firewall import (
     moved,
     typical,
 )
+from netns.kernel_stage import Stage
 from seaway.kernel.nft import Nft, NftRefused
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import NO_RULES, ruleset
-from seaway.plan.rules import Elements, difference
+from seaway.plan.operations import ChangeRules
+from seaway.plan.rules import Element, Elements, difference
 from seaway.plan.wiring import Wiring
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -65,9 +69,11 @@ class NetfilterThread:
     def listing(self) -> Listing:
         """The elements of all sets and maps of our tables."""
         text = self.do(
-            lambda: subprocess.run(
-                ["nft", "list", "ruleset"], check=True, capture_output=True, text=True
-            ).stdout
+            lambda: (
+                subprocess.run(
+                    ["nft", "list", "ruleset"], check=True, capture_output=True, text=True
+                ).stdout
+            )
         )
         return elements_listed(text)
 
@@ -122,7 +128,7 @@ def elements_listed(text: str) -> Listing:
 
 @pytest.fixture(scope="module")
 def netfilter() -> Iterator[NetfilterThread]:
-    """nft in a namespace of its own."""
+    """Nft in a namespace of its own."""
     found = NetfilterThread()
     yield found
     found.close()
@@ -222,16 +228,45 @@ def hosts(draw: st.DrawFn) -> Elements:
 
 
 @given(steps=st.lists(hosts(), min_size=2, max_size=5))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_differences_one_after_another_make_what_the_whole_text_makes(
     netfilter: NetfilterThread, steps: list[Elements]
 ) -> None:
     netfilter.load(whole(steps[0]))
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in itertools.pairwise(steps):
         if text := difference(before, after):
             netfilter.load(text)
 
     assert same_when_whole(netfilter, steps[-1])
+
+
+@pytest.mark.parametrize("done", ["nothing", "all", "part"])
+def test_a_removal_that_came_part_of_the_way_before_is_finished(
+    tmp_path: Path, done: str
+) -> None:
+    before = host_elements(TYPICAL_NETWORKS, WIRINGS)
+    after = host_elements(TYPICAL_NETWORKS, (moved(WEB),))
+    now = {"nothing": before, "all": after, "part": before - set(sorted_some(before - after))}
+
+    async def remove() -> Listing:
+        stage = Stage(tmp_path)
+        try:
+            await stage.kernel.replace_rules(whole(now[done]))
+            await stage.kernel.remove([ChangeRules(old=before, new=after)])
+            return elements_listed(stage.run("nft", "list", "ruleset"))
+        finally:
+            await stage.close()
+
+    netfilter = NetfilterThread()
+    netfilter.load(whole(after))
+    wanted = netfilter.listing()
+    netfilter.close()
+    assert asyncio.run(remove()) == wanted
+
+
+def sorted_some(elements: Elements) -> list[Element]:
+    """Every second of *elements*."""
+    return sorted(elements, key=lambda e: (e.table, e.set, e.key))[::2]
 
 
 def test_2000_ports_that_lead_elsewhere_load_as_elements(netfilter: NetfilterThread) -> None:

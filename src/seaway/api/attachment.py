@@ -40,7 +40,10 @@ class AttachRoutes:
             async with hijacked(call, content_type(call, tty=sandbox.process.tty)) as client:
                 if call.query.flag("logs"):
                     await self._replay(call, sandbox, client)
-                if stream is not None and (process := await _begun(stream, client)) is not None:
+                if stream is None:
+                    return Hijacked()
+                self._parts.engine.sandboxes.tell("attach", sandbox)
+                if (process := await _begun(stream, client)) is not None:
                     await self._carry(call, sandbox, client, process, keys)
         finally:
             await _let_go(stream)
@@ -68,7 +71,6 @@ class AttachRoutes:
             streams=_wanted(call, asked),
             keys=keys,
         )
-        self._parts.engine.sandboxes.tell("attach", sandbox)
         await carriage.run()
         if carriage.detached:
             self._parts.engine.sandboxes.tell("detach", sandbox)

@@ -10,6 +10,7 @@ from aiohttp import web
 from seaway.api import moments, wire
 from seaway.api.call import JSON, Call, Route, answer, empty
 from seaway.api.inspection import Inspection
+from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
 from seaway.api.query import has_label
 from seaway.api.selection import selected
@@ -54,7 +55,9 @@ class ContainerRoutes:
 
     async def inspect(self, call: Call) -> web.Response:
         """All about one."""
-        return answer(self._inspection.container(self._store.sandbox(call.ref)))
+        sandbox = self._store.sandbox(call.ref)
+        drops = await drop_counts(self._parts) if sandbox.running else {}
+        return answer(self._inspection.container(sandbox, drops))
 
     async def create(self, call: Call) -> web.Response:
         """Note one down."""

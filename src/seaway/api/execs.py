@@ -14,7 +14,7 @@ from seaway.api.containers import size
 from seaway.api.detaching import key_bytes
 from seaway.api.hijack import Hijacked, content_type, hijacked
 from seaway.api.parts import Parts
-from seaway.api.wishes import directory, environment, words
+from seaway.api.wishes import console_size, directory, environment, words
 from seaway.contracts import Stream
 from seaway.engine.execs import Exec
 from seaway.model.errors import CannotRun, InvalidRequest
@@ -49,6 +49,7 @@ class ExecRoutes:
             cwd=directory(body.working_dir) or (first.cwd if first else "/"),
             user=body.user or "",
             tty=bool(body.tty),
+            console_size=console_size(body.console_size),
             stdin_open=bool(body.attach_stdin),
             stdin_once=True,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from msgspec import UNSET
@@ -13,6 +13,7 @@ from seaway.api.parts import Parts
 from seaway.contracts import Store
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import NotFound
+from seaway.model.ids import IfName
 from seaway.model.network import Network
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import Mount, Netns, Process, Sandbox, State
@@ -138,8 +139,13 @@ def _summaries_of(key: str, bindings: list[wire.ShownBinding] | None) -> Iterato
 # Endpoints
 
 
-def endpoint(found: Hanging, network: Network, end: Endpoint) -> wire.Endpoint:
-    """One endpoint as its container sees it; what it has only while live is empty else."""
+def endpoint(
+    found: Hanging, network: Network, end: Endpoint, drops: Mapping[IfName, int] | None = None
+) -> wire.Endpoint:
+    """One endpoint as its container sees it; what it has only while live is empty else.
+
+    *drops*: what the source guard dropped, by link; None: it is not shown.
+    """
     sandbox, wish = found.sandbox, end.wish
     place = end.place if end.live else None
     v4, v6 = (
@@ -163,6 +169,7 @@ def endpoint(found: Hanging, network: Network, end: Endpoint) -> wire.Endpoint:
         global_ipv6_address=str(v6.ip) if v6 else "",
         global_ipv6_prefix_len=v6.network.prefixlen if v6 else 0,
         dns_names=_names(sandbox, end) if sandbox.has_networks else None,
+        drops=UNSET if place is None or drops is None else drops.get(end.link, 0),
     )
 
 
@@ -179,9 +186,11 @@ def _names(sandbox: Sandbox, end: Endpoint) -> list[str]:
     )
 
 
-def endpoints(found: Hanging) -> dict[str, wire.Endpoint]:
+def endpoints(
+    found: Hanging, drops: Mapping[IfName, int] | None = None
+) -> dict[str, wire.Endpoint]:
     """The endpoints by their networks' names."""
-    return {network.name: endpoint(found, network, end) for network, end in found.ends}
+    return {network.name: endpoint(found, network, end, drops) for network, end in found.ends}
 
 
 # Whole containers
@@ -193,8 +202,8 @@ class Inspection:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def container(self, sandbox: Sandbox) -> wire.Container:
-        """All of it, as ``docker inspect`` shows it."""
+    def container(self, sandbox: Sandbox, drops: Mapping[IfName, int]) -> wire.Container:
+        """All of it, as ``docker inspect`` shows it; *drops* of the source guard, by link."""
         process = sandbox.process or _NO_PROCESS
         found = hanging(self._parts.store, sandbox)
         return wire.Container(
@@ -209,7 +218,7 @@ class Inspection:
             host_config=_host_config(sandbox, process),
             mounts=[_mount(m) for m in process.mounts],
             config=_config(sandbox, process),
-            network_settings=self._network_settings(found),
+            network_settings=self._network_settings(found, drops),
         )
 
     def summary(self, sandbox: Sandbox) -> wire.ContainerSummary:
@@ -255,14 +264,16 @@ class Inspection:
             finished_at=moments.shown(now.finished),
         )
 
-    def _network_settings(self, found: Hanging) -> wire.NetworkSettings:
+    def _network_settings(
+        self, found: Hanging, drops: Mapping[IfName, int]
+    ) -> wire.NetworkSettings:
         sandbox = found.sandbox
         key = self.netns(sandbox)
         settings = wire.NetworkSettings(
             sandbox_id=sandbox.id if key else "",
             sandbox_key=key,
             ports=bound_ports(found),
-            networks=endpoints(found),
+            networks=endpoints(found, drops),
         )
         for network, end in found.ends:
             if network.predefined and network.name == "bridge":

@@ -18,7 +18,7 @@ from seaway.api.wishes import namespace_wish
 from seaway.model.errors import InvalidRequest
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
-from seaway.plan.portspec import published_ports, source_prefixes
+from seaway.plan.portspec import named_ports, published_ports, source_prefixes
 
 CALL_IP6TABLES = "net/bridge/bridge-nf-call-ip6tables"
 NO_LOOPBACK6 = (
@@ -71,7 +71,7 @@ class SeawayRoutes:
     async def publish(self, call: Call) -> web.Response:
         """Publish ports, also while it runs."""
         body = await call.body(wire.Publish)
-        ports = _asked(body.ports, body.sources)
+        ports = published_ports(_given(body.ports), source_prefixes(body.sources or ()))
         sandbox, done = await self._parts.engine.ports.publish(call.ref, ports)
         return await self._changed(sandbox, done, await self._warnings(sandbox, done))
 
@@ -79,7 +79,7 @@ class SeawayRoutes:
         """Take published ports away."""
         body = await call.body(wire.Unpublish)
         sandbox, gone = await self._parts.engine.ports.unpublish(
-            call.ref, _asked(body.ports), now=bool(body.now)
+            call.ref, named_ports(_given(body.ports)), now=bool(body.now)
         )
         return await self._changed(sandbox, gone, [])
 
@@ -144,13 +144,11 @@ class SeawayRoutes:
         return response
 
 
-def _asked(
-    texts: Sequence[str] | None, sources: Sequence[str] | None = None
-) -> tuple[PublishedPort, ...]:
-    """The ports that *texts* say; raises InvalidRequest, also when there is none."""
+def _given(texts: Sequence[str] | None) -> Sequence[str]:
+    """*texts*; raises InvalidRequest when there is none."""
     if not texts:
         raise InvalidRequest("Ports is empty: say which, such as 8080:80/tcp")
-    return published_ports(texts, source_prefixes(sources or ()))
+    return texts
 
 
 def _memory() -> int:

@@ -232,6 +232,7 @@ class RestartPolicy(Request):
 class HostConfig(Request):
     """The part of a container that is about its host."""
 
+    console_size: list[int] | None = None
     network_mode: str | None = None
     port_bindings: dict[str, list[PortBinding] | None] | None = None
     port_specs: list[str] | None = None

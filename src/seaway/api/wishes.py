@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,8 @@ Endpoints = Mapping[str, wire.EndpointConfig | None]
 IFNAME = "com.docker.network.endpoint.ifname"
 SOURCE_GUARD = "seaway.source_guard"
 ALLOWED_ADDRESSES = "seaway.allowed_addresses"
+_SIZES = 1 << 16
+"""Rows and columns of a terminal are less (struct winsize)."""
 HOST_IMAGE = "host"
 """The image that is the host's own file system."""
 
@@ -168,7 +171,7 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
         name=sandbox_name(name.removeprefix("/")) if name else None,
         network_mode=mode,
         endpoints=_endpoints(mode, asked, find),
-        hostname=(asked.hostname or "") + domain,
+        hostname=(asked.hostname or _default_hostname(mode)) + domain,
         labels=pairs(asked.labels),
         dns=_dns(host),
         extra_hosts=tuple(_extra_host(text) for text in host.extra_hosts or ()),
@@ -178,6 +181,11 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
         process=_process(asked, host),
         auto_remove=bool(host.auto_remove),
     )
+
+
+def _default_hostname(mode: str) -> str:
+    """Empty: the engine finds one. On the host's network it is the host's, as with Docker."""
+    return socket.gethostname() if mode == "host" else ""
 
 
 def namespace_wish(asked: wire.SandboxCreate, find: FindNetwork) -> SandboxWish:
@@ -292,6 +300,7 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         cwd=directory(asked.working_dir) or "/",
         user=asked.user or "",
         tty=bool(asked.tty),
+        console_size=console_size(host.console_size),
         stdin_open=bool(asked.open_stdin),
         stdin_once=bool(asked.stdin_once),
         mounts=(*map(_bind, host.binds or ()), *map(_mount, host.mounts or ())),
@@ -301,6 +310,17 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         stop_signal=signal,
         stop_timeout=10 if asked.stop_timeout is None else asked.stop_timeout,
     )
+
+
+def console_size(asked: Sequence[int] | None) -> tuple[int, int] | None:
+    """Rows and columns; zeros are none. Raises InvalidRequest."""
+    match asked:
+        case None | []:
+            return None
+        case [rows, columns] if 0 <= rows < _SIZES and 0 <= columns < _SIZES:
+            return (rows, columns) if rows and columns else None
+        case _:
+            raise InvalidRequest(f"invalid console size {asked}: it is rows and columns")
 
 
 def environment(asked: Iterable[str] | None) -> tuple[str, ...]:

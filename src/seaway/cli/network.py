@@ -191,7 +191,7 @@ COMMANDS = {
         least=1,
         most=1,
         options=(
-            Option("driver d", "DRIVER", "bridge (default), macvlan, ipvlan, overlay, or a plugin"),
+            Option("driver d", "DRIVER", "what makes it: bridge (default)"),
             Option("subnet", "CIDR", "its subnet (repeatable: one for IPv4, one for IPv6)"),
             Option("gateway", "ADDRESS", "the gateway in its subnet (repeatable)"),
             Option("ip-range", "CIDR", "give out addresses of this part only (repeatable)"),
@@ -199,17 +199,17 @@ COMMANDS = {
             switch("internal", "no way to anything outside the network"),
             switch("ipv4", "IPv4 addresses; on unless --ipv4=false"),
             switch("ipv6", "IPv6 addresses as well"),
-            switch("attachable", "sandboxes may be connected by hand"),
+            switch("attachable", "taken as docker takes it: any sandbox may be connected"),
             Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)"),
             Option("label", "NAME=VALUE", "a label (repeatable)"),
-            Option("ipam-driver", "DRIVER", "who chooses addresses"),
+            Option("ipam-driver", "DRIVER", "who chooses addresses: default"),
             Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
-            Option("scope", "SCOPE", "local, or the whole cluster"),
+            Option("scope", "SCOPE", "local (default)"),
         ),
         examples=(
             "seaway network create web",
             "seaway network create --ipv6 --subnet 10.5.0.0/24 --gateway 10.5.0.1 web",
-            "seaway network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 lan",
+            "seaway network create --internal -o com.docker.network.driver.mtu=1400 back",
         ),
     ),
     "ls": Command(
@@ -227,7 +227,7 @@ COMMANDS = {
         least=1,
         options=(
             Option("format f", "FORMAT", "json, or a template such as '{{json .IPAM}}'"),
-            switch("verbose v", "details of the cluster as well"),
+            switch("verbose v", "taken as docker takes it: there is no cluster here"),
         ),
         examples=(
             "seaway network inspect web",
@@ -262,12 +262,18 @@ COMMANDS = {
         options=(
             Option("ip", "ADDRESS", "the IPv4 address it gets"),
             Option("ip6", "ADDRESS", "the IPv6 address it gets"),
-            Option("link-local-ip", "ADDRESS", "a link-local address more (repeatable)"),
+            Option(
+                "link-local-ip", "ADDRESS", "refused: see --driver-opt seaway.allowed_addresses"
+            ),
             Option("mac-address", "MAC", "the MAC address it gets"),
             Option("alias", "NAME", "a name more by which it is found (repeatable)"),
             Option("gw-priority", "NUMBER", "the highest has the default route"),
             Option("ifname", "NAME", "what the interface is called inside"),
-            Option("driver-opt", "NAME=VALUE", "an option of the driver (repeatable)"),
+            Option(
+                "driver-opt",
+                "NAME=VALUE",
+                "an option, as seaway.allowed_addresses=10.5.0.100 (repeatable)",
+            ),
         ),
         examples=("seaway network connect --alias db --ip 10.5.0.9 web postgres",),
     ),

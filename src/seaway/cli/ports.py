@@ -112,6 +112,9 @@ COMMANDS = {
         "Take published ports away; connections that stand may end in peace.",
         least=2,
         options=(switch("now", "cut the connections that stand as well"),),
-        examples=("seaway unpublish web 8080:80", "seaway unpublish --now web 8080:80"),
+        examples=(
+            "seaway unpublish web 8080:80",
+            "seaway unpublish --now web 80    # wherever it is published",
+        ),
     ),
 }

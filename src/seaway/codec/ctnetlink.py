@@ -7,6 +7,7 @@ net/netfilter/nf_conntrack_netlink.c. Numbers inside attributes are in network o
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seaway.codec.rtnetlink import NLM_F_ACK, NLM_F_DUMP, Malformed, Request, attribute, attributes
@@ -60,6 +61,13 @@ class Flow:
     id: bytes
     port: int
     """Its destination port; 0 in protocols without."""
+    ends: frozenset[bytes] = frozenset()
+    """Whom it concerns, packed: source and destination of its first packet, and who answers."""
+
+
+def dump_all_flows(version: int) -> Request:
+    """Ask for all flows of one family."""
+    return Request(_GET, NLM_F_DUMP, _NFGENMSG.pack(_FAMILY[version], 0, 0))
 
 
 def dump_flows(flows: FlowFilter) -> Request:
@@ -100,9 +108,17 @@ def flow(body: bytes) -> Flow:
     original = found.get(_CTA_TUPLE_ORIG)
     if original is None:
         raise Malformed("a flow without a tuple")
-    proto = attributes(attributes(original).get(_CTA_TUPLE_PROTO, b""))
+    parts, answer = attributes(original), attributes(found.get(_CTA_TUPLE_REPLY, b""))
+    proto = attributes(parts.get(_CTA_TUPLE_PROTO, b""))
     port = int.from_bytes(proto.get(_CTA_PROTO_DST_PORT, b""), "big")
-    return Flow(original, found.get(_CTA_ID, b""), port)
+    ends = (*_addresses(parts), *_addresses(answer)[:1])
+    return Flow(original, found.get(_CTA_ID, b""), port, frozenset(ends))
+
+
+def _addresses(tuple_: Mapping[int, bytes]) -> tuple[bytes, ...]:
+    """Source and destination in the parts of a tuple, packed."""
+    ip = attributes(tuple_.get(_CTA_TUPLE_IP, b""))
+    return tuple(ip[kind] for kind in sorted(ip))
 
 
 def delete_flow(version: int, gone: Flow) -> Request:

@@ -26,7 +26,7 @@ class Checkup:
         found = [
             text for sandbox, text in self._recovery.lost_ports.items() if self._has_ports(sandbox)
         ]
-        there = {r.id for r in (*self._store.networks(), *self._store.sandboxes())}
+        there = {n.id for n in self._store.networks()} | {s.id for s in self._store.sandboxes()}
         found += [text for an_id, text in self._recovery.not_whole.items() if an_id in there]
         routes = (await self._kernel.observe()).routes
         found += [

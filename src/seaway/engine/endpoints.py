@@ -93,17 +93,24 @@ class Endpoints:
                     "container was created in that network mode"
                 )
             endpoint = self._endpoint(network, sandbox)
-            after = without_network(self._wires.wiring(sandbox), network.id)
-            if endpoint.live:
-                await self._wires.cut(sandbox, self._wires.wiring(sandbox), after)
-                after = self._wires.let_go(sandbox, after)
-            await self._store.commit(put=published(sandbox, after), delete=[endpoint.id])
-            self._wires.show(sandbox)
+            await self._disconnect(sandbox, endpoint)
             if endpoint.live:
                 await self._files.refresh(sandbox)
         if endpoint.live:
             self.tell("disconnect", network, sandbox)
         log.info("disconnected", extra={"network": network.name, "sandbox": sandbox.name})
+
+    async def _disconnect(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
+        before = self._wires.wiring(sandbox)
+        after = without_network(before, endpoint.network)
+        async with AsyncExitStack() as undo:
+            if endpoint.live:
+                undo.push_async_callback(self._wires.put_back, sandbox, after, before)
+                await self._wires.cut(sandbox, before, after)
+                after = self._wires.let_go(sandbox, after)
+            await self._store.commit(put=published(sandbox, after), delete=[endpoint.id])
+            undo.pop_all()
+        self._wires.show(sandbox)
 
     def _on(self, network: NetworkId, sandbox: Sandbox) -> Endpoint | None:
         ends = self._store.endpoints_of(sandbox.id)

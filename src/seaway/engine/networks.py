@@ -10,10 +10,12 @@ from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Stor
 from seaway.engine.drivers import Drivers
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
-from seaway.model.errors import Forbidden, InUse, InvalidRequest
+from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
+from seaway.plan.operations import ChangeRules
+from seaway.plan.reconcile import missing_network_ops
 from seaway.plan.subnets import AddressPool, planned_subnets, skipped_for_routes
 
 log = logging.getLogger(__name__)
@@ -163,11 +165,24 @@ class Networks:
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
             self._refuse_used(network)
-            await self._kernel.remove(self._drivers.of(network).delete_ops(network))
-            await self._store.commit(delete=[network.id])
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(self._put_back, network)
+                await self._kernel.remove(self._drivers.of(network).delete_ops(network))
+                await self._store.commit(delete=[network.id])
+                undo.pop_all()
         await self._names.end(network)
         self._tell("destroy", network)
         log.info("network removed", extra={"network": network.name})
+
+    async def _put_back(self, network: Network) -> None:
+        """Make what *network* lacks: its removal came to nothing."""
+        make = self._drivers.of(network).create_ops(network)
+        rules = [op for op in make if isinstance(op, ChangeRules)]
+        try:
+            links = (await self._kernel.observe()).links
+            await self._kernel.apply((*rules, *missing_network_ops(make, network, links)))
+        except EngineError:
+            log.exception("not put back; the next start does", extra={"network": network.name})
 
     def _refuse_used(self, network: Network) -> None:
         users = [

@@ -70,18 +70,20 @@ class Ports:
         A host port of 0, or no host address, stands for any. Raises NotFound.
         """
         sandbox_id = self._store.sandbox(ref).id
-        async with self._turns.take(sandbox_id):
+        async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
             sandbox = self._store.sandbox(sandbox_id)
             gone = _matching((*sandbox.status.published, *sandbox.ports), ports)
             before = self._wires.wiring(sandbox)
             kept = tuple(p for p in before.ports if p not in gone)
             after = Wiring(attachments=before.attachments, ports=kept)
             if sandbox.running:
+                undo.push_async_callback(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after, cut_streams=now)
             self._host_ports.keep_only(sandbox.id, _holds(self._host_ports, sandbox, kept))
             asked = tuple(p for p in sandbox.ports if not _covers(ports, p))
             sandbox = _published(replace(sandbox, ports=asked), kept)
             await self._store.commit(put=[sandbox])
+            undo.pop_all()
         self._tell("unpublish", sandbox)
         log.info("unpublished", extra={"sandbox": sandbox.name})
         return sandbox, tuple(p for p in before.ports if p in gone)
@@ -147,9 +149,9 @@ def _matching(
 def _covers(wanted: Sequence[PublishedPort], port: PublishedPort) -> bool:
     return any(
         w.proto is port.proto
-        and w.port == port.port
-        and w.count == port.count
-        and w.host_port in {0, port.host_port}
+        and w.port <= port.port
+        and port.port + port.count <= w.port + w.count
+        and w.host_port in {0, port.host_port - port.port + w.port}
         and w.host in {None, port.host}
         for w in wanted
     )

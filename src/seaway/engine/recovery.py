@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 
-from seaway.contracts import Exit, Kernel, Runtime, Store
+from seaway.contracts import Exit, Kernel, LinkState, Runtime, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import NetnsPaths, Wires
 from seaway.model.errors import EngineError, Exhausted, PortTaken
-from seaway.model.ids import SandboxId
+from seaway.model.ids import IfName, SandboxId
+from seaway.model.network import BridgeOptions, Network
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.firewall import network_elements, ruleset
-from seaway.plan.operations import BindNetns, CreateNetns, Operation
+from seaway.plan.operations import DOOMED_GROUP, BindNetns, CreateNetns, DeleteLink, Operation
 from seaway.plan.reconcile import (
     leftover_links,
     leftover_namespaces,
@@ -147,6 +148,9 @@ class Recovery:
 
     async def _mend_networks(self) -> None:
         links = (await self._kernel.observe()).links
+        broken = [name for n in self._store.networks() if (name := _broken_bridge(n, links))]
+        await self._removed(tuple(DeleteLink(name=name) for name in broken))
+        links = {name: link for name, link in links.items() if name not in broken}
         for network in self._store.networks():
             make = self._drivers.of(network).create_ops(network)
             if missing := missing_network_ops(make, network, links):
@@ -189,17 +193,27 @@ class Recovery:
 
     async def _mend(self, sandbox: Sandbox, wiring: Wiring) -> None:
         path = self._paths.bound(sandbox)
-        if not await self._is_bound(sandbox):
-            await self._rebind(sandbox)
-        links = (await self._kernel.observe()).links
-        masters = {name: link.master for name, link in links.items()}
+        masters = _masters((await self._kernel.observe()).links)
+        if not await self._is_bound(sandbox) and await self._rebind(sandbox):
+            masters = {}  # all links lead to the namespace that was before
+        await self._mend_name(sandbox)
         remove, make = mending_ops(wiring, path, self._drivers, masters)
         await self._removed(remove)
         await self._kernel.apply(make)
 
-    async def _rebind(self, sandbox: Sandbox) -> None:
-        """Its namespace is not bound: bind that of its process again, or make a new one."""
+    async def _mend_name(self, sandbox: Sandbox) -> None:
+        """Let people find its namespace by its name again, if they cannot."""
+        name = self._paths.named(sandbox.name)
+        if not (await self._kernel.bound(self._paths.named_dir)).get(name, False):
+            await self._kernel.apply([self._wires.name_op(sandbox)])
+
+    async def _rebind(self, sandbox: Sandbox) -> bool:
+        """Its namespace is not bound: bind that of its process again, or make a new one.
+
+        Says whether it is a new one.
+        """
         pid = self._runtime.pid(sandbox.id)
+        await self._removed(self._wires.no_namespace_ops(sandbox))  # a file that leads nowhere
         make = self._wires.namespace_ops(sandbox)
         if pid is not None:
             source = self._paths.of_process(pid)
@@ -208,8 +222,25 @@ class Recovery:
                 for o in make
             )
         await self._kernel.apply(make)
+        return pid is None and sandbox.adopted_from is None
 
     async def _remove_ended(self) -> None:
         for sandbox in tuple(self._store.sandboxes()):
             if sandbox.auto_remove and not sandbox.running:
                 await self._sandboxes.remove(sandbox.id, force=True)
+
+
+def _masters(links: Mapping[IfName, LinkState]) -> dict[IfName, IfName | None]:
+    """The links that carry traffic, with the bridge they are on; those cut off already do not."""
+    return {n: link.master for n, link in links.items() if link.up and link.group != DOOMED_GROUP}
+
+
+def _broken_bridge(network: Network, links: Mapping[IfName, LinkState]) -> IfName | None:
+    """The bridge of *network*, if it is there but down or without an address of its own."""
+    if not isinstance(network.options, BridgeOptions):
+        return None
+    link = links.get(network.options.bridge)
+    gateways = {subnet.gateway for subnet in network.subnets}
+    if link is None or (link.up and gateways.issubset(link.addresses)):
+        return None
+    return network.options.bridge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 KILLED = 137
 """Exit code of a process that SIGKILL ended: 128 + 9."""
+AGAIN = (0.1, 1.0, 10.0)
+"""Seconds to wait each time before the end of a sandbox that could not be noted is tried again."""
 KILL_WAIT = 10.0
 """Seconds a process has to vanish after SIGKILL."""
 
@@ -79,28 +81,38 @@ class Sandboxes:
         Raises Conflict (name), InvalidRequest, NotFound (network).
         """
         sandbox = self._planned(wish)
-        networks = self._networks(sandbox, wish)
+        ends = self._wished_ends(sandbox, wish)
         async with AsyncExitStack() as undo:
             await self._store.claim(sandbox)
             undo.callback(self._store.release, sandbox.id)
-            ends = [
-                replace(self._endpoints.wished(network, sandbox, wanted), order=n)
-                for n, (network, wanted) in enumerate(networks, 1)
-            ]
             await self._store.commit(put=[sandbox, *ends])
             undo.pop_all()
         self.tell("create", sandbox)
         return sandbox
 
     async def create_namespace(self, wish: SandboxWish) -> Sandbox:
-        """Make a sandbox without a process: a namespace that runs until it is removed."""
-        sandbox = await self.create(wish)
-        try:
-            await self.start(sandbox.id)
-        except BaseException:
-            await self.remove(sandbox.id)
-            raise
-        return self._store.sandbox(sandbox.id)
+        """Make a sandbox without a process: a namespace that runs until it is removed.
+
+        It is promised when it runs, and not before. Raises what ``create`` and ``start`` do.
+        """
+        sandbox = self._planned(wish)
+        ends = self._wished_ends(sandbox, wish)
+        async with self._turns.take(sandbox.id), AsyncExitStack() as undo:
+            records: tuple[Sandbox | Endpoint, ...] = (sandbox, *ends)
+            for record in records:
+                await self._store.claim(record)
+                undo.callback(self._store.release, record.id)
+            sandbox = await self._start(sandbox)
+            undo.pop_all()
+        self.tell("create", sandbox)
+        self._tell_started(sandbox)
+        return sandbox
+
+    def _wished_ends(self, sandbox: Sandbox, wish: SandboxWish) -> list[Endpoint]:
+        return [
+            replace(self._endpoints.wished(network, sandbox, wanted), order=n)
+            for n, (network, wanted) in enumerate(self._networks(sandbox, wish), 1)
+        ]
 
     def _planned(self, wish: SandboxWish) -> Sandbox:
         sandbox_id = SandboxId(new_id())
@@ -174,11 +186,14 @@ class Sandboxes:
             if sandbox.auto_remove:
                 await self.remove(sandbox.id)
             raise
+        self._tell_started(sandbox)
+        if sandbox.process is not None:
+            self._tasks.create_task(self.watch(sandbox.id), name=f"exit of {sandbox.name}")
+
+    def _tell_started(self, sandbox: Sandbox) -> None:
         for attachment in self._wires.wiring(sandbox).attachments:
             self._endpoints.tell("connect", attachment.network, sandbox)
         self.tell("start", sandbox)
-        if sandbox.process is not None:
-            self._tasks.create_task(self.watch(sandbox.id), name=f"exit of {sandbox.name}")
 
     async def _start_in_turn(self, sandbox_id: SandboxId) -> Sandbox:
         async with self._turns.take(sandbox_id):
@@ -283,11 +298,14 @@ class Sandboxes:
 
     async def watch(self, sandbox: SandboxId) -> None:
         """Wait for the end of a sandbox's process, and then take down what it had."""
-        try:
-            await self._watch(sandbox)
-        except* EngineError as errors:
-            reason = str(errors.exceptions)
-            log.exception("a sandbox ended badly", extra={"sandbox": sandbox, "reason": reason})
+        for pause in AGAIN:
+            try:
+                await self._watch(sandbox)
+                break
+            except* EngineError as errors:
+                reason = str(errors.exceptions)
+                log.exception("a sandbox ended badly", extra={"sandbox": sandbox, "reason": reason})
+            await asyncio.sleep(pause)
 
     async def _watch(self, sandbox: SandboxId) -> None:
         record = await self._over(sandbox, await self._runtime.wait(sandbox))
@@ -308,13 +326,7 @@ class Sandboxes:
     async def end(self, sandbox: Sandbox, ended: Exit) -> None:
         """Take down what *sandbox* had, its process being over; who calls it holds its turn."""
         wiring = self._wires.wiring(sandbox)
-        try:
-            await self._take_down(sandbox, wiring)
-        except* EngineError as errors:
-            log.warning(
-                "taking down went on after errors",
-                extra={"sandbox": sandbox.name, "reason": str(errors.exceptions)},
-            )
+        await self._surely(sandbox, lambda: self._take_down(sandbox, wiring))
         stopped = replace(
             sandbox,
             status=Status(
@@ -326,19 +338,64 @@ class Sandboxes:
         )
         ends = [replace(e, live=False) for e in self._store.endpoints_of(sandbox.id)]
         await self._store.commit(put=[stopped, *ends])
+        await self._drop_namespace(sandbox)
         self.tell("die", sandbox, ("exitCode", str(ended.code)))
         for attachment in wiring.attachments:
             self._endpoints.tell("disconnect", attachment.network, sandbox)
         self._exits.tell(sandbox.id, ended.code)
 
     async def _take_down(self, sandbox: Sandbox, wiring: Wiring) -> None:
-        """Names first, then ports, then links; each also when one before it failed."""
-        async with AsyncExitStack() as then:
-            if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
-                last = self._wires.no_namespace_ops(sandbox)
-                then.push_async_callback(self._wires.cut, sandbox, wiring, UNWIRED, last=last)
-            then.callback(self._host_ports.keep_only, sandbox.id)
-            then.push_async_callback(self._wires.close_names, sandbox)
+        """Take away all that it has in Linux but the namespace; goes on after errors, and raises a group.
+
+        The namespace goes after the commit (``_drop_namespace``), since nothing could put it back.
+        """
+        errors: list[EngineError] = []
+        try:
+            await self._wires.close_names(sandbox)
+        except EngineError as error:
+            errors.append(error)
+        try:
+            self._host_ports.keep_only(sandbox.id)
+        except EngineError as error:
+            errors.append(error)
+        try:
+            if _has_namespace(sandbox):
+                last = [self._wires.unname_op(sandbox)]
+                await self._wires.cut(sandbox, wiring, UNWIRED, last=last)
+        except ExceptionGroup as group:
+            errors += [e for e in group.exceptions if isinstance(e, EngineError)]
+        if errors:
+            raise ExceptionGroup("not everything could be taken down", errors)
+
+    async def _put_back(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        """Let it hang as before; its removal came to nothing."""
+        if not _has_namespace(sandbox):
+            return
+        first = [self._wires.name_op(sandbox)]
+        await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
+        try:
+            await self._wires.open_names(sandbox, wiring)
+        except EngineError:
+            log.exception("names are not answered", extra={"sandbox": sandbox.name})
+
+    async def _drop_namespace(self, sandbox: Sandbox) -> None:
+        """Let go of the namespace of a sandbox that is over, by the store."""
+        if _has_namespace(sandbox):
+            gone = [self._wires.delete_op(sandbox)]
+            await self._surely(sandbox, lambda: self._kernel.remove(gone))
+
+    async def _surely(self, sandbox: Sandbox, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the *work* of a removal from which there is no way back: tried twice, and not raised.
+
+        What is left even so goes with the next start of the daemon.
+        """
+        for _ in range(2):
+            try:
+                await work()
+                break
+            except* EngineError as errors:
+                facts = {"sandbox": sandbox.name, "reason": str(errors.exceptions)}
+                log.warning("something could not be taken down", extra=facts)
 
     async def stop(self, ref: str, *, timeout: int | None = None, sig: int | None = None) -> None:
         """End the process: by its stop signal, after *timeout* seconds by SIGKILL.
@@ -442,13 +499,17 @@ class Sandboxes:
 
     async def _remove(self, sandbox: Sandbox) -> None:
         wiring = self._wires.wiring(sandbox)
+        async with AsyncExitStack() as undo:
+            if sandbox.running:
+                undo.push_async_callback(self._put_back, sandbox, wiring)
+                await self._take_down(sandbox, wiring)
+            if sandbox.process is not None:
+                await self._runtime.remove(sandbox.id)
+            ends = [e.id for e in self._store.endpoints_of(sandbox.id)]
+            await self._store.commit(delete=[*ends, sandbox.id])
+            undo.pop_all()
         if sandbox.running:
-            await self._take_down(sandbox, wiring)
-        if sandbox.process is not None:
-            await self._runtime.remove(sandbox.id)
-        ends = [e.id for e in self._store.endpoints_of(sandbox.id)]
-        await self._store.commit(delete=[*ends, sandbox.id])
-        if sandbox.running:
+            await self._drop_namespace(sandbox)
             for attachment in wiring.attachments:
                 self._endpoints.tell("disconnect", attachment.network, sandbox)
 
@@ -479,6 +540,8 @@ class Sandboxes:
                 undo.callback(self._store.release, after.id)
                 if before.running and before.netns not in {Netns.HOST, Netns.SHARED}:
                     await self._kernel.apply(self._wires.rename_ops(before, after))
+                    back = self._wires.rename_ops(after, before)
+                    undo.push_async_callback(self._kernel.apply, back)
                     undo.push_async_callback(
                         self._kernel.apply, self._wires.rename_ops(after, before)
                     )
@@ -500,6 +563,11 @@ class Sandboxes:
                 attributes=(("image", image), ("name", sandbox.name), *more, *sandbox.labels),
             )
         )
+
+
+def _has_namespace(sandbox: Sandbox) -> bool:
+    """Whether a running *sandbox* has a namespace that is bound for it."""
+    return sandbox.netns not in {Netns.HOST, Netns.SHARED}
 
 
 def signal_number(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from seaway.contracts import HostPorts, Kernel, Names, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.endpoint import Endpoint
+from seaway.model.errors import EngineError
 from seaway.model.ids import NetworkId
 from seaway.model.network import BridgeOptions
 from seaway.model.port import PublishedPort
@@ -26,6 +28,8 @@ from seaway.plan.operations import (
 )
 from seaway.plan.wiring import VERSIONS, Wiring, change_ops, default_attachment
 from seaway.plan.zone import LISTEN_PORT, Holder, Upstream, View
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,25 +117,30 @@ class Wires:
             if sandbox.adopted_from is not None
             else CreateNetns(path=path)
         )
-        name = NameNetns(name=self._paths.named(sandbox.name), path=path)
+        name = self.name_op(sandbox)
         if not sandbox.has_networks:
             return (make, name)
         return (make, name, RedirectNames(netns=path, port=LISTEN_PORT))
 
     def no_namespace_ops(self, sandbox: Sandbox) -> tuple[Operation, ...]:
         """What takes it away again."""
-        return (
-            UnnameNetns(name=self._paths.named(sandbox.name)),
-            DeleteNetns(path=self._paths.bound(sandbox)),
-        )
+        return (self.unname_op(sandbox), self.delete_op(sandbox))
+
+    def delete_op(self, sandbox: Sandbox) -> Operation:
+        """What lets go of the namespace itself."""
+        return DeleteNetns(path=self._paths.bound(sandbox))
+
+    def name_op(self, sandbox: Sandbox) -> Operation:
+        """What lets people find the namespace by the sandbox's name."""
+        return NameNetns(name=self._paths.named(sandbox.name), path=self._paths.bound(sandbox))
+
+    def unname_op(self, sandbox: Sandbox) -> Operation:
+        """What takes that name away."""
+        return UnnameNetns(name=self._paths.named(sandbox.name))
 
     def rename_ops(self, before: Sandbox, after: Sandbox) -> tuple[Operation, ...]:
         """What lets people find the namespace under the new name, and no longer under the old."""
-        path = self._paths.bound(after)
-        return (
-            NameNetns(name=self._paths.named(after.name), path=path),
-            UnnameNetns(name=self._paths.named(before.name)),
-        )
+        return (self.name_op(after), self.unname_op(before))
 
     # Changes
 
@@ -169,6 +178,29 @@ class Wires:
         self.unname(_beyond(before, after))
         ops = self._ops(sandbox, before, after, cut_streams=cut_streams)
         await self._kernel.remove((*ops, *last))
+
+    async def put_back(
+        self, sandbox: Sandbox, before: Wiring, after: Wiring, *, first: Sequence[Operation] = ()
+    ) -> None:
+        """Let *sandbox* hang as *after* again, as it is promised: its ``cut`` came to nothing.
+
+        What the cut left is taken away first, so that all is laid from the same beginning. Told in
+        the log if that is not possible: whoever calls this has an error to raise already.
+        """
+        try:
+            await self.cut(sandbox, after, before)
+        except* EngineError as errors:
+            self._not_put_back(sandbox, errors)
+        try:
+            self.hold(sandbox, after, AsyncExitStack())
+            await self.lay(sandbox, before, after, first=first)
+        except EngineError as error:
+            self._not_put_back(sandbox, error)
+
+    @staticmethod
+    def _not_put_back(sandbox: Sandbox, error: Exception) -> None:
+        facts = {"sandbox": sandbox.name, "reason": str(error)}
+        log.warning("not everything was put back; the next start does it", extra=facts)
 
     def _ops(
         self, sandbox: Sandbox, before: Wiring, after: Wiring, *, cut_streams: bool = False

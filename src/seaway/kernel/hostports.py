@@ -12,7 +12,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +60,7 @@ class SocketHostPorts:
         taken: dict[int, PublishedPort] = {}
         try:
             for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
+                _refuse_twice(ports[index], taken.values())
                 taken[index] = self._hold(owner, ports[index], versions)
         except BaseException:
             self.keep_only(owner, before)
@@ -126,6 +127,14 @@ class SocketHostPorts:
                     host = str(port.host or _ANY[4])
                     both = max(port.host_port, hold.host_port)
                     raise _taken(port, host, both, f"published by {by}")
+
+
+def _refuse_twice(port: PublishedPort, taken: Iterable[PublishedPort]) -> None:
+    """Refuse to lead one host port to two ports of the same sandbox."""
+    for other in taken:
+        if port.host_port and port != other and port.clashes(other):
+            both = max(port.host_port, other.host_port)
+            raise _taken(port, str(port.host or _ANY[4]), both, "published by this container")
 
 
 def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:

@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from seaway.contracts import Observed, Steps
 from seaway.kernel import conntrack, sysctl
+from seaway.kernel.forgetting import Forgetting
 from seaway.kernel.netlink import Netlink, strerror
 from seaway.kernel.netns import bound, enter
 from seaway.kernel.observe import observe
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import KernelRefused
-from seaway.model.ids import Address, IfName
+from seaway.model.ids import IfName
 from seaway.plan.operations import AttachVeth, ForgetFlows, Operation
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,9 @@ class LinuxKernel:
     def __init__(self, steps: Steps, host: int | None = None) -> None:
         self._steps = steps
         self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="kernel-aside")
-        self._forgetting: dict[Address, Future[None]] = {}
         self._thread = KernelThread()
         self._worker = self._thread.submit(lambda: self._begin(host)).result()
+        self._forgetting = Forgetting(self._worker.host.home)
         reaper = self._worker.reaper
         self._thread.when_idle(reaper.step, lambda: reaper.has_work)
 
@@ -53,6 +54,7 @@ class LinuxKernel:
         """Delete the links that wait for it, and end the threads; closed already is fine."""
         if self._thread.ended:
             return
+        self._forgetting.close()
         closed = self._thread.submit(self._worker.close)
         self._thread.end()
         await asyncio.wrap_future(closed)
@@ -83,8 +85,8 @@ class LinuxKernel:
         ops = tuple(operations)
         errors = await self._thread.call(lambda: self._worker.remove(ops))
         flows = _flows(ops)
+        self._forgetting.let_go(op.address for op in flows if op.address is not None)
         try:
-            await self._forget_aside([op for op in flows if op.address is not None])
             await self._forget_flows([op for op in flows if op.address is None])
         except KernelRefused as error:
             errors.append(error)
@@ -143,39 +145,14 @@ class LinuxKernel:
             netlink = await self._thread.call(self._worker.open_conntrack)
             await asyncio.wrap_future(self._aside.submit(_forget_all, netlink, flows))
 
-    async def _forget_aside(self, flows: Sequence[ForgetFlows]) -> None:
-        """Begin to forget the flows of addresses that were let go; who takes one again waits.
-
-        To walk the table of flows takes 11 ms and more, which is nothing that a caller who
-        disconnects should wait for.
-        """
-        if not flows:
-            return
-        netlink = await self._thread.call(self._worker.open_conntrack)
-        if netlink is None:
-            return
-        future = self._aside.submit(_forget_all, netlink, flows)
-        for op in flows:
-            assert op.address is not None
-            self._forgetting[op.address] = future
-        future.add_done_callback(lambda done: self._note_forgotten(flows, done))
-
-    def _note_forgotten(self, flows: Sequence[ForgetFlows], done: Future[None]) -> None:
-        """Note that *flows* are forgotten, whoever asked later for the same ones excepted."""
-        if (error := done.exception()) is not None:
-            log.error("flows could not be forgotten", extra={"reason": str(error)})
-        for op in flows:
-            if op.address is not None and self._forgetting.get(op.address) is done:
-                self._forgetting.pop(op.address, None)
-
     async def _forgotten(self, ops: Sequence[Operation]) -> None:
         """Wait until the flows of addresses that *ops* take again are forgotten."""
         for op in ops:
-            if not self._forgetting or not isinstance(op, AttachVeth):
+            if not isinstance(op, AttachVeth):
                 continue
             for interface in op.addresses:
-                if (future := self._forgetting.get(interface.ip)) is not None:
-                    await asyncio.wait([asyncio.wrap_future(future)])
+                if (done := self._forgetting.forgotten(interface.ip)) is not None:
+                    await asyncio.wait([asyncio.wrap_future(done)])
 
 
 def _close_result(future: Future[socket.socket]) -> None:

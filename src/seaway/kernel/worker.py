@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from errno import EEXIST, EPROTONOSUPPORT
 from os import close
 from pathlib import Path
@@ -37,7 +38,7 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.rules import difference
+from seaway.plan.rules import difference, piecewise
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,9 @@ class Worker:
             for op in operations:
                 try:
                     self._step(op, visits)
+                except nft.NftRefused as error:
+                    if not (isinstance(op, ChangeRules) and self._change_piecewise(op)):
+                        errors.append(refused(op, error))
                 except Exception as error:  # noqa: BLE001
                     errors.append(refused(op, error))
         self._reap_when_many()
@@ -204,6 +208,18 @@ class Worker:
         text = difference(op.old, op.new)
         if text:
             self.host.nft.run(text)
+
+    def _change_piecewise(self, op: ChangeRules) -> bool:
+        """Whether the rules are as wanted though some of them were so before (a removal said again)."""
+        deletions, additions = piecewise(op.old, op.new)
+        for text in deletions:
+            with suppress(nft.NftRefused):
+                self.host.nft.run(text)
+        try:
+            self.host.nft.run(additions)
+        except nft.NftRefused:
+            return False
+        return True
 
 
 def _bind_and_close(fd: int, path: Path) -> None:

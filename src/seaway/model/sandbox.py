@@ -39,6 +39,8 @@ class Process:
     user: str = ""
     """``user[:group]``, names or numbers of the root file system; empty: root."""
     tty: bool = False
+    console_size: tuple[int, int] | None = None
+    """Rows and columns that the terminal has from the first moment on."""
     stdin_open: bool = False
     stdin_once: bool = False
     """Whether the input ends with that of the first client, however that goes."""

@@ -121,6 +121,7 @@ def process(wanted: Process, account: Account, hostname: str) -> dict[str, Json]
         )
     return {
         "terminal": wanted.tty,
+        **_console_size(wanted),
         "user": {
             "uid": account.uid,
             "gid": account.gid,
@@ -132,6 +133,13 @@ def process(wanted: Process, account: Account, hostname: str) -> dict[str, Json]
         "capabilities": _capability_sets(wanted, account),
         "noNewPrivileges": True,
     }
+
+
+def _console_size(wanted: Process) -> dict[str, Json]:
+    if not wanted.tty or wanted.console_size is None:
+        return {}
+    height, width = wanted.console_size
+    return {"consoleSize": {"height": height, "width": width}}
 
 
 def environment(wanted: Process, account: Account, hostname: str) -> tuple[str, ...]:

@@ -27,6 +27,14 @@ def published_ports(
     return coalesced(port for text in texts for port in _published(text, sources))
 
 
+def named_ports(texts: Iterable[str]) -> tuple[PublishedPort, ...]:
+    """The published ports that *texts* mean, ranges whole; without a host port it may be any.
+
+    Raises InvalidRequest.
+    """
+    return tuple(_whole(_published(text, ())) for text in dict.fromkeys(texts))
+
+
 def bound_ports(bindings: Mapping[str, Sequence[Binding]]) -> tuple[PublishedPort, ...]:
     """The ports that the Engine API's PortBindings publish; raises InvalidRequest.
 
@@ -105,6 +113,11 @@ def _ports(text: str, host: str, host_port: str, port: str) -> list[PublishedPor
             text, f"host ports {host_port} and ports {span} are ranges of different length"
         )
     return [PublishedPort(proto=proto, port=first, host_port=host_first, count=count, host=address)]
+
+
+def _whole(ports: Sequence[PublishedPort]) -> PublishedPort:
+    """Consecutive *ports* of one text as one range."""
+    return ports[0] if len(ports) == 1 else replace(ports[0], count=len(ports))
 
 
 def _exposed(text: str) -> ExposedPort:

@@ -37,7 +37,8 @@ def leftover_links(
         for name, group in groups.items()
         if (group == BRIDGE_GROUP or _OURS.fullmatch(name)) and name not in bridges | ends
     ]
-    return tuple(DeleteLink(name=name) for name in sorted(found))
+    found.sort(key=lambda name: (groups[name] == BRIDGE_GROUP, name))
+    return tuple(DeleteLink(name=name) for name in found)
 
 
 def leftover_namespaces(

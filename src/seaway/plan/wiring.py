@@ -147,19 +147,25 @@ def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:
 
 def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Operation]:
     """Forget the flows of ports that lead elsewhere now: connection tracking would keep them there."""
-    found: list[Operation] = []
+    found: dict[Operation, None] = {}
     for version in VERSIONS:
-        old = {(p, target(before, version)) for p in before.ports if p.is_on(version)}
-        new = {(p, target(after, version)) for p in after.ports if p.is_on(version)}
-        found.extend(
-            ForgetFlows(
-                proto=port.proto,
-                host=port.host,
-                host_port=port.host_port,
-                count=port.count,
-                version=version,
-            )
-            for port in sorted({p for p, _ in old ^ new}, key=lambda p: (p.proto, p.host_port))
-            if port.proto is not Proto.TCP or cut_streams
-        )
-    return found
+        changed = _leading(before, version) ^ _leading(after, version)
+        for port in sorted({p for p, _ in changed}, key=lambda p: (p.proto, p.host_port)):
+            if port.proto is not Proto.TCP or cut_streams:
+                flow = ForgetFlows(
+                    proto=port.proto,
+                    host=port.host,
+                    host_port=port.host_port,
+                    count=port.count,
+                    version=version,
+                )
+                found[flow] = None
+    return list(found)
+
+
+def _leading(wiring: Wiring, version: int) -> frozenset[tuple[PublishedPort, Address]]:
+    """The ports that lead somewhere in family *version*, with where."""
+    at = target(wiring, version)
+    if at is None:
+        return frozenset()
+    return frozenset((p, at) for p in wiring.ports if p.is_on(version))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,19 @@ from unit.api.stage import Stage, a_stage
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    """The API over a world in memory."""
-    async with a_stage(tmp_path) as found:
-        yield found
+    """The API over a world in memory, held by one task from beginning to end as task groups must be."""
+    ready: asyncio.Future[Stage] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with a_stage(tmp_path) as found:
+            ready.set_result(found)
+            await over.wait()
+
+    holder = asyncio.create_task(hold())
+    await asyncio.wait([ready, holder], return_when=asyncio.FIRST_COMPLETED)
+    if not ready.done():
+        await holder
+    yield await ready
+    over.set()
+    await holder

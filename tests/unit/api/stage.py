@@ -208,7 +208,7 @@ class Stage:
             writer.close()
             await writer.wait_closed()
 
-    async def _exchange(  # noqa: PLR0913, PLR0917
+    async def _exchange(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
@@ -218,7 +218,9 @@ class Stage:
         content: bytes | None,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        data = content if content is not None else b"" if body is None else json.dumps(body).encode()
+        data = (
+            content if content is not None else b"" if body is None else json.dumps(body).encode()
+        )
         lines = {"Content-Type": "application/json", "Connection": "close", **(headers or {})}
         head = "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v)
         writer.write(
@@ -326,10 +328,10 @@ async def serving(parts: Parts, path: Path, stop: asyncio.Event) -> AsyncIterato
                 stop.set()
 
 
-def with_purge(stage: Stage, *removed: str) -> Parts:
-    """The parts of *stage* with a purge that says *removed*."""
+def with_purge(stage: Stage, stop: asyncio.Event, *removed: str) -> Parts:
+    """The parts of *stage* with a purge that says *removed*, and *stop* for an end."""
 
     async def purge() -> tuple[str, ...]:
         return removed
 
-    return replace(stage.parts, purge=purge)
+    return replace(stage.parts, purge=purge, end=stop.set)

@@ -327,7 +327,12 @@ async def test_a_command_that_cannot_run_says_so_on_its_stream(stage: Stage) -> 
         ("/containers/nosuch/exec", {"Cmd": ["x"]}, 404, "No such container: nosuch"),
         ("/containers/idle/exec", {"Cmd": ["x"]}, 409, "container "),
         ("/containers/box/exec", {"Cmd": []}, 400, "No exec command specified"),
-        ("/containers/box/exec", {"Cmd": ["x"], "WorkingDir": "y"}, 400, "the working directory 'y'"),
+        (
+            "/containers/box/exec",
+            {"Cmd": ["x"], "WorkingDir": "y"},
+            400,
+            "the working directory 'y'",
+        ),
         ("/exec/nosuch/start", {}, 404, "No such exec instance: nosuch"),
     ],
 )

@@ -149,7 +149,7 @@ async def test_a_wrong_filter_is_refused(stage: Stage, filters: str, message: st
         ({"Name": "n", "Driver": "host"}, 403, 'only one instance of "host" network is allowed'),
         ({"Name": "n", "Scope": "swarm"}, 403, "cannot create a swarm scoped network"),
         ({"Name": "n", "Ingress": True}, 403, "ingress networks belong to a swarm"),
-        ({"Name": "n", "ConfigOnly": True}, 400, "Seaway has no configuration networks"),
+        ({"Name": "n", "ConfigOnly": True}, 400, "invalid network config:\nSeaway has no conf"),
         (
             {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.9.0.5/24"}]}},
             400,
@@ -227,7 +227,12 @@ async def test_prune_keeps_what_its_filters_keep(stage: Stage) -> None:
     [
         ("nosuch", {"Container": "web"}, 404, "network nosuch not found"),
         ("bridge", {"Container": "nosuch"}, 404, "No such container: nosuch"),
-        ("bridge", {"Container": "web"}, 403, "endpoint with name web already exists in network bridge"),
+        (
+            "bridge",
+            {"Container": "web"},
+            403,
+            "endpoint with name web already exists in network bridge",
+        ),
         ("host", {"Container": "web"}, 400, "cannot connect container to host network"),
         (
             "lan",

@@ -19,7 +19,13 @@ async def test_a_path_works_bare_with_a_version_and_with_a_slash(stage: Stage, p
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/nosuch"), ("PUT", "/networks"), ("HEAD", "/networks"), ("GET", "/"), ("GET", "/v1.41")],
+    [
+        ("GET", "/nosuch"),
+        ("PUT", "/networks"),
+        ("HEAD", "/networks"),
+        ("GET", "/"),
+        ("GET", "/v1.41"),
+    ],
 )
 async def test_an_unknown_path_and_a_wrong_method_are_404(
     stage: Stage, method: str, path: str
@@ -59,12 +65,20 @@ async def test_ping_tells_the_version_in_its_headers(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "message"),
     [
-        (b"{}", "text/plain", "unsupported Content-Type header (text/plain): must be 'application/json'"),
+        (
+            b"{}",
+            "text/plain",
+            "unsupported Content-Type header (text/plain): must be 'application/json'",
+        ),
         (b"{}", "", "unsupported Content-Type header (): must be 'application/json'"),
         (b"", "", "invalid name: name is empty"),
         (b'{"Name":', "application/json", "invalid JSON: unexpected EOF"),
         (b'{"Name":"x"} {}', "application/json", "unexpected content after JSON"),
-        (b'{"Name":7}', "application/json", "invalid JSON: Expected `str | null`, got `int` - at `$.Name`"),
+        (
+            b'{"Name":7}',
+            "application/json",
+            "invalid JSON: Expected `str | null`, got `int` - at `$.Name`",
+        ),
     ],
 )
 async def test_a_wrong_body_is_refused_in_one_sentence(

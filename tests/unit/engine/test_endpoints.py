@@ -161,20 +161,26 @@ async def test_a_sandbox_that_is_not_connected_cannot_be_disconnected() -> None:
         (
             "10.99.0.5",
             InvalidRequest,
-            "invalid endpoint settings:\nno configured subnet contains IP address 10.99.0.5; "
-            "network web has 10.77.0.0/24",
+            (
+                "invalid endpoint settings:\nno configured subnet contains IP address 10.99.0.5; "
+                "network web has 10.77.0.0/24"
+            ),
         ),
         (
             "10.77.0.0",
             InvalidRequest,
-            "invalid endpoint settings:\n10.77.0.0 is the network address of 10.77.0.0/24; "
-            "ask for another address of it",
+            (
+                "invalid endpoint settings:\n10.77.0.0 is the network address of 10.77.0.0/24; "
+                "ask for another address of it"
+            ),
         ),
         (
             "10.77.0.255",
             InvalidRequest,
-            "invalid endpoint settings:\n10.77.0.255 is the broadcast address of 10.77.0.0/24; "
-            "ask for another address of it",
+            (
+                "invalid endpoint settings:\n10.77.0.255 is the broadcast address of 10.77.0.0/24; "
+                "ask for another address of it"
+            ),
         ),
         (
             "10.77.0.1",
@@ -263,7 +269,7 @@ def test_a_mac_of_many_or_of_nobody_is_refused(text: str) -> None:
         mac(text)
 
 
-# Places (FR-58)
+# Where it is, again and again (FR-58)
 
 
 async def test_stop_and_start_keep_interfaces_addresses_macs_and_the_default_route() -> None:

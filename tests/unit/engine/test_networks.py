@@ -190,6 +190,4 @@ async def test_a_subnet_passed_over_for_a_route_is_told_in_a_warning() -> None:
         network, warnings = await world.networks.create(network_wish("web"))
 
         assert str(network.subnets[0].prefix) == "10.77.1.0/24"
-        assert warnings == (
-            "10.77.1.0/24 was chosen since the host routes 10.77.0.0/24 already",
-        )
+        assert warnings == ("10.77.1.0/24 was chosen since the host routes 10.77.0.0/24 already",)

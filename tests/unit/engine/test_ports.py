@@ -190,9 +190,7 @@ async def test_a_port_that_is_not_published_is_told_with_those_that_are() -> Non
         with pytest.raises(NotFound) as caught:
             await world.ports.unpublish("box", [tcp(0, 81)])
 
-        assert str(caught.value) == (
-            "port 81/tcp is not published; published are: 8080:80/tcp"
-        )
+        assert str(caught.value) == ("port 81/tcp is not published; published are: 8080:80/tcp")
 
 
 async def test_ports_move_with_the_default_route() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -189,7 +190,7 @@ async def test_a_network_that_cannot_be_made_again_does_not_keep_the_daemon_from
         await restarted(world)
 
         assert bridge(web) not in world.kernel.links
-        assert list(await world.engine.checkup.warnings())[0] == (
+        assert (await world.engine.checkup.warnings())[0] == (
             "network web could not be made whole at the start: "
             "the kernel refused AddBridge: the test wants it to fail"
         )
@@ -208,10 +209,8 @@ async def test_every_failure_at_the_start_is_healed_by_the_next() -> None:
             for name, link in world.kernel.links.items():
                 world.kernel.links[name] = replace(link, master=None)
             world.steps.arm(number)
-            try:
+            with suppress(Exception):
                 await restarted(world)
-            except Exception:  # noqa: BLE001,S110 - killed at this step
-                pass
             reached = len(world.steps.reached)
             world.steps.arm(None)
 
@@ -238,8 +237,10 @@ async def test_a_port_that_somebody_took_still_leads_there_and_is_told() -> None
         await world.recovery.restore()
 
         assert list(await world.engine.checkup.warnings()) == [
-            "ports of box: Bind for port 8080 failed: held by another program; "
-            "they still lead to it"
+            (
+                "ports of box: Bind for port 8080 failed: held by another program; "
+                "they still lead to it"
+            )
         ]
         assert "tcp . 8080 : 10.77.0.2 . 80" in world.kernel.rulesets[-1]
         assert world.store.sandbox(box.id).running
@@ -250,10 +251,11 @@ async def test_a_route_that_came_later_is_told() -> None:
         await furnished(world)
         world.kernel.routes = (ip_network("10.77.0.0/16"),)
 
-
         assert list(await world.engine.checkup.warnings()) == [
-            "subnet 10.77.0.0/24 of network web overlaps 10.77.0.0/16, which the host routes: "
-            "what is behind that route cannot be reached from the network"
+            (
+                "subnet 10.77.0.0/24 of network web overlaps 10.77.0.0/16, which the host routes: "
+                "what is behind that route cannot be reached from the network"
+            )
         ]
 
 
@@ -301,7 +303,7 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
             "put back sysctl net.ipv4.ip_forward = 0",
         ]
         assert world.kernel.sysctls == before
-        assert forwarding.ours == ()
+        assert not forwarding.ours
 
 
 async def test_a_host_that_forwards_already_stays_a_router() -> None:

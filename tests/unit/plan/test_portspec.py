@@ -14,6 +14,7 @@ from seaway.plan.portspec import (
     bound_ports,
     coalesced,
     exposed_ports,
+    named_ports,
     published_ports,
     source_prefixes,
 )
@@ -87,6 +88,14 @@ def test_a_range_without_host_ports_gets_a_free_one_for_each() -> None:
     )
 
 
+def test_named_without_host_ports_a_range_stays_whole() -> None:
+    assert named_ports(["80-82", "9000:90", "90"]) == (
+        PublishedPort(proto=Proto.TCP, port=80, count=3),
+        PublishedPort(proto=Proto.TCP, port=90, host_port=9000),
+        PublishedPort(proto=Proto.TCP, port=90),
+    )
+
+
 def test_consecutive_ports_become_one_range() -> None:
     assert published_ports(["9001:81", "9000:80", "9002:82", "9000:80/udp", "7000:70"]) == (
         PublishedPort(proto=Proto.TCP, port=70, host_port=7000),
@@ -123,7 +132,9 @@ def test_sources_belong_to_every_port() -> None:
 
 
 def test_a_source_with_host_bits_is_refused_with_the_right_one() -> None:
-    with pytest.raises(InvalidRequest, match=r"invalid source 10\.1\.2\.3/8: it should be 10\.0\.0\.0/8"):
+    with pytest.raises(
+        InvalidRequest, match=r"invalid source 10\.1\.2\.3/8: it should be 10\.0\.0\.0/8"
+    ):
         source_prefixes(["10.1.2.3/8"])
     with pytest.raises(InvalidRequest, match="invalid source 'home': it is an address or a prefix"):
         source_prefixes(["home"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -167,9 +167,7 @@ def test_a_network_may_have_ipv6_alone_and_not_nothing() -> None:
 
     with pytest.raises(InvalidRequest) as caught:
         planned_subnets(replace(PLAIN, ipv4=False), POOLS, [], [])
-    assert str(caught.value) == (
-        "invalid network config:\nIPv4 or IPv6 must be enabled"
-    )
+    assert str(caught.value) == ("invalid network config:\nIPv4 or IPv6 must be enabled")
 
 
 # What is asked for
@@ -215,18 +213,24 @@ PRIVATE = "try a private one like 10.77.0.0/24 or fd77::/64"
         ("fd77::7/64", "invalid subnet fd77::7/64: it should be fd77::/64"),
         (
             "10.77.55.0/32",
-            "invalid subnet 10.77.55.0/32: it has no room for a gateway and an endpoint; "
-            "/30 is the smallest",
+            (
+                "invalid subnet 10.77.55.0/32: it has no room for a gateway and an endpoint; "
+                "/30 is the smallest"
+            ),
         ),
         (
             "10.77.55.0/31",
-            "invalid subnet 10.77.55.0/31: it has no room for a gateway and an endpoint; "
-            "/30 is the smallest",
+            (
+                "invalid subnet 10.77.55.0/31: it has no room for a gateway and an endpoint; "
+                "/30 is the smallest"
+            ),
         ),
         (
             "fd77::/127",
-            "invalid subnet fd77::/127: it has no room for a gateway and an endpoint; "
-            "/126 is the smallest",
+            (
+                "invalid subnet fd77::/127: it has no room for a gateway and an endpoint; "
+                "/126 is the smallest"
+            ),
         ),
         ("0.0.0.0/0", f"invalid subnet 0.0.0.0/0: it holds every address; {PRIVATE}"),
         ("::/0", f"invalid subnet ::/0: it holds every address; {PRIVATE}"),
@@ -238,8 +242,10 @@ PRIVATE = "try a private one like 10.77.0.0/24 or fd77::/64"
         ("0.0.0.0/24", f"invalid subnet 0.0.0.0/24: it holds the unspecified network; {PRIVATE}"),
         (
             "fe80::/64",
-            "invalid subnet fe80::/64: it holds link-local addresses, which every IPv6 link has "
-            f"anyway; {PRIVATE}",
+            (
+                "invalid subnet fe80::/64: it holds link-local addresses, which every IPv6 link has "
+                f"anyway; {PRIVATE}"
+            ),
         ),
         (
             "10.77.55.0",
@@ -247,8 +253,10 @@ PRIVATE = "try a private one like 10.77.0.0/24 or fd77::/64"
         ),
         (
             "10.77.55.0/33",
-            "invalid subnet 10.77.55.0/33: '10.77.55.0/33' does not appear to be an IPv4 or IPv6 "
-            "network",
+            (
+                "invalid subnet 10.77.55.0/33: '10.77.55.0/33' does not appear to be an IPv4 or IPv6 "
+                "network"
+            ),
         ),
     ],
 )
@@ -275,23 +283,25 @@ def test_the_last_address_of_all_is_broadcast() -> None:
         ),
         (
             {"gateway": "10.77.55.0"},
-            "invalid gateway 10.77.55.0: it is the network address of 10.77.55.0/24; "
-            "try 10.77.55.1",
+            (
+                "invalid gateway 10.77.55.0: it is the network address of 10.77.55.0/24; "
+                "try 10.77.55.1"
+            ),
         ),
         (
             {"gateway": "10.77.55.255"},
-            "invalid gateway 10.77.55.255: it is the broadcast address of 10.77.55.0/24; "
-            "try 10.77.55.1",
+            (
+                "invalid gateway 10.77.55.255: it is the broadcast address of 10.77.55.0/24; "
+                "try 10.77.55.1"
+            ),
         ),
         (
             {"range_": "10.99.0.0/24"},
-            "invalid ip-range 10.99.0.0/24: parent subnet 10.77.55.0/24 doesn't contain this "
-            "range",
+            "invalid ip-range 10.99.0.0/24: parent subnet 10.77.55.0/24 doesn't contain this range",
         ),
         (
             {"range_": "10.77.0.0/16"},
-            "invalid ip-range 10.77.0.0/16: parent subnet 10.77.55.0/24 doesn't contain this "
-            "range",
+            "invalid ip-range 10.77.0.0/16: parent subnet 10.77.55.0/24 doesn't contain this range",
         ),
         (
             {"range_": "fd77::/64"},
@@ -303,13 +313,17 @@ def test_the_last_address_of_all_is_broadcast() -> None:
         ),
         (
             {"aux": (("r", "10.99.0.1"),)},
-            "invalid auxiliary address r 10.99.0.1: "
-            "parent subnet 10.77.55.0/24 doesn't contain this address",
+            (
+                "invalid auxiliary address r 10.99.0.1: "
+                "parent subnet 10.77.55.0/24 doesn't contain this address"
+            ),
         ),
         (
             {"gateway": "10.77.55.9", "aux": (("r", "10.77.55.9"),)},
-            "failed to allocate secondary ip address (r:10.77.55.9): Address already in use "
-            "as the gateway",
+            (
+                "failed to allocate secondary ip address (r:10.77.55.9): Address already in use "
+                "as the gateway"
+            ),
         ),
     ],
 )
@@ -337,18 +351,24 @@ def two(*texts: str) -> NetworkWish:
         ),
         (
             two("fd77::/64"),
-            "invalid network config:\nsubnet fd77::/64 is given, "
-            "but IPv6 is not enabled on network n1",
+            (
+                "invalid network config:\nsubnet fd77::/64 is given, "
+                "but IPv6 is not enabled on network n1"
+            ),
         ),
         (
             replace(PLAIN, subnets=(SubnetWish(gateway=ip_address("10.77.0.1")),)),
-            "invalid network config:\ninvalid gateway 10.77.0.1: "
-            "it comes without a subnet that contains it",
+            (
+                "invalid network config:\ninvalid gateway 10.77.0.1: "
+                "it comes without a subnet that contains it"
+            ),
         ),
         (
             replace(PLAIN, subnets=(SubnetWish(range=ip_network("10.77.0.0/25")),)),
-            "invalid network config:\ninvalid ip-range 10.77.0.0/25: "
-            "it comes without a subnet that contains it",
+            (
+                "invalid network config:\ninvalid ip-range 10.77.0.0/25: "
+                "it comes without a subnet that contains it"
+            ),
         ),
     ],
 )
@@ -372,7 +392,7 @@ def test_the_first_free_piece_is_what_looking_at_each_would_find(
     used: list[tuple[int, int]], size: int
 ) -> None:
     taken = [ip_network(f"10.77.0.{n}/{length}", strict=False) for n, length in used]
-    pieces = list(ip_network("10.77.0.0/26").subnets(new_prefix=size))
+    pieces: list[Prefix] = [*IPv4Network("10.77.0.0/26").subnets(new_prefix=size)]
     free = [p for p in pieces if not any(overlap(p, t) for t in taken)]
     small = (pool("10.77.0.0/26", size),)
 

@@ -1,0 +1,221 @@
+"""The bridge driver: options, and the operations that it plans."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+
+import pytest
+
+from fakes.firewall import BACK, FRONT, WEB
+from fakes.records import an_endpoint
+from seaway.contracts import Driver, NetworkFacts
+from seaway.drivers.bridge import BridgeDriver
+from seaway.drivers.host import HostDriver
+from seaway.drivers.null import NullDriver
+from seaway.model.endpoint import EndpointWish
+from seaway.model.errors import InvalidRequest
+from seaway.model.ids import IfName, NetworkId
+from seaway.model.network import BridgeOptions, HostOptions, Icc, NullOptions
+from seaway.plan.firewall import network_elements
+from seaway.plan.operations import AddBridge, AttachVeth, ChangeRules, DeleteLink, DetachVeth
+
+FACTS = NetworkFacts(
+    id=NetworkId("0123456789abcdef" * 4),
+    ipv6=False,
+    predefined=False,
+    default_mtu=1500,
+    links=frozenset({IfName("eth0"), IfName("sw-taken")}),
+)
+BRIDGE = "com.docker.network.bridge."
+MTU = "com.docker.network.driver.mtu"
+NETNS = Path("/run/test/ns/b1")
+
+
+def options(*, facts: NetworkFacts = FACTS, **asked: str) -> BridgeOptions:
+    """Typed options; ``name`` and the like stand for Docker's long keys."""
+    keys = {"mtu": MTU, "guard": "seaway.source_guard"}
+    given = {keys.get(key, BRIDGE + key): value for key, value in asked.items()}
+    return BridgeDriver().options(given, facts)
+
+
+def refusal(facts: NetworkFacts = FACTS, **asked: str) -> str:
+    """The sentence with which these options are refused."""
+    with pytest.raises(InvalidRequest) as caught:
+        options(facts=facts, **asked)
+    return str(caught.value).removeprefix("invalid network config:\n")
+
+
+def test_without_options_a_bridge_is_open_guarded_and_masqueraded() -> None:
+    assert options() == BridgeOptions(
+        bridge=IfName("sw-0123456789ab"),
+        mtu=1500,
+        icc=Icc.OPEN,
+        masquerade=True,
+        source_guard=True,
+        host_binding=None,
+    )
+
+
+def test_the_first_network_is_on_seaway0() -> None:
+    assert options(facts=replace(FACTS, predefined=True)).bridge == "seaway0"
+
+
+def test_options_are_read_in_dockers_spelling() -> None:
+    found = options(
+        name="sw-office",
+        enable_icc="false",
+        enable_ip_masquerade="0",
+        host_binding_ipv4="192.0.2.1",
+        mtu="1400",
+        guard="F",
+    )
+
+    assert found == BridgeOptions(
+        bridge=IfName("sw-office"),
+        mtu=1400,
+        icc=Icc.CLOSED,
+        masquerade=False,
+        source_guard=False,
+        host_binding=ip_address("192.0.2.1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "ipv6", "mtu"),
+    [("68", False, 68), ("9000", False, 9000), ("65535", True, 65535), ("1280", True, 1280)],
+)
+def test_an_mtu_within_the_limits_is_taken(text: str, ipv6: bool, mtu: int) -> None:
+    assert options(facts=replace(FACTS, ipv6=ipv6), mtu=text).mtu == mtu
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "67", "70000", "abc", "1 400", "1400.0", "\uff11\uff14"]
+)
+def test_an_mtu_outside_of_the_limits_is_refused(text: str) -> None:
+    assert refusal(mtu=text) == (
+        f"option {MTU}={text}: an MTU is a number of bytes from 68 to 65535"
+    )
+
+
+def test_ipv6_needs_1280_bytes() -> None:
+    assert refusal(replace(FACTS, ipv6=True), mtu="1279") == (
+        f"option {MTU}=1279: an MTU is a number of bytes from 1280 (IPv6 needs that much) to 65535"
+    )
+
+
+def test_without_an_mtu_it_is_that_of_the_way_out_and_enough_for_ipv6() -> None:
+    assert options(facts=replace(FACTS, default_mtu=1420)).mtu == 1420
+    assert options(facts=replace(FACTS, default_mtu=1000, ipv6=True)).mtu == 1280
+
+
+@pytest.mark.parametrize("name", ["docker0", "br-123", "veth1", "eth7", "enp3s0", "virbr0"])
+def test_a_name_that_belongs_to_others_is_refused(name: str) -> None:
+    assert refusal(name=name) == (
+        f"option {BRIDGE}name={name}: such names belong to other engines or to the host's own "
+        "interfaces; try one that begins with sw-"
+    )
+
+
+def test_the_name_of_a_link_that_is_there_is_refused() -> None:
+    assert refusal(name="sw-taken") == (
+        f"option {BRIDGE}name=sw-taken: the host has a link of that name"
+    )
+
+
+def test_a_name_that_linux_does_not_take_is_refused() -> None:
+    assert refusal(name="sw-0123456789abc").startswith("invalid interface name")
+
+
+@pytest.mark.parametrize("key", ["enable_icc", "enable_ip_masquerade", "guard"])
+def test_a_flag_is_true_or_false(key: str) -> None:
+    assert refusal(FACTS, **{key: "maybe"}).endswith("=maybe: it is true or false")
+
+
+def test_an_unknown_option_of_our_own_is_refused_and_a_foreign_one_kept() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        BridgeDriver().options({"seaway.sorce_guard": "false"}, FACTS)
+    assert "unknown option seaway.sorce_guard" in str(caught.value)
+
+    assert BridgeDriver().options({"org.example.colour": "red"}, FACTS) == options()
+
+
+def test_a_binding_to_all_addresses_is_none() -> None:
+    assert options(host_binding_ipv4="0.0.0.0").host_binding is None
+    assert options(host_binding_ipv4="").host_binding is None
+    assert refusal(host_binding_ipv4="host").startswith("invalid IP address 'host'")
+
+
+# Operations
+
+
+def test_rules_come_before_the_bridge_and_go_after_it() -> None:
+    elements = network_elements(FRONT)
+
+    assert BridgeDriver().create_ops(FRONT) == (
+        ChangeRules(old=frozenset(), new=elements),
+        AddBridge(
+            name=IfName("sw-aa0000000000"),
+            mac="02:aa:00:00:00:00",  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            mtu=1500,
+            addresses=(ip_interface("10.77.1.1/24"), ip_interface("fd77:1::1/64")),
+        ),
+    )
+    assert BridgeDriver().delete_ops(FRONT) == (
+        DeleteLink(name=IfName("sw-aa0000000000")),
+        ChangeRules(old=elements, new=frozenset()),
+    )
+
+
+def test_an_endpoint_is_a_veth_pair_with_the_networks_mtu() -> None:
+    attachment = WEB.attachments[0]
+
+    (attach,) = BridgeDriver().attach_ops(FRONT, attachment.endpoint, NETNS)
+    (detach,) = BridgeDriver().detach_ops(FRONT, attachment.endpoint, NETNS)
+
+    assert isinstance(attach, AttachVeth)
+    assert (attach.link, attach.bridge, attach.ifname) == (
+        "sv-e10000000000",
+        "sw-aa0000000000",
+        "eth0",
+    )
+    assert (attach.mac, attach.host_mac, attach.mtu) == (
+        "02:00:00:00:00:02",
+        "02:e1:00:00:00:00",
+        1500,
+    )
+    assert (attach.isolated, attach.guarded) == (False, True)
+    assert detach == DetachVeth(link=attach.link, netns=NETNS, ifname=IfName("eth0"))
+
+
+def test_icc_off_isolates_and_a_wish_takes_the_guard_away() -> None:
+    endpoint = an_endpoint(network=BACK, wish=EndpointWish(source_guard=False))
+
+    (attach,) = BridgeDriver().attach_ops(BACK, endpoint, NETNS)
+
+    assert isinstance(attach, AttachVeth)
+    assert (attach.isolated, attach.guarded) == (True, False)
+
+
+# The drivers without Linux parts
+
+
+@pytest.mark.parametrize(
+    ("driver", "name", "options_"),
+    [(HostDriver(), "host", HostOptions()), (NullDriver(), "null", NullOptions())],
+)
+def test_host_and_null_have_one_network_and_nothing_to_do(
+    driver: Driver, name: str, options_: HostOptions | NullOptions
+) -> None:
+    network = replace(FRONT, options=options_, subnets=())
+    endpoint = an_endpoint(network=network)
+
+    assert (driver.name, driver.places, driver.multiple) == (name, False, False)
+    assert driver.options({}, FACTS) == options_
+    assert [
+        *driver.create_ops(network),
+        *driver.delete_ops(network),
+        *driver.attach_ops(network, endpoint, NETNS),
+        *driver.detach_ops(network, endpoint, NETNS),
+    ] == []

@@ -1,0 +1,210 @@
+"""After any history of use cases, some of which failed halfway, Linux is what the store wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes.world import World, a_world, network_wish, tcp, udp
+from seaway.contracts import Hold
+from seaway.model.endpoint import EndpointWish
+from seaway.model.errors import EngineError
+from seaway.model.ids import sandbox_name
+from seaway.model.network import BridgeOptions
+from seaway.model.sandbox import Netns, Sandbox, SandboxWish
+from seaway.plan.firewall import Attachment, network_elements
+from seaway.plan.rules import Elements
+from seaway.plan.wiring import Wiring, elements
+
+
+@dataclass(frozen=True)
+class Step:
+    """One use case, and the number of its effect that fails (None: none does)."""
+
+    verb: str
+    sandbox: str
+    network: str
+    fails_at: int | None
+
+
+VERBS = (
+    "create_network", "remove_network", "box", "program", "start", "stop", "connect",
+    "connect_first", "disconnect", "publish", "publish_random", "unpublish", "rename", "remove",
+    "restart",
+)  # fmt: skip
+HISTORIES = st.lists(
+    st.builds(
+        Step,
+        verb=st.sampled_from(VERBS),
+        sandbox=st.sampled_from(["s0", "s1", "s2"]),
+        network=st.sampled_from(["n0", "n1", "inner"]),
+        fails_at=st.none() | st.integers(0, 8),
+    ),
+    min_size=5,
+    max_size=25,
+)
+
+
+def use_case(world: World, step: Step) -> Callable[[], Awaitable[object]]:
+    """What *step* does."""
+    box, net = step.sandbox, step.network
+    match step.verb:
+        case "create_network":
+            wish = network_wish(net, ipv6=net == "n1", internal=net == "inner")
+            return lambda: world.networks.create(wish)
+        case "remove_network":
+            return lambda: world.networks.remove(net)
+        case "box":
+            return lambda: world.box(box, [net], ports=(tcp(8000 + int(box[1]), 80),))
+        case "program":
+            return lambda: world.program(box, [net], ports=(tcp(0, 80),))
+        case "start":
+            return lambda: world.sandboxes.start(box)
+        case "stop":
+            return lambda: world.sandboxes.stop(box, timeout=0)
+        case "connect":
+            return lambda: world.endpoints.connect(net, box, EndpointWish())
+        case "connect_first":
+            return lambda: world.endpoints.connect(net, box, EndpointWish(gw_priority=1))
+        case "disconnect":
+            return lambda: world.endpoints.disconnect(net, box)
+        case "publish":
+            return lambda: world.ports.publish(box, [udp(53, 53)])
+        case "publish_random":
+            return lambda: world.ports.publish(box, [tcp(0, 81)])
+        case "unpublish":
+            return lambda: world.ports.unpublish(box, [udp(53, 53)])
+        case "rename":
+            wish_ = SandboxWish(name=sandbox_name(f"s{(int(box[1]) + 1) % 3}"))
+            return lambda: world.sandboxes.rename(box, wish_)
+        case "remove":
+            return lambda: world.sandboxes.remove(box, force=True)
+        case _:
+            return lambda: restart(world)
+
+
+REMOVALS = {"remove_network", "stop", "disconnect", "unpublish", "remove", "restart"}
+"""What may stop halfway when it fails, and is finished by saying it again."""
+
+
+async def restart(world: World) -> None:
+    """The daemon dies, and starts again."""
+    await world.die()
+    world.join()
+    await world.recovery.restore()
+
+
+async def carry_out(world: World, step: Step) -> None:
+    """Carry out *step*, which may be refused, or made to fail."""
+    world.steps.arm(step.fails_at)
+    failed = await refused(use_case(world, step))
+    hit = step.fails_at is not None and len(world.steps.reached) > step.fails_at
+    world.steps.arm(None)
+    if failed and hit and step.verb in REMOVALS:
+        await refused(use_case(world, step))
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def refused(work: Callable[[], Awaitable[object]]) -> bool:
+    """Whether *work* was refused, in a sentence of ours."""
+    was_refused = False
+    try:
+        await work()
+    except* EngineError:
+        was_refused = True
+    return was_refused
+
+
+def seen(world: World) -> dict[str, object]:
+    """What the world has."""
+    return {
+        "links": {n: state.master for n, state in world.kernel.links.items() if n != "lo"},
+        "inside": {p: set(n.links) for p, n in world.kernel.namespaces.items()},
+        "paths": world.kernel.names,
+        "elements": world.kernel.elements,
+        "ports": world.host_ports.all_held,
+        "names": set(world.names.holders),
+        "views": set(world.names.views),
+    }
+
+
+def wanted(world: World) -> dict[str, object]:
+    """What the world should have, by what is promised in the store."""
+    networks = list(world.store.networks())
+    running = [s for s in world.store.sandboxes() if s.running and s.netns is Netns.OWN]
+    wirings = {s.id: wiring_of(world, s) for s in running}
+    hung = [a for w in wirings.values() for a in w.attachments]
+    bridges = {n.id: n.options.bridge for n in networks if isinstance(n.options, BridgeOptions)}
+    found: Elements = frozenset()
+    for each in (*map(network_elements, networks), *map(elements, wirings.values())):
+        found |= each
+    return {
+        "links": {
+            **dict.fromkeys(bridges.values()),
+            **{a.endpoint.link: bridges[a.network.id] for a in hung},
+        },
+        "inside": {
+            world.paths.bound(s): {
+                a.endpoint.place.ifname for a in wirings[s.id].attachments if a.endpoint.place
+            }
+            for s in running
+        },
+        "paths": {world.paths.named(s.name): world.paths.bound(s) for s in running},
+        "elements": found,
+        "ports": {
+            s.id: frozenset(Hold(p.proto, p.host, p.host_port, p.count) for p in s.status.published)
+            for s in running
+            if s.status.published
+        },
+        "names": {(a.network.id, a.endpoint.id) for a in hung},
+        "views": {s.id for s in running},
+    }
+
+
+def wiring_of(world: World, sandbox: Sandbox) -> Wiring:
+    """How *sandbox* hangs by the store."""
+    return Wiring(
+        attachments=tuple(
+            Attachment(network=world.store.network(e.network), endpoint=e)
+            for e in world.store.endpoints_of(sandbox.id)
+            if e.live
+        ),
+        ports=sandbox.status.published,
+    )
+
+
+@given(history=HISTORIES)
+@settings(max_examples=150)
+def test_linux_is_what_the_store_wants_after_any_history(history: list[Step]) -> None:
+    async def live() -> None:
+        async with a_world() as world:
+            await world.recovery.restore()
+            for name in ("n0", "n1", "inner"):
+                await carry_out(world, Step("create_network", "s0", name, None))
+            for step in history:
+                await carry_out(world, step)
+                assert seen(world) == wanted(world), step
+
+    asyncio.run(live())
+
+
+@given(history=HISTORIES)
+@settings(max_examples=50)
+def test_after_any_history_a_purge_leaves_no_trace(history: list[Step]) -> None:
+    async def live() -> None:
+        async with a_world() as world:
+            await world.recovery.restore()
+            empty = world.snapshot()
+            for step in history:
+                await carry_out(world, step)
+
+            await world.purge.everything()
+
+            assert world.snapshot() == empty
+
+    asyncio.run(live())

@@ -1,0 +1,124 @@
+"""What is left over, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fakes.firewall import FRONT, VAULT, WEB
+from seaway.drivers.bridge import BridgeDriver
+from seaway.model.ids import IfName
+from seaway.plan.operations import (
+    BRIDGE_GROUP,
+    AddBridge,
+    AttachVeth,
+    ChangeRules,
+    DefaultRoute,
+    DeleteLink,
+    DeleteNetns,
+    DetachVeth,
+    NoDefaultRoute,
+    UnnameNetns,
+)
+from seaway.plan.reconcile import (
+    leftover_links,
+    leftover_namespaces,
+    mending_ops,
+    missing_network_ops,
+)
+from seaway.plan.wiring import Wiring
+
+NETNS = Path("/run/test/ns/b1")
+BRIDGE, LINK = IfName("sw-aa0000000000"), IfName("sv-e10000000000")
+FOREIGN = (
+    *("lo", "eth0", "enp3s0", "wlan0", "tun0", "swp1"),
+    *("docker0", "br-0123456789ab", "veth1234567", "cni0", "virbr0", "lxcbr0", "podman0"),
+    *("sw-office", "sw-0123456789abc", "sv-0123456789AB", "seaway0x"),
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_link_is_never_touched(name: str) -> None:
+    assert leftover_links({IfName(name): 0}, [], []) == ()
+
+
+@pytest.mark.parametrize("prefix", ["sw", "sv", "sx"])
+def test_a_link_of_ours_that_nothing_wants_is_left_over(prefix: str) -> None:
+    name = IfName(f"{prefix}-0123456789ab")
+
+    assert leftover_links({name: 0}, [], []) == (DeleteLink(name=name),)
+
+
+def test_a_bridge_with_a_name_of_its_own_is_known_by_its_group() -> None:
+    name = IfName("office")
+
+    assert leftover_links({name: BRIDGE_GROUP}, [], []) == (DeleteLink(name=name),)
+
+
+def test_what_is_wanted_stays() -> None:
+    assert leftover_links({BRIDGE: BRIDGE_GROUP, LINK: 0}, [FRONT], [WEB]) == ()
+
+
+def test_ends_go_before_bridges() -> None:
+    groups = {BRIDGE: BRIDGE_GROUP, LINK: 0}
+
+    assert leftover_links(groups, [], []) == (DeleteLink(name=LINK), DeleteLink(name=BRIDGE))
+
+
+def test_a_bridge_of_any_name_goes_after_the_ends() -> None:
+    office = IfName("office")
+    groups = {office: BRIDGE_GROUP, LINK: 0}
+
+    assert leftover_links(groups, [], []) == (DeleteLink(name=LINK), DeleteLink(name=office))
+
+
+def test_namespaces_and_names_that_nothing_wants_are_left_over() -> None:
+    bound, names = Path("/run/test/ns"), Path("/run/test/netns")
+    wanted = {names / "box": bound / "b1"}
+
+    assert leftover_namespaces(
+        [bound / "b1", bound / "b2"], [names / "box", names / "old"], wanted
+    ) == (UnnameNetns(name=names / "old"), DeleteNetns(path=bound / "b2"))
+
+
+def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
+    make = BridgeDriver().create_ops(FRONT)
+
+    missing = missing_network_ops(make, FRONT, [])
+
+    assert [type(o) for o in make] == [ChangeRules, AddBridge]
+    assert [type(o) for o in missing] == [AddBridge]
+    assert missing_network_ops(make, FRONT, [BRIDGE]) == ()
+
+
+class Cabling(BridgeDriver):
+    """The bridge driver's, which is pure."""
+
+
+def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
+    wiring = Wiring(attachments=WEB.attachments[:1])
+
+    for masters in ({}, {LINK: None}, {LINK: IfName("br0")}):
+        remove, make = mending_ops(wiring, NETNS, Cabling(), masters)
+        assert [type(o) for o in remove] == [DetachVeth]
+        assert [type(o) for o in make] == [AttachVeth, DefaultRoute, DefaultRoute]
+
+
+def test_a_sandbox_that_is_whole_has_its_routes_said_again() -> None:
+    wiring = Wiring(attachments=WEB.attachments[:1])
+
+    remove, make = mending_ops(wiring, NETNS, Cabling(), {LINK: BRIDGE})
+
+    assert remove == ()
+    assert [type(o) for o in make] == [DefaultRoute, DefaultRoute]
+
+
+def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
+    attachment = WEB.attachments[0]
+    inside = Wiring(attachments=(type(attachment)(network=VAULT, endpoint=attachment.endpoint),))
+
+    _, make = mending_ops(inside, NETNS, Cabling(), {LINK: IfName("sw-cc0000000000")})
+
+    assert [type(o) for o in make] == [NoDefaultRoute, NoDefaultRoute]
+    assert mending_ops(Wiring(), NETNS, Cabling(), {}) == ((), ())
