@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,9 +242,7 @@ def test_differences_one_after_another_make_what_the_whole_text_makes(
 
 
 @pytest.mark.parametrize("done", ["nothing", "all", "part"])
-def test_a_removal_that_came_part_of_the_way_before_is_finished(
-    tmp_path: Path, done: str
-) -> None:
+def test_a_removal_that_came_part_of_the_way_before_is_finished(tmp_path: Path, done: str) -> None:
     before = host_elements(TYPICAL_NETWORKS, WIRINGS)
     after = host_elements(TYPICAL_NETWORKS, (moved(WEB),))
     now = {"nothing": before, "all": after, "part": before - set(sorted_some(before - after))}

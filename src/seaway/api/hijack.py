@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -81,7 +81,7 @@ def _set(future: asyncio.Future[None]) -> None:
 
 
 @asynccontextmanager
-async def hijacked(call: Call, kind: str) -> AsyncIterator[RawStream]:
+async def hijacked(call: Call, kind: str) -> AsyncGenerator[RawStream]:
     """Take the connection of *call*, answer that it is a stream of *kind*, and close it in the end."""
     request, loop = call.request, asyncio.get_running_loop()
     transport, old = request.transport, request.protocol

@@ -87,7 +87,7 @@ class LogRoutes:
 
     async def _lines(self, sandbox: Sandbox, wish: LogWish) -> AsyncGenerator[bytes, None]:
         skipped = await self._to_skip(sandbox, wish)
-        beginning = dict.fromkeys((1, 2), True)
+        beginning: dict[int, bool] = {1: True, 2: True}
         async with aclosing(self._read(sandbox, follow=wish.follow)) as lines:
             async for line in lines:
                 if not wish.fits(line):

@@ -107,7 +107,8 @@ class NetworkRoutes:
 
     async def _members(self, network: Network) -> dict[str, wire.NetworkMember]:
         live = [e for e in self._store.endpoints_of(network.id) if e.live]
-        drops = await drop_counts(self._parts) if any(e.place for e in live) else {}
+        nobody: Mapping[IfName, int] = {}
+        drops = await drop_counts(self._parts) if any(e.place for e in live) else nobody
         return {e.sandbox: self._member(e, drops) for e in live}
 
     def _member(self, endpoint: Endpoint, drops: Mapping[IfName, int]) -> wire.NetworkMember:
@@ -129,7 +130,7 @@ async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
         return await parts.kernel.drops()
     except EngineError as error:
         log.warning("drops could not be read", extra={"reason": str(error)})
-        return {}
+        return dict[IfName, int]()
 
 
 def driver(network: Network) -> str:

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from seaway.contracts import Exit, Kernel, LinkState, Runtime, Store
 from seaway.engine.drivers import Drivers
@@ -32,6 +34,16 @@ log = logging.getLogger(__name__)
 
 LOST = 255
 """Exit code of a process of which nothing is known any more (the host was restarted)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What Linux has when the networks are whole: read once, whatever the number of sandboxes."""
+
+    masters: Mapping[IfName, IfName | None]
+    """The links that carry traffic, with the bridge they are on."""
+    bound: Mapping[Path, bool]
+    named: Mapping[Path, bool]
 
 
 class Recovery:
@@ -68,11 +80,12 @@ class Recovery:
         self._hold_ports([s for s in self._running() if s.id not in ended])
         await self._sweep()
         await self._mend_networks()
+        seen = await self._seen()
         for sandbox in self._running():
             if (exit_ := ended.get(sandbox.id)) is not None:
                 await self._sandboxes.end(sandbox, exit_)
             else:
-                await self._serve(sandbox)
+                await self._serve(sandbox, seen)
         await self._remove_ended()
         log.info("restored", extra={"sandboxes": len(self._running())})
 
@@ -168,11 +181,18 @@ class Recovery:
             self.not_whole[an_id] = f"{what} could not be made whole at the start: {error}"
             log.warning("not whole", extra={"object": what, "reason": str(error)})
 
-    async def _serve(self, sandbox: Sandbox) -> None:
+    async def _seen(self) -> _Seen:
+        return _Seen(
+            masters=_masters((await self._kernel.observe()).links),
+            bound=await self._kernel.bound(self._paths.bound_dir),
+            named=await self._kernel.bound(self._paths.named_dir),
+        )
+
+    async def _serve(self, sandbox: Sandbox, seen: _Seen) -> None:
         """Make a running sandbox whole, and answer it; one whose adopted namespace is gone ended."""
         if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
             with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
-                await self._mend(sandbox, self._wires.wiring(sandbox))
+                await self._mend(sandbox, self._wires.wiring(sandbox), seen)
             if sandbox.adopted_from is not None and not await self._is_bound(sandbox):
                 self.not_whole.pop(sandbox.id, None)
                 lost = Exit(code=LOST, finished=sandbox.status.started)
@@ -191,20 +211,19 @@ class Recovery:
         bound = await self._kernel.bound(self._paths.bound_dir)
         return bound.get(self._paths.bound(sandbox), False)
 
-    async def _mend(self, sandbox: Sandbox, wiring: Wiring) -> None:
+    async def _mend(self, sandbox: Sandbox, wiring: Wiring, seen: _Seen) -> None:
         path = self._paths.bound(sandbox)
-        masters = _masters((await self._kernel.observe()).links)
-        if not await self._is_bound(sandbox) and await self._rebind(sandbox):
+        masters: Mapping[IfName, IfName | None] = seen.masters
+        if not seen.bound.get(path, False) and await self._rebind(sandbox):
             masters = {}  # all links lead to the namespace that was before
-        await self._mend_name(sandbox)
+        await self._mend_name(sandbox, seen)
         remove, make = mending_ops(wiring, path, self._drivers, masters)
         await self._removed(remove)
         await self._kernel.apply(make)
 
-    async def _mend_name(self, sandbox: Sandbox) -> None:
+    async def _mend_name(self, sandbox: Sandbox, seen: _Seen) -> None:
         """Let people find its namespace by its name again, if they cannot."""
-        name = self._paths.named(sandbox.name)
-        if not (await self._kernel.bound(self._paths.named_dir)).get(name, False):
+        if not seen.named.get(self._paths.named(sandbox.name), False):
             await self._kernel.apply([self._wires.name_op(sandbox)])
 
     async def _rebind(self, sandbox: Sandbox) -> bool:

@@ -381,7 +381,7 @@ class Sandboxes:
     async def _drop_namespace(self, sandbox: Sandbox) -> None:
         """Let go of the namespace of a sandbox that is over, by the store."""
         if _has_namespace(sandbox):
-            gone = [self._wires.delete_op(sandbox)]
+            gone = self._wires.let_go_ops(sandbox)
             await self._surely(sandbox, lambda: self._kernel.remove(gone))
 
     async def _surely(self, sandbox: Sandbox, work: Callable[[], Awaitable[None]]) -> None:

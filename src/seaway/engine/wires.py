@@ -21,6 +21,7 @@ from seaway.plan.operations import (
     BindNetns,
     CreateNetns,
     DeleteNetns,
+    LeaveNames,
     NameNetns,
     Operation,
     RedirectNames,
@@ -124,11 +125,13 @@ class Wires:
 
     def no_namespace_ops(self, sandbox: Sandbox) -> tuple[Operation, ...]:
         """What takes it away again."""
-        return (self.unname_op(sandbox), self.delete_op(sandbox))
+        return (self.unname_op(sandbox), *self.let_go_ops(sandbox))
 
-    def delete_op(self, sandbox: Sandbox) -> Operation:
-        """What lets go of the namespace itself."""
-        return DeleteNetns(path=self._paths.bound(sandbox))
+    def let_go_ops(self, sandbox: Sandbox) -> tuple[Operation, ...]:
+        """What lets go of the namespace itself; one that is somebody else's is left as it was."""
+        path = self._paths.bound(sandbox)
+        leave = (LeaveNames(netns=path),) if sandbox.adopted_from is not None else ()
+        return (*leave, DeleteNetns(path=path))
 
     def name_op(self, sandbox: Sandbox) -> Operation:
         """What lets people find the namespace by the sandbox's name."""

@@ -24,6 +24,7 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachVeth,
     ForgetFlows,
+    LeaveNames,
     NameNetns,
     NoDefaultRoute,
     Operation,
@@ -222,6 +223,9 @@ class FakeKernel:
                     self.namespaces[op.netns].default_routes.pop(op.version, None)
             case RedirectNames():
                 self._netns("RedirectNames", op.netns).names_port = op.port
+            case LeaveNames():
+                if op.netns in self.namespaces:
+                    self.namespaces[op.netns].names_port = None
             case ChangeRules():
                 self._state.elements = (self.elements - op.old) | op.new
             case ForgetFlows():

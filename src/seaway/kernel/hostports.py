@@ -12,7 +12,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +50,8 @@ class SocketHostPorts:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._held: dict[SandboxId, dict[Hold, Sockets]] = {}
+        self._numbers: dict[tuple[Proto, int], dict[tuple[SandboxId, Hold], None]] = {}
+        """The same by each single port, so that a clash is found without looking at all."""
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
@@ -58,10 +60,12 @@ class SocketHostPorts:
         self._steps.reach("hostports.hold")
         before = self.held(owner)
         taken: dict[int, PublishedPort] = {}
+        by_hold: dict[Hold, PublishedPort] = {}
         try:
             for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
-                _refuse_twice(ports[index], taken.values())
+                _refuse_twice(ports[index], by_hold)
                 taken[index] = self._hold(owner, ports[index], versions)
+                by_hold[_hold_of(taken[index])] = taken[index]
         except BaseException:
             self.keep_only(owner, before)
             raise
@@ -77,6 +81,7 @@ class SocketHostPorts:
         mine = self._held.get(owner, {})
         for hold in [h for h in mine if h not in holds]:
             _close(mine.pop(hold))
+            self._leave_book(owner, hold)
         if not mine:
             self._held.pop(owner, None)
 
@@ -99,7 +104,7 @@ class SocketHostPorts:
         raise _none_free(port)
 
     def _hold_fixed(self, owner: SandboxId, port: PublishedPort, families: Sequence[int]) -> None:
-        hold = Hold(port.proto, port.host, port.host_port, port.count)
+        hold = _hold_of(port)
         mine = self._held.setdefault(owner, {})
         sockets = mine.get(hold, {})
         missing = [v for v in families if v not in sockets]
@@ -110,31 +115,39 @@ class SocketHostPorts:
             new = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
             undo.pop_all()
         mine[hold] = sockets | new
+        for number in _span(hold):
+            self._numbers.setdefault((hold.proto, number), {})[owner, hold] = None
+
+    def _leave_book(self, owner: SandboxId, hold: Hold) -> None:
+        for number in _span(hold):
+            holders = self._numbers[hold.proto, number]
+            holders.pop((owner, hold), None)
+            if not holders:
+                del self._numbers[hold.proto, number]
 
     def _refuse_clash(self, owner: SandboxId, port: PublishedPort) -> None:
         """Refuse what our own book knows to be held; sockets would tell for all but SCTP."""
-        for holder, holds in self._held.items():
-            for hold in holds:
-                other = PublishedPort(
-                    proto=hold.proto,
-                    port=1,
-                    host=hold.host,
-                    host_port=hold.host_port,
-                    count=hold.count,
-                )
-                if port.clashes(other):
+        for number in _span(_hold_of(port)):
+            for holder, hold in self._numbers.get((port.proto, number), ()):
+                if port.host is None or hold.host is None or port.host == hold.host:
                     by = "this container" if holder == owner else f"container {holder[:12]}"
                     host = str(port.host or _ANY[4])
-                    both = max(port.host_port, hold.host_port)
-                    raise _taken(port, host, both, f"published by {by}")
+                    raise _taken(port, host, number, f"published by {by}")
 
 
-def _refuse_twice(port: PublishedPort, taken: Iterable[PublishedPort]) -> None:
-    """Refuse to lead one host port to two ports of the same sandbox."""
-    for other in taken:
-        if port.host_port and port != other and port.clashes(other):
-            both = max(port.host_port, other.host_port)
-            raise _taken(port, str(port.host or _ANY[4]), both, "published by this container")
+def _hold_of(port: PublishedPort) -> Hold:
+    return Hold(port.proto, port.host, port.host_port, port.count)
+
+
+def _span(hold: Hold) -> range:
+    return range(hold.host_port, hold.host_port + hold.count)
+
+
+def _refuse_twice(port: PublishedPort, taken: Mapping[Hold, PublishedPort]) -> None:
+    """Refuse to lead one host port to two ports of the same sandbox; overlaps are told by our book."""
+    other = taken.get(_hold_of(port))
+    if other is not None and port.host_port and port != other:
+        raise _taken(port, str(port.host or _ANY[4]), port.host_port, "published by this container")
 
 
 def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:

@@ -88,6 +88,10 @@ def counted_drops(listing: str) -> dict[IfName, int]:
     return {IfName(name): int(packets) for name, packets in _DROP.findall(listing)}
 
 
+NO_NAME_REWRITE = "table ip seaway_names\ndelete table ip seaway_names\n"
+"""Text that takes the table of ``name_rewrite`` away, there or not."""
+
+
 def name_rewrite(port: int) -> str:
     """The table that lets 127.0.0.11:53 be answered at *port*, without connection tracking."""
     rules = "\n".join(
@@ -96,8 +100,7 @@ def name_rewrite(port: int) -> str:
         for proto in ("udp", "tcp")
     )
     return f"""\
-table ip seaway_names
-delete table ip seaway_names
+{NO_NAME_REWRITE}\
 table ip seaway_names {{
   chain out {{
     type filter hook output priority raw; policy accept;

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
-from seaway.model.ids import IfName, Interface, Prefix
+from seaway.model.ids import Address, IfName, Prefix
 
 _OURS = ("sw-", "sv-", "sx-", "seaway0")
 _EVERYTHING: frozenset[Prefix] = frozenset(
@@ -43,8 +43,11 @@ def observe(netlink: Netlink) -> Observed:
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_routes(version))
     ]
+    addresses: dict[int, list[Address]] = {}
+    for index, interface in held:
+        addresses.setdefault(index, []).append(interface.ip)
     return Observed(
-        links={link.name: _state(link, links, held) for link in links.values()},
+        links={link.name: _state(link, links, addresses) for link in links.values()},
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(a.ip for _, a in held if not (a.ip.is_loopback or a.ip.is_link_local)),
@@ -59,7 +62,9 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
             yield reply.body
 
 
-def _state(link: Link, links: dict[int, Link], held: Iterable[tuple[int, Interface]]) -> LinkState:
+def _state(
+    link: Link, links: Mapping[int, Link], addresses: Mapping[int, Sequence[Address]]
+) -> LinkState:
     master = links.get(link.master)
     return LinkState(
         index=link.index,
@@ -67,7 +72,7 @@ def _state(link: Link, links: dict[int, Link], held: Iterable[tuple[int, Interfa
         up=link.up,
         group=link.group,
         master=None if master is None else master.name,
-        addresses=tuple(address.ip for index, address in held if index == link.index),
+        addresses=tuple(addresses.get(link.index, ())),
     )
 
 

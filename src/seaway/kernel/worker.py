@@ -30,6 +30,7 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachVeth,
     ForgetFlows,
+    LeaveNames,
     NameNetns,
     NoDefaultRoute,
     Operation,
@@ -173,7 +174,9 @@ class Worker:
             case NoDefaultRoute():
                 links.no_default_route(visits, op)
             case RedirectNames():
-                self._redirect_names(visits, op)
+                self._run_inside(visits, op.netns, nft.name_rewrite(op.port))
+            case LeaveNames():
+                self._leave_names(visits, op)
             case ChangeRules():
                 self._change_rules(op)
             case ForgetFlows():
@@ -193,11 +196,15 @@ class Worker:
     def _bind_netns(self, op: BindNetns) -> None:
         _bind_and_close(netns.open_netns(op.source), op.path)
 
-    def _redirect_names(self, visits: Visits, op: RedirectNames) -> None:
-        with visits.to(op.netns).enter():
+    def _leave_names(self, visits: Visits, op: LeaveNames) -> None:
+        with suppress(FileNotFoundError):
+            self._run_inside(visits, op.netns, nft.NO_NAME_REWRITE)
+
+    def _run_inside(self, visits: Visits, path: Path, text: str) -> None:
+        with visits.to(path).enter():
             context = nft.Nft()
         try:
-            context.run(nft.name_rewrite(op.port))
+            context.run(text)
         finally:
             self._aside(context.close)  # to close its socket takes 11 ms (nft_rcv_nl_event())
 

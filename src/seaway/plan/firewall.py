@@ -18,6 +18,7 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName, Prefix, link_local
 from seaway.model.network import BridgeOptions, Icc, Network
 from seaway.model.port import PublishedPort
+from seaway.plan.operations import DOOMED_GROUP
 from seaway.plan.rules import Element, Elements, difference
 
 HAIRPIN_MARK = "0x01000000"
@@ -64,9 +65,10 @@ table inet seaway {
   set from_any4 { type inet_proto . inet_service . ipv4_addr; flags interval; }
   set from_any6 { type inet_proto . inet_service . ipv6_addr; flags interval; }
 
-  # A port on 127.0.0.1 stays there, whatever a neighbour routes to us.
+  # What was cut off says nothing more. A port on 127.0.0.1 stays there, whatever a neighbour routes to us.
   chain early {
     type filter hook prerouting priority raw; policy accept;
+    iifgroup $doomed drop
     iifname != "lo" ip daddr 127.0.0.0/8 drop
     iifname != "lo" ip saddr 127.0.0.0/8 drop
   }
@@ -195,9 +197,9 @@ def ruleset(elements: Elements, *, forwarding_is_ours: Collection[int]) -> str:
     """
     closed = [NO_ROUTER_IN.format(version) for version in sorted(forwarding_is_ours)]
     foreign = "".join([NO_ROUTER, *closed]) if closed else ""
-    return RULES.substitute(none=NO_RULES, mark=HAIRPIN_MARK, foreign=foreign) + difference(
-        frozenset(), elements
-    )
+    return RULES.substitute(
+        none=NO_RULES, mark=HAIRPIN_MARK, doomed=DOOMED_GROUP, foreign=foreign
+    ) + difference(frozenset(), elements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

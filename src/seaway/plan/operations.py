@@ -84,11 +84,12 @@ class DeleteNetns:
 class AttachVeth:
     """Join *netns* to *bridge* by a veth pair whose far end is made directly inside.
 
-    One message makes both ends, up, the near end on the bridge. The near end neither learns nor
-    floods to strangers where *guarded* (``learning off``, ``locked on`` and a static fdb entry for
-    *mac*). Addresses get no duplicate address detection: the plan knows that they are free. A
-    gratuitous ARP request and an unsolicited neighbour advertisement for each address go out from
-    inside (RFC 5227 section 3, RFC 4861 section 7.2.6), at the end of the list.
+    One message makes both ends, the near one on the bridge; they come up when the port has its
+    flags. Where *guarded* the port neither learns nor floods to strangers (``learning off``,
+    ``locked on`` and a static fdb entry for *mac*). Addresses get no duplicate address detection: the
+    plan knows that they are free. A gratuitous ARP request and an unsolicited neighbour advertisement
+    for each address go out from inside (RFC 5227 section 3, RFC 4861 section 7.2.6), at the end of
+    the list.
     """
 
     link: IfName
@@ -113,9 +114,9 @@ class AttachVeth:
 class DetachVeth:
     """Cut a veth pair off without waiting for the kernel's deletion of it.
 
-    On return no packet passes: the far end is down, without addresses and renamed away, the near
-    end is off its bridge, renamed away and in DOOMED_GROUP, to be deleted with its like. A pair or
-    namespace that is gone already is fine.
+    On return no packet passes: the far end has no address, the near end is a closed port in
+    DOOMED_GROUP, to be deleted with its like when nobody waits. Both keep their names until these are
+    wanted again. A pair or namespace that is gone already is fine.
     """
 
     link: IfName
@@ -154,6 +155,13 @@ class RedirectNames:
 
     netns: Path
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveNames:
+    """Take what ``RedirectNames`` did away again, in a namespace that is not ours; gone is fine."""
+
+    netns: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +211,7 @@ Operation = (
     | DefaultRoute
     | NoDefaultRoute
     | RedirectNames
+    | LeaveNames
     | ChangeRules
     | ForgetFlows
     | SetSysctl
@@ -216,6 +225,8 @@ def inverse(operation: Operation) -> Operation | None:
             return DeleteLink(name=name)
         case CreateNetns(path=path) | BindNetns(path=path):
             return DeleteNetns(path=path)
+        case RedirectNames(netns=netns):
+            return LeaveNames(netns=netns)
         case NameNetns(name=name):
             return UnnameNetns(name=name)
         case AttachVeth(link=link, netns=netns, ifname=ifname):

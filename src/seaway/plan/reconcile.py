@@ -10,6 +10,7 @@ from seaway.model.ids import IfName
 from seaway.model.network import BridgeOptions, Network
 from seaway.plan.operations import (
     BRIDGE_GROUP,
+    DOOMED_GROUP,
     ChangeRules,
     DefaultRoute,
     DeleteLink,
@@ -35,7 +36,9 @@ def leftover_links(
     found = [
         name
         for name, group in groups.items()
-        if (group == BRIDGE_GROUP or _OURS.fullmatch(name)) and name not in bridges | ends
+        if (group == BRIDGE_GROUP or _OURS.fullmatch(name))
+        and group != DOOMED_GROUP
+        and name not in bridges | ends
     ]
     found.sort(key=lambda name: (groups[name] == BRIDGE_GROUP, name))
     return tuple(DeleteLink(name=name) for name in found)

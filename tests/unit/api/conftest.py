@@ -23,9 +23,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
             await over.wait()
 
     holder = asyncio.create_task(hold())
-    await asyncio.wait([ready, holder], return_when=asyncio.FIRST_COMPLETED)
-    if not ready.done():
-        await holder
+    holder.add_done_callback(lambda _: ready.cancel())  # it failed: so does whoever waits for it
     yield await ready
     over.set()
     await holder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -20,7 +20,7 @@ ATTACH = "stream=1&stdin=1&stdout=1&stderr=1"
 @asynccontextmanager
 async def raw(
     stage: Stage, path: str, body: bytes = b"", *, upgrade: bool = True
-) -> AsyncIterator[tuple[int, dict[str, str], asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AsyncGenerator[tuple[int, dict[str, str], asyncio.StreamReader, asyncio.StreamWriter]]:
     """A POST whose connection becomes a stream."""
     reader, writer = await stage.connect()
     head = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if upgrade else ""

@@ -11,8 +11,7 @@ from unit.api.stage import Stage
 
 async def listed(stage: Stage, query: str = "all=1") -> list[str]:
     found = await stage.good("GET", f"/containers/json?{query}")
-    assert isinstance(found, list)
-    return [item["Names"][0] for item in found]  # pyright: ignore[reportUnknownVariableType]
+    return [item["Names"][0] for item in found]
 
 
 async def filtered(stage: Stage, **filters: list[str]) -> list[str]:
@@ -71,7 +70,6 @@ async def test_a_running_container_is_shown_as_docker_shows_it(stage: Stage) -> 
         case other:
             raise AssertionError(other)
     settings = found["NetworkSettings"]
-    assert isinstance(settings, dict)
     assert settings["SandboxKey"] == "/run/test/netns/web"
     assert settings["IPAddress"] == ""
     assert settings["Ports"] == {
@@ -109,7 +107,6 @@ async def test_on_the_default_bridge_old_members_are_filled_too(stage: Stage) ->
 
     settings = (await stage.inspect("web"))["NetworkSettings"]
 
-    assert isinstance(settings, dict)
     assert settings["IPAddress"] == settings["Networks"]["bridge"]["IPAddress"] == "10.77.0.2"
     assert settings["Gateway"] == "10.77.0.1"
     assert settings["Ports"] == {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}
@@ -122,8 +119,6 @@ async def test_a_stopped_container_keeps_its_networks_and_loses_its_place(stage:
     found = await stage.inspect("web")
 
     settings, state = found["NetworkSettings"], found["State"]
-    assert isinstance(settings, dict)
-    assert isinstance(state, dict)
     assert (state["Status"], state["ExitCode"]) == ("exited", 143)
     assert settings["Ports"] == {}
     assert (settings["SandboxID"], settings["SandboxKey"]) == ("", "")
@@ -137,7 +132,7 @@ async def test_a_list_has_ports_state_and_networks(stage: Stage) -> None:
         "web", "sleep", "9", HostConfig={"PortSpecs": ["9000-9001:80-81"]}, ExposeSpecs=["70/udp"]
     )
 
-    (found,) = await stage.good("GET", "/containers/json")  # type: ignore[misc]  # pyright: ignore
+    (found,) = await stage.good("GET", "/containers/json")
 
     assert found["Command"] == "sleep 9"
     assert (found["State"], found["Status"]) == ("running", "Up Less than a second")
@@ -178,7 +173,7 @@ async def test_filters_choose_what_is_listed(stage: Stage) -> None:
 async def test_one_create_may_carry_several_networks_the_modes_first(stage: Stage) -> None:
     for name in ("a", "b", "c"):
         await stage.good("POST", "/networks/create", {"Name": name})
-    identity = (await stage.good("GET", "/networks/c"))["Id"]  # type: ignore  # pyright: ignore
+    identity = (await stage.good("GET", "/networks/c"))["Id"]
 
     await stage.create(
         "box",
@@ -208,7 +203,6 @@ async def test_in_host_and_none_mode_it_is_on_the_predefined_network(
 
     settings = (await stage.inspect("box"))["NetworkSettings"]
 
-    assert isinstance(settings, dict)
     assert list(settings["Networks"]) == [mode]
     assert settings["Networks"][mode]["IPAddress"] == ""
 

@@ -20,8 +20,7 @@ async def make(stage: Stage, name: str, **more: object) -> str:
 async def names(stage: Stage, filters: object) -> list[str]:
     text = json.dumps(filters).replace(" ", "")
     found = await stage.good("GET", f"/networks?filters={text}")
-    assert isinstance(found, list)
-    return [item["Name"] for item in found]  # pyright: ignore[reportUnknownVariableType]
+    return [item["Name"] for item in found]
 
 
 async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage) -> None:
@@ -49,7 +48,6 @@ async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage
 
     found = await stage.good("GET", f"/networks/{identity[:8]}")
 
-    assert isinstance(found, dict)
     assert list(found) == [
         "Name", "Id", "Created", "Scope", "Driver", "EnableIPv4", "EnableIPv6", "IPAM", "Internal",
         "Attachable", "Ingress", "ConfigFrom", "ConfigOnly", "Options", "Labels", "Containers",
@@ -84,7 +82,6 @@ async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage
 async def test_the_default_bridge_shows_dockers_options_with_our_name(stage: Stage) -> None:
     found = await stage.good("GET", "/networks/bridge")
 
-    assert isinstance(found, dict)
     assert found["Options"] == {
         "com.docker.network.bridge.default_bridge": "true",
         "com.docker.network.bridge.enable_icc": "true",
@@ -98,7 +95,6 @@ async def test_the_default_bridge_shows_dockers_options_with_our_name(stage: Sta
 async def test_a_list_has_no_members_of_networks(stage: Stage) -> None:
     found = await stage.good("GET", "/networks")
 
-    assert isinstance(found, list)
     assert [(n["Name"], n["Driver"], "Containers" in n) for n in found] == [
         ("bridge", "bridge", False),
         ("host", "host", False),
@@ -285,8 +281,9 @@ async def test_a_disconnect_from_a_network_it_is_not_on_is_a_500(stage: Stage) -
 
 
 async def test_pools_that_are_empty_are_a_400(stage: Stage) -> None:
-    for n in range(255):
-        await make(stage, f"n{n}")
+    for n in range(1, 9):  # all of 10.77.0.0/16 but the first /24, which the default bridge has
+        subnet = f"10.77.{256 >> n}.0/{16 + n}"
+        await make(stage, f"n{n}", IPAM={"Config": [{"Subnet": subnet}]})
 
     answer = await stage.call("POST", "/networks/create", {"Name": "one-too-many"})
 

@@ -64,7 +64,7 @@ async def events(stage: Stage, query: str) -> list[dict[str, object]]:
 
 async def test_past_events_come_in_dockers_shape_and_order(stage: Stage) -> None:
     identity = await stage.run("box", Labels={"k": "v"})
-    network = (await stage.good("GET", "/networks/bridge"))["Id"]  # type: ignore  # pyright: ignore
+    network = (await stage.good("GET", "/networks/bridge"))["Id"]
 
     found = await events(stage, "since=0.000000001&until=0.000000001")
     everything = await events(stage, "since=0.000000002&until=0.9&filters={}")

@@ -14,7 +14,7 @@ from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import sandbox_name
-from seaway.model.network import BridgeOptions
+from seaway.model.network import BridgeOptions, NetworkWish
 from seaway.model.sandbox import Netns, Sandbox, SandboxWish
 from seaway.plan.firewall import Attachment, network_elements
 from seaway.plan.rules import Elements
@@ -31,60 +31,50 @@ class Step:
     fails_at: int | None
 
 
-VERBS = (
-    "create_network", "remove_network", "box", "program", "start", "stop", "connect",
-    "connect_first", "disconnect", "publish", "publish_random", "unpublish", "rename", "remove",
-    "restart",
-)  # fmt: skip
+UseCase = Callable[[World, str, str], Awaitable[object]]
+"""Of a world, a sandbox's name and a network's."""
+
+
+def other(box: str) -> SandboxWish:
+    """The next sandbox's name."""
+    return SandboxWish(name=sandbox_name(f"s{(int(box[1]) + 1) % 3}"))
+
+
+def a_network(name: str) -> NetworkWish:
+    """One with IPv6, one without, one internal."""
+    return network_wish(name, ipv6=name == "n1", internal=name == "inner")
+
+
+USE_CASES: dict[str, UseCase] = {
+    "create_network": lambda w, _, net: w.networks.create(a_network(net)),
+    "remove_network": lambda w, _, net: w.networks.remove(net),
+    "box": lambda w, box, net: w.box(box, [net], ports=(tcp(8000 + int(box[1]), 80),)),
+    "program": lambda w, box, net: w.program(box, [net], ports=(tcp(0, 80),)),
+    "start": lambda w, box, _: w.sandboxes.start(box),
+    "stop": lambda w, box, _: w.sandboxes.stop(box, timeout=0),
+    "connect": lambda w, box, net: w.endpoints.connect(net, box, EndpointWish()),
+    "connect_first": lambda w, box, net: w.endpoints.connect(net, box, EndpointWish(gw_priority=1)),
+    "disconnect": lambda w, box, net: w.endpoints.disconnect(net, box),
+    "publish": lambda w, box, _: w.ports.publish(box, [udp(53, 53)]),
+    "publish_random": lambda w, box, _: w.ports.publish(box, [tcp(0, 81)]),
+    "unpublish": lambda w, box, _: w.ports.unpublish(box, [udp(53, 53)]),
+    "rename": lambda w, box, _: w.sandboxes.rename(box, other(box)),
+    "remove": lambda w, box, _: w.sandboxes.remove(box, force=True),
+    "restart": lambda w, _box, _net: restart(w),
+}
+SELDOM = ("create_network", "remove_network", "remove", "restart", "rename")
+"""What ends much; the others are drawn four times as often."""
 HISTORIES = st.lists(
     st.builds(
         Step,
-        verb=st.sampled_from(VERBS),
+        verb=st.sampled_from([*SELDOM, *(v for v in USE_CASES if v not in SELDOM for _ in "1234")]),
         sandbox=st.sampled_from(["s0", "s1", "s2"]),
         network=st.sampled_from(["n0", "n1", "inner"]),
         fails_at=st.none() | st.integers(0, 8),
     ),
-    min_size=5,
-    max_size=25,
+    min_size=10,
+    max_size=30,
 )
-
-
-def use_case(world: World, step: Step) -> Callable[[], Awaitable[object]]:
-    """What *step* does."""
-    box, net = step.sandbox, step.network
-    match step.verb:
-        case "create_network":
-            wish = network_wish(net, ipv6=net == "n1", internal=net == "inner")
-            return lambda: world.networks.create(wish)
-        case "remove_network":
-            return lambda: world.networks.remove(net)
-        case "box":
-            return lambda: world.box(box, [net], ports=(tcp(8000 + int(box[1]), 80),))
-        case "program":
-            return lambda: world.program(box, [net], ports=(tcp(0, 80),))
-        case "start":
-            return lambda: world.sandboxes.start(box)
-        case "stop":
-            return lambda: world.sandboxes.stop(box, timeout=0)
-        case "connect":
-            return lambda: world.endpoints.connect(net, box, EndpointWish())
-        case "connect_first":
-            return lambda: world.endpoints.connect(net, box, EndpointWish(gw_priority=1))
-        case "disconnect":
-            return lambda: world.endpoints.disconnect(net, box)
-        case "publish":
-            return lambda: world.ports.publish(box, [udp(53, 53)])
-        case "publish_random":
-            return lambda: world.ports.publish(box, [tcp(0, 81)])
-        case "unpublish":
-            return lambda: world.ports.unpublish(box, [udp(53, 53)])
-        case "rename":
-            wish_ = SandboxWish(name=sandbox_name(f"s{(int(box[1]) + 1) % 3}"))
-            return lambda: world.sandboxes.rename(box, wish_)
-        case "remove":
-            return lambda: world.sandboxes.remove(box, force=True)
-        case _:
-            return lambda: restart(world)
 
 
 REMOVALS = {"remove_network", "stop", "disconnect", "unpublish", "remove", "restart"}
@@ -100,12 +90,16 @@ async def restart(world: World) -> None:
 
 async def carry_out(world: World, step: Step) -> None:
     """Carry out *step*, which may be refused, or made to fail."""
+
+    def use_case() -> Awaitable[object]:
+        return USE_CASES[step.verb](world, step.sandbox, step.network)
+
     world.steps.arm(step.fails_at)
-    failed = await refused(use_case(world, step))
+    failed = await refused(use_case)
     hit = step.fails_at is not None and len(world.steps.reached) > step.fails_at
     world.steps.arm(None)
     if failed and hit and step.verb in REMOVALS:
-        await refused(use_case(world, step))
+        await refused(use_case)
     for _ in range(20):
         await asyncio.sleep(0)
 
