@@ -395,8 +395,11 @@ class Runtime(Protocol):
         """Change /etc/hosts and /etc/resolv.conf of a running sandbox in place."""
         ...
 
-    async def remove(self, sandbox: SandboxId) -> None:
-        """End what still lives and take every file of the container away; gone already is fine."""
+    async def remove(self, sandbox: SandboxId, *, keep_log: bool = False) -> None:
+        """End what still lives and take every file of the container away; gone already is fine.
+
+        With *keep_log* what was written stays: the sandbox is there still, and only a start of it failed.
+        """
         ...
 
     async def known(self) -> frozenset[SandboxId]:

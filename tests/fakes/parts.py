@@ -267,7 +267,7 @@ class FakeRuntime:
     async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:
         """Nothing to see."""
 
-    async def remove(self, sandbox: SandboxId) -> None:
+    async def remove(self, sandbox: SandboxId, *, keep_log: bool = False) -> None:
         """Forget it."""
         self._steps.reach("runtime.remove")
         self.launched.pop(sandbox, None)

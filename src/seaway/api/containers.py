@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -17,7 +17,7 @@ from seaway.api.selection import selected
 from seaway.api.wishes import container_wish, warnings
 from seaway.engine.sandboxes import signal_number
 from seaway.model.errors import Conflict, EngineError, InvalidRequest
-from seaway.model.ids import sandbox_name
+from seaway.model.ids import IfName, sandbox_name
 from seaway.model.sandbox import Sandbox, SandboxWish
 
 _PRUNE_FILTERS = frozenset({"until", "label", "label!"})
@@ -56,7 +56,8 @@ class ContainerRoutes:
     async def inspect(self, call: Call) -> web.Response:
         """All about one."""
         sandbox = self._store.sandbox(call.ref)
-        drops = await drop_counts(self._parts) if sandbox.running else {}
+        nobody: Mapping[IfName, int] = {}
+        drops = await drop_counts(self._parts) if sandbox.running else nobody
         return answer(self._inspection.container(sandbox, drops))
 
     async def create(self, call: Call) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from seaway.engine.endpoints import NotConnected
 from seaway.model.errors import (
@@ -51,7 +52,7 @@ def status(error: EngineError) -> int:
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """*error*, or all that a group holds."""
     if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from leaves(each)
     else:
         yield error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from seaway.api.inspection import Inspection, hanging
 from seaway.api.parts import Parts
 from seaway.api.topology import published, summary, whole_map
 from seaway.api.wishes import namespace_wish
-from seaway.model.errors import InvalidRequest
+from seaway.model.errors import EngineError, InvalidRequest
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.portspec import named_ports, published_ports, source_prefixes
+
+log = logging.getLogger(__name__)
 
 CALL_IP6TABLES = "net/bridge/bridge-nf-call-ip6tables"
 NO_LOOPBACK6 = (
@@ -96,9 +99,15 @@ class SeawayRoutes:
         if not done or not versions:
             text = f"{sandbox.name} is on no network with a way out: "
             return [text + "its ports are published when it is connected to one"]
-        if 6 in versions and await self._parts.kernel.sysctl(CALL_IP6TABLES) == "1":
-            return [NO_LOOPBACK6]
-        return []
+        return [NO_LOOPBACK6] if 6 in versions and await self._hides_loopback6() else []
+
+    async def _hides_loopback6(self) -> bool:
+        """Whether bridged frames go through ip6tables; that it cannot be known undoes no publish."""
+        try:
+            return await self._parts.kernel.sysctl(CALL_IP6TABLES) == "1"
+        except EngineError as error:
+            log.warning("a setting could not be read", extra={"reason": str(error)})
+            return False
 
     async def map(self, call: Call) -> web.Response:  # noqa: ARG002
         """Everything in one picture."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 
 from aiohttp import web
 
@@ -32,7 +32,11 @@ MAX_LINE = 64 << 10
 """Bytes of a request's first line, and of a header: filters may be long."""
 GRACE = 0.5
 """Seconds for requests to end when the server does; waits and streams are cut after that."""
+LAST_WORDS = 10.0
+"""Seconds that use cases have to end when the server does; a stop may wait for ever."""
 _NOT_MODIFIED = 304
+_BEGUN = web.RequestKey("begun", bool)
+"""The key under which a request notes that the head of its reply went out."""
 
 
 class Server:
@@ -63,8 +67,9 @@ class Server:
     async def serve(self, listening: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Answer on *listening* (Unix sockets that listen) until *stop*; use cases begun are ended."""
         async with asyncio.TaskGroup() as tasks:
+            jobs = Jobs(tasks)
             runner = web.AppRunner(
-                self._application(tasks),
+                self._application(jobs),
                 access_log=None,
                 handler_cancellation=True,
                 shutdown_timeout=GRACE,
@@ -78,12 +83,14 @@ class Server:
                 await stop.wait()
             finally:
                 await runner.cleanup()
+                await jobs.end(LAST_WORDS)
 
-    def _application(self, tasks: asyncio.TaskGroup) -> web.Application:
+    def _application(self, jobs: Jobs) -> web.Application:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return await self._answer(request, tasks)
+            return await self._answer(request, jobs)
 
-        async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+        async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+            request[_BEGUN] = True
             response.headers.update(self._headers)
 
         application = web.Application(client_max_size=MAX_BODY)
@@ -91,26 +98,61 @@ class Server:
         application.on_response_prepare.append(add_headers)
         return application
 
-    async def _answer(self, request: web.Request, tasks: asyncio.TaskGroup) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, jobs: Jobs) -> web.StreamResponse:
         """Streams end when the client hangs up; everything else is finished all the same."""
         try:
             route, version, parts = self._routing.find(request.method, request.rel_url.raw_path)
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)
         call = Call(request=request, version=version, parts=parts, query=Query(request.query))
-        job = _answered(route.handler(call))
+        job = _answered(request, route.handler(call))
         if route.streams or request.method == "GET":
             return await job
-        return await asyncio.shield(tasks.create_task(job, name=f"{request.method} {route.path}"))
+        return await jobs.finished(job, f"{request.method} {route.path}")
 
 
-async def _answered(job: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+class Jobs:
+    """Use cases that go on though their clients hang up."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self._jobs: set[asyncio.Task[web.StreamResponse]] = set()
+
+    async def finished(
+        self, job: Coroutine[object, object, web.StreamResponse], name: str
+    ) -> web.StreamResponse:
+        """What *job*, which raises nothing, answers."""
+        task = self._tasks.create_task(job, name=name)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+        return await asyncio.shield(task)
+
+    async def end(self, seconds: float) -> None:
+        """Wait for those that run, at most so long; then cancel them."""
+        if self._jobs:
+            _, late = await asyncio.wait(self._jobs, timeout=seconds)
+            for task in late:
+                log.warning("a use case did not end in time", extra={"request": task.get_name()})
+                task.cancel()
+
+
+async def _answered(request: web.Request, job: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+    """The answer, whatever happens; a reply that was begun is cut off, which clients notice."""
     try:
         return await job
     except ConnectionError:
-        raise
+        log.debug("the client hung up", extra={"request": request.path})
+        return _cut_off(request)
     except Exception as error:  # noqa: BLE001 - the edge: told to the client
-        return _refusal(error)
+        refusal = _refusal(error)
+        return _cut_off(request) if _BEGUN in request else refusal
+
+
+def _cut_off(request: web.Request) -> web.StreamResponse:
+    """Close the connection, for there is nothing more that could be said on it."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _refusal(error: Exception) -> web.Response:

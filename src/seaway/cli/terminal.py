@@ -71,7 +71,7 @@ class RawMode:
             import tty  # noqa: PLC0415
 
             self._before = termios.tcgetattr(0)
-            tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept
+            tty.setraw(0, termios.TCSANOW)  # what was typed ahead is kept
 
     def __exit__(
         self,

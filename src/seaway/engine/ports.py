@@ -119,15 +119,16 @@ def _numbered(port: PublishedPort, published: Sequence[PublishedPort]) -> Publis
     return replace(port, host_port=next(numbers, 0))
 
 
-def _same_place(one: PublishedPort, other: PublishedPort) -> bool:
-    """Whether both say the same of the same port, whoever may come in."""
-    return replace(one, sources=()) == replace(other, sources=())
+def _place(port: PublishedPort) -> PublishedPort:
+    """*port*, whoever may come in."""
+    return replace(port, sources=()) if port.sources else port
 
 
 def _without(
     ports: Sequence[PublishedPort], others: Sequence[PublishedPort]
 ) -> tuple[PublishedPort, ...]:
-    return tuple(p for p in ports if not any(_same_place(p, o) for o in others))
+    places = frozenset(map(_place, others))
+    return tuple(p for p in ports if _place(p) not in places)
 
 
 def _matching(

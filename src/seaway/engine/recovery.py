@@ -126,8 +126,9 @@ class Recovery:
         running = {s.id for s in self._running()}
         for sandbox_id in await self._runtime.known():
             lives = self._runtime.pid(sandbox_id) is not None
-            if not self._is_known(sandbox_id) or (lives and sandbox_id not in running):
-                await self._runtime.remove(sandbox_id)
+            known = self._is_known(sandbox_id)
+            if not known or (lives and sandbox_id not in running):
+                await self._runtime.remove(sandbox_id, keep_log=known)
         observed = await self._kernel.observe()
         groups = {name: link.group for name, link in observed.links.items()}
         wirings = [self._wires.wiring(s) for s in self._running()]

@@ -264,7 +264,7 @@ class Sandboxes:
         self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: AsyncExitStack
     ) -> None:
         await self._runtime.create(self._launched(sandbox, process, wiring))
-        undo.push_async_callback(self._runtime.remove, sandbox.id)
+        undo.push_async_callback(self._runtime.remove, sandbox.id, keep_log=True)
         await self.streams.attach(sandbox.id)
         await self._runtime.start(sandbox.id)
 

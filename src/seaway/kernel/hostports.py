@@ -12,7 +12,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -63,9 +63,9 @@ class SocketHostPorts:
         by_hold: dict[Hold, PublishedPort] = {}
         try:
             for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
-                _refuse_twice(ports[index], by_hold)
-                taken[index] = self._hold(owner, ports[index], versions)
-                by_hold[_hold_of(taken[index])] = taken[index]
+                port, hold = self._hold(owner, ports[index], versions)
+                _refuse_twice(port, by_hold.setdefault(hold, port))
+                taken[index] = port
         except BaseException:
             self.keep_only(owner, before)
             raise
@@ -87,34 +87,39 @@ class SocketHostPorts:
 
     def _hold(
         self, owner: SandboxId, port: PublishedPort, versions: Collection[int]
-    ) -> PublishedPort:
+    ) -> tuple[PublishedPort, Hold]:
         families = [v for v in versions if port.is_on(v)]
-        if not families:
-            return port
         if port.host_port:
-            self._hold_fixed(owner, port, families)
-            return port
-        for _ in range(TRIES):
+            hold = _hold_of(port)
+            self._hold_fixed(owner, port, hold, families)
+            return port, hold
+        for _ in range(TRIES if families else 0):
             candidate = replace(port, host_port=_free_port(port, families[0]))
+            hold = _hold_of(candidate)
             try:
-                self._hold_fixed(owner, candidate, families)
+                self._hold_fixed(owner, candidate, hold, families)
             except PortTaken:
                 continue
-            return candidate
-        raise _none_free(port)
+            return candidate, hold
+        if families:
+            raise _none_free(port)
+        return port, _hold_of(port)
 
-    def _hold_fixed(self, owner: SandboxId, port: PublishedPort, families: Sequence[int]) -> None:
-        hold = _hold_of(port)
+    def _hold_fixed(
+        self, owner: SandboxId, port: PublishedPort, hold: Hold, families: Sequence[int]
+    ) -> None:
         mine = self._held.setdefault(owner, {})
-        sockets = mine.get(hold, {})
-        missing = [v for v in families if v not in sockets]
-        if hold not in mine:
-            self._refuse_clash(owner, port)
+        sockets = mine.get(hold)
+        missing = [v for v in families if sockets is None or v not in sockets]
+        if not missing:
+            return
+        if sockets is None:
+            self._refuse_clash(owner, port, hold)
         _refuse_descriptors(port, len(missing))
         with ExitStack() as undo:
             new = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
             undo.pop_all()
-        mine[hold] = sockets | new
+        mine[hold] = (sockets or {}) | new
         for number in _span(hold):
             self._numbers.setdefault((hold.proto, number), {})[owner, hold] = None
 
@@ -125,11 +130,11 @@ class SocketHostPorts:
             if not holders:
                 del self._numbers[hold.proto, number]
 
-    def _refuse_clash(self, owner: SandboxId, port: PublishedPort) -> None:
+    def _refuse_clash(self, owner: SandboxId, port: PublishedPort, hold: Hold) -> None:
         """Refuse what our own book knows to be held; sockets would tell for all but SCTP."""
-        for number in _span(_hold_of(port)):
-            for holder, hold in self._numbers.get((port.proto, number), ()):
-                if port.host is None or hold.host is None or port.host == hold.host:
+        for number in _span(hold):
+            for holder, other in self._numbers.get((port.proto, number), ()):
+                if port.host is None or other.host is None or port.host == other.host:
                     by = "this container" if holder == owner else f"container {holder[:12]}"
                     host = str(port.host or _ANY[4])
                     raise _taken(port, host, number, f"published by {by}")
@@ -143,10 +148,9 @@ def _span(hold: Hold) -> range:
     return range(hold.host_port, hold.host_port + hold.count)
 
 
-def _refuse_twice(port: PublishedPort, taken: Mapping[Hold, PublishedPort]) -> None:
+def _refuse_twice(port: PublishedPort, first: PublishedPort) -> None:
     """Refuse to lead one host port to two ports of the same sandbox; overlaps are told by our book."""
-    other = taken.get(_hold_of(port))
-    if other is not None and port.host_port and port != other:
+    if port.host_port and port != first:
         raise _taken(port, str(port.host or _ANY[4]), port.host_port, "published by this container")
 
 

@@ -101,6 +101,7 @@ def change_ops(
     Links are cut before the rules let go of them, and made after the rules know them, so the source
     guard has no gap. With *cut_streams* open TCP streams of ports that lead elsewhere now end too.
     """
+    before, after = _changing(before, after)
     gone = [a for a in before.attachments if a.endpoint.id not in _ids(after)]
     new = [a for a in after.attachments if a.endpoint.id not in _ids(before)]
     old_rules, new_rules = elements(before), elements(after)
@@ -112,6 +113,33 @@ def change_ops(
         *(ForgetFlows(address=ip, version=ip.version) for a in gone for ip in _addresses(a)),
         *_flow_ops(before, after, cut_streams=cut_streams),
     )
+
+
+def _changing(before: Wiring, after: Wiring) -> tuple[Wiring, Wiring]:
+    """Both without the ports that stay as they are, so that one more costs the same at any number.
+
+    One of them in each family is left: what holds as long as any is published does not change.
+    """
+    if before.attachments != after.attachments:
+        return before, after
+    begin, end = _same_at_ends(before.ports, after.ports)
+    same = (*before.ports[:begin], *before.ports[len(before.ports) - end :])
+    left = {next((p for p in same if p.is_on(version)), None) for version in VERSIONS}
+    kept = tuple(p for p in left if p is not None)
+    old, new = (w.ports[begin : len(w.ports) - end] for w in (before, after))
+    return (
+        Wiring(attachments=before.attachments, ports=(*kept, *old)),
+        Wiring(attachments=after.attachments, ports=(*kept, *new)),
+    )
+
+
+def _same_at_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
+    """How many items are the very same at the beginning of both, and how many of the rest at the end."""
+    least = min(len(one), len(other))
+    begin = next((n for n in range(least) if one[n] is not other[n]), least)
+    left = least - begin
+    end = next((n for n in range(left) if one[-1 - n] is not other[-1 - n]), left)
+    return begin, end
 
 
 def _ids(wiring: Wiring) -> frozenset[str]:

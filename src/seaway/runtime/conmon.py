@@ -101,7 +101,7 @@ class ConmonRuntime:
             )
         except BaseException:
             await self._forget(launch.sandbox)
-            if not place.log.exists() or not place.log.stat().st_size:
+            if not _has_log(place):
                 shutil.rmtree(place.kept, ignore_errors=True)  # it never ran before
             raise
 
@@ -284,11 +284,15 @@ class ConmonRuntime:
                 file.write(text.encode())
                 file.truncate()
 
-    async def remove(self, sandbox: SandboxId) -> None:
-        """End what still lives and take every file of the container away; gone already is fine."""
+    async def remove(self, sandbox: SandboxId, *, keep_log: bool = False) -> None:
+        """End what still lives and take every file of the container away; gone already is fine.
+
+        With *keep_log* what was written stays: the sandbox is there still, and only a start failed.
+        """
         self._steps.reach("runtime.remove")
         await self._forget(sandbox)
-        shutil.rmtree(self._place(sandbox).kept, ignore_errors=True)
+        if not (keep_log and _has_log(self._place(sandbox))):
+            shutil.rmtree(self._place(sandbox).kept, ignore_errors=True)
 
     async def known(self) -> frozenset[SandboxId]:
         """The sandboxes of which any trace is there."""
@@ -334,3 +338,8 @@ class ConmonRuntime:
         if known is None:
             raise NotFound(f"No such container: {sandbox}")
         return place, known
+
+
+def _has_log(place: Place) -> bool:
+    """Whether anything was ever written by the container's process."""
+    return place.log.exists() and place.log.stat().st_size > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -262,6 +262,18 @@ class Stage:
     async def inspect(self, name: str) -> Any:
         """GET /containers/{name}/json."""
         return await self.good("GET", f"/containers/{name}/json")
+
+
+def open_files() -> int:
+    """How many descriptors this process has."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    """Wait until *fact* is so; raises TimeoutError."""
+    async with asyncio.timeout(10):
+        while not fact():  # noqa: ASYNC110 - nobody tells when
+            await asyncio.sleep(0.005)
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from seaway.api.carriage import frame
 from seaway.api.detaching import DetachKeys, key_bytes
 from seaway.model.errors import InvalidRequest
-from unit.api.stage import Stage, read_head
+from unit.api.stage import Stage, open_files, read_head, until
 
 ATTACH = "stream=1&stdin=1&stdout=1&stderr=1"
 
@@ -34,15 +33,6 @@ async def raw(
         yield status, headers, reader, writer
     finally:
         writer.close()
-
-
-async def until(fact: Callable[[], bool] | Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            found = fact()
-            if found if isinstance(found, bool) else await found:
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_attached_before_the_start_a_client_gets_all_output(stage: Stage) -> None:
@@ -202,7 +192,7 @@ async def test_nothing_is_left_of_100_attaches(stage: Stage) -> None:
     await stage.create("never", "cat")
     await stage.call("GET", "/_ping")
     await asyncio.sleep(0.05)
-    files, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    files, tasks = open_files(), len(asyncio.all_tasks())
 
     for n in range(100):
         name = "cat" if n % 2 else "never"
@@ -212,7 +202,7 @@ async def test_nothing_is_left_of_100_attaches(stage: Stage) -> None:
                 writer.write_eof()
 
     await until(lambda: len(asyncio.all_tasks()) == tasks)
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert open_files() == files
     assert not stage.runtime.programs[identity].listeners
 
 

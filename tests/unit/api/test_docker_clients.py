@@ -14,7 +14,7 @@ from bed.docker import docker_client
 from unit.api.stage import Stage
 
 FOUND = [str(c) for c in (docker_client(), shutil.which("docker")) if c is not None]
-CLIENTS = FOUND or [pytest.param("", marks=pytest.mark.skip("no docker command"))]
+CLIENTS: list[object] = [*FOUND] or [pytest.param("", marks=pytest.mark.skip("no docker command"))]
 Docker = Callable[..., Awaitable[tuple[int, str]]]
 
 

@@ -16,7 +16,8 @@ from unit.api.stage import Stage, serving, with_purge
 
 async def test_a_namespace_is_made_listed_and_removed(stage: Stage) -> None:
     await stage.good("POST", "/networks/create", {"Name": "lan"})
-    body = {"Name": "ns", "Netns": "", "NetworkingConfig": {"EndpointsConfig": {"lan": {}}}}
+    config = {"EndpointsConfig": {"lan": None}}
+    body = {"Name": "ns", "Netns": "", "NetworkingConfig": config}
     made = await stage.call("POST", "/seaway/sandboxes", body)
     identity = stage.world.store.sandbox("ns").id
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from unit.api.stage import Stage, read_head
+from seaway.contracts import LogLine
+from seaway.model.errors import Unavailable
+from unit.api.stage import Stage, read_head, until
+
+OLD = "client version 1.10 is too old. Minimum supported API version is 1.24"
 
 
 @pytest.mark.parametrize("path", ["/networks", "/v1.41/networks", "/v1.50/networks/", "//networks"])
@@ -46,8 +51,7 @@ async def test_versions_that_we_do_not_speak_are_refused(stage: Stage) -> None:
     )
     assert (old.status, old.message) == (
         400,
-        "client version 1.10 is too old. Minimum supported API version is 1.24, "
-        "please upgrade your client to a newer version",
+        f"{OLD}, please upgrade your client to a newer version",
     )
 
 
@@ -140,18 +144,49 @@ async def test_a_use_case_is_finished_though_the_client_hangs_up(stage: Stage) -
     await asyncio.sleep(0.05)
     go.set()
 
-    async with asyncio.timeout(2):
-        while (await stage.call("GET", "/networks/web")).status != 200:
-            await asyncio.sleep(0.01)
+    await until(lambda: any(n.name == "web" for n in stage.world.store.networks()))
+
+
+async def test_a_client_that_hangs_up_in_its_body_disturbs_nobody(stage: Stage) -> None:
+    _, writer = await stage.connect()
+    head = b"POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(head + b"Content-Length: 100\r\n\r\n{")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await asyncio.sleep(0.05)
+
+    assert (await stage.call("GET", "/_ping")).status == 200
+    assert (await stage.call("POST", "/networks/create", {"Name": "web"})).status == 201
+
+
+async def test_a_reply_that_breaks_off_is_cut_and_not_ended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> AsyncIterator[LogLine]:
+        yield LogLine(time=1, stream=1, data=b"one\n")
+        raise Unavailable("the log is gone")
+
+    await stage.run("box")
+    monkeypatch.setattr(stage.runtime, "logs", broken)
+
+    reader, writer = await stage.connect()
+    writer.write(b"GET /containers/box/logs?stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    await read_head(reader)
+    rest = await reader.read()
+    writer.close()
+
+    assert b"one\n" in rest
+    assert not rest.endswith(b"0\r\n\r\n")
 
 
 async def test_what_a_bug_raises_is_told_without_its_text(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> object:
         raise KeyError("secret")
 
-    stage.world.store.networks = broken  # type: ignore
+    monkeypatch.setattr(stage.world.store, "networks", broken)
 
     answer = await stage.call("GET", "/networks")
 

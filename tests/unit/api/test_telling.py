@@ -11,7 +11,7 @@ import pytest
 from seaway.api import moments
 from seaway.api.carriage import frame
 from seaway.model.errors import InvalidRequest
-from unit.api.stage import Stage, read_head, unchunked
+from unit.api.stage import Stage, read_head, unchunked, until
 
 
 async def logs(stage: Stage, query: str) -> bytes:
@@ -127,9 +127,7 @@ async def test_events_come_one_by_one_and_the_watch_ends_with_its_client(stage: 
     writer.close()
 
     watchers = cast("set[object]", vars(stage.world.events)["_watchers"])
-    async with asyncio.timeout(5):
-        while watchers:
-            await asyncio.sleep(0.01)
+    await until(lambda: not watchers)
 
 
 @pytest.mark.parametrize(
