@@ -20,7 +20,7 @@ from pathlib import Path
 from seaway.contracts import Hold, Steps
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
-from seaway.model.port import Proto, PublishedPort
+from seaway.model.port import Proto, PublishedPort, hosts_meet
 
 SPARE_DESCRIPTORS = 512
 """How many descriptors are kept back for everything that is not a held port."""
@@ -134,7 +134,7 @@ class SocketHostPorts:
         """Refuse what our own book knows to be held; sockets would tell for all but SCTP."""
         for number in _span(hold):
             for holder, other in self._numbers.get((port.proto, number), ()):
-                if port.host is None or other.host is None or port.host == other.host:
+                if hosts_meet(port.host, other.host):
                     by = "this container" if holder == owner else f"container {holder[:12]}"
                     host = str(port.host or _ANY[4])
                     raise _taken(port, host, number, f"published by {by}")

@@ -32,7 +32,7 @@ class PublishedPort:
     """The first port of the host; the n-th leads to the n-th of the sandbox."""
     count: int = 1
     host: Address | None = None
-    """The host's address; None: all its addresses in both families."""
+    """The host's address; ``0.0.0.0`` and ``::``: all of one family; None: all of both."""
     sources: tuple[Prefix, ...] = ()
     """Who may come in; empty: everybody."""
 
@@ -40,14 +40,28 @@ class PublishedPort:
         """Whether the port is published in family *version* (4 or 6)."""
         return self.host is None or self.host.version == version
 
+    @property
+    def one_host(self) -> Address | None:
+        """The host's address when it is a single one; None: all of one or both families."""
+        return None if self.host is None or self.host.is_unspecified else self.host
+
     def clashes(self, other: PublishedPort) -> bool:
         """Whether one host address and port would lead to two places."""
         return (
             self.proto is other.proto
             and self.host_port < other.host_port + other.count
             and other.host_port < self.host_port + self.count
-            and (self.host is None or other.host is None or self.host == other.host)
+            and hosts_meet(self.host, other.host)
         )
+
+
+def hosts_meet(one: Address | None, other: Address | None) -> bool:
+    """Whether some address of the host is meant by both (``PublishedPort.host``)."""
+    if one is None or other is None:
+        return True
+    if one.version != other.version:
+        return False
+    return one.is_unspecified or other.is_unspecified or one == other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -316,7 +316,7 @@ def _limits(port: PublishedPort, version: int) -> list[Element]:
 
 
 def _where(port: PublishedPort) -> tuple[str, str]:
-    return ("any", "") if port.host is None else ("one", f" . {port.host}")
+    return ("any", "") if port.one_host is None else ("one", f" . {port.one_host}")
 
 
 def _span(port: PublishedPort) -> str:

@@ -154,7 +154,7 @@ def _number(text: str, digits: str) -> int:
 
 
 def _host(text: str, host: str) -> Address | None:
-    """The host's address; ``0.0.0.0`` and ``::`` are all addresses, as no address is."""
+    """The host's address; ``0.0.0.0`` and ``::`` are all of one family, none at all is all of both."""
     if not host:
         return None
     try:
@@ -165,7 +165,7 @@ def _host(text: str, host: str) -> Address | None:
         raise _refusal(text, f"{host} has a scope; ports are published on addresses without one")
     if address.is_multicast:
         raise _refusal(text, f"{host} is a multicast address, not one of the host")
-    return None if address.is_unspecified else address
+    return address
 
 
 def _prefix(text: str) -> Prefix:

@@ -182,7 +182,7 @@ def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Opera
             if port.proto is not Proto.TCP or cut_streams:
                 flow = ForgetFlows(
                     proto=port.proto,
-                    host=port.host,
+                    host=port.one_host,
                     host_port=port.host_port,
                     count=port.count,
                     version=version,

@@ -20,6 +20,7 @@ from seaway.plan.portspec import (
 )
 
 LOCAL = IPv4Address("127.0.0.1")
+ALL4, ALL6 = IPv4Address("0.0.0.0"), IPv6Address("::")
 
 
 @pytest.mark.parametrize(
@@ -32,8 +33,8 @@ LOCAL = IPv4Address("127.0.0.1")
         ("127.0.0.1:8080:80", PublishedPort(proto=Proto.TCP, port=80, host_port=8080, host=LOCAL)),
         ("127.0.0.1::80", PublishedPort(proto=Proto.TCP, port=80, host=LOCAL)),
         ("0:80", PublishedPort(proto=Proto.TCP, port=80)),
-        ("0.0.0.0:8080:80", PublishedPort(proto=Proto.TCP, port=80, host_port=8080)),
-        ("[::]:8080:80", PublishedPort(proto=Proto.TCP, port=80, host_port=8080)),
+        ("0.0.0.0:8080:80", PublishedPort(proto=Proto.TCP, port=80, host_port=8080, host=ALL4)),
+        ("[::]:8080:80", PublishedPort(proto=Proto.TCP, port=80, host_port=8080, host=ALL6)),
         (
             "[fd77::1]:8080:80",
             PublishedPort(proto=Proto.TCP, port=80, host_port=8080, host=IPv6Address("fd77::1")),
