@@ -83,7 +83,7 @@ def _difference(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, .
 
 _LINKS = "ip -o link"
 # Link-local routes come with a link's first carrier, and stay.
-_ROUTES = "ip route; ip -6 route | grep -v ^fe80::/64; ip rule; ip -6 rule"
+_ROUTES = "ip route; ip -6 route | sed '/^fe80::.64/d'; ip rule; ip -6 rule"
 _CARRIER = re.compile(r"NO-CARRIER,|,LOWER_UP| state (UP|DOWN|UNKNOWN)\b| linkdown\b")
 _RULES = "nft --stateless list ruleset"
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -126,6 +127,33 @@ def add_machine(host: Host, number: int, link: str = "lan") -> Spot:
     )
     host.sh(f"until ip link show {link} | grep -q 'state UP'; do sleep 0.01; done")
     return spot
+
+
+SHUT = 0.25
+"""Seconds without an answer after which a way counts as closed."""
+Way = tuple[Spot, str, str, int]
+"""Who asks, by which protocol (or ``ping``), at which address and port."""
+
+
+def open_ways(*ways: Way) -> list[str]:
+    """Those of *ways* on which anything comes back, with what it is; all are tried at once."""
+    with ThreadPoolExecutor(max_workers=len(ways)) as pool:
+        found = pool.map(_come_back, ways)
+    return [
+        f"{way[1]} {way[2]} {way[3]}: {said}" for way, said in zip(ways, found, strict=True) if said
+    ]
+
+
+def _come_back(way: Way) -> str:
+    who, proto, address, port = way
+    if proto == "ping":
+        return "answered" if pings(who, address) else ""
+    said = answer(who, proto, address, port, SHUT)
+    return "" if said in NOTHING else said
+
+
+NOTHING = {"silent", "No route to host", "Network is unreachable", "Operation not permitted"}
+"""Nothing came back from the other side, whoever says so."""
 
 
 def pings(spot: Spot, address: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bed.daemon import Daemon
 from bed.spot import Result
 
@@ -47,12 +45,30 @@ def test_no_path_leads_to_the_daemon(daemon: Daemon) -> None:
 
     found = sh(
         daemon,
-        "find / -xdev -name 'seaway.sock' 2>/dev/null; find /run /var/lib /tmp /dev -name '*seaway*' 2>/dev/null;"
-        "find / -type s 2>/dev/null; grep -c . /proc/net/unix; ls -A /run",
+        "find / \\( -path /proc -o -path /sys \\) -prune -o -type s -print;"
+        "ls -A /run; grep -c . /proc/net/unix",
     )
 
-    assert [line for line in found.out.splitlines() if "seaway" in line] == []
-    assert found.out.splitlines()[-1:] == ["1"]  # the heading of /proc/net/unix, and an empty /run
+    assert found.out == "1\n"  # no socket, an empty /run, the heading of /proc/net/unix
+
+
+def test_directories_of_the_daemon_in_a_place_that_is_seen_are_empty(
+    stopped_daemon: Daemon,
+) -> None:
+    stopped_daemon.host.sh("mount -t tmpfs -o mode=755 tmpfs /var/lib")
+    stopped_daemon.options = ("--data-dir", "/var/lib/seaway", "--run-dir", "/var/lib/seaway-run")
+    stopped_daemon.start()
+    assert list(stopped_daemon.host.path("/var/lib/seaway").iterdir())
+
+    found = sh(
+        stopped_daemon, "cd /var/lib; ls; ls -A seaway seaway-run; touch seaway/x seaway-run/x 2>&1"
+    )
+
+    assert found.out == (
+        "seaway\nseaway-run\nseaway:\n\nseaway-run:\n"
+        "touch: cannot touch 'seaway/x': Read-only file system\n"
+        "touch: cannot touch 'seaway-run/x': Read-only file system\n"
+    )
 
 
 def test_a_mount_of_all_of_the_host_shows_nothing_of_the_daemon(daemon: Daemon) -> None:
@@ -106,7 +122,7 @@ def test_run_tmp_and_dev_are_the_sandboxs_own(daemon: Daemon) -> None:
 
     assert found.out == (
         "/run:\nmine\n\n/tmp:\nmine\n"
-        "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
+        "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
     )
     assert not daemon.host.path("/run/mine").exists()
 
@@ -155,31 +171,36 @@ def test_another_user_has_no_capabilities_and_gets_none_by_setuid(daemon: Daemon
     assert "uid=0" not in found.out
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        "mount -t tmpfs none /tmp",
-        "mount --bind /etc /tmp",
-        "mount -o remount,rw /usr",
-        "umount /etc/hosts",
-        "unshare -n true",
-        "unshare -U true",
-        "unshare -m true",
-        "nsenter -t 1 -n true",
-        "ip link add x type dummy",
-        "ip link set eth0 down",
-        "ip address add 203.0.113.1/24 dev eth0",
-        "nft list ruleset",
-        "nft flush ruleset",
-        "mknod /tmp/disk b 8 0 && head -c1 /tmp/disk",
-        "date -s 12:00",
-        "hostname other",
-        "sysctl -w net.ipv4.ip_forward=1",
-        "reboot -f",
-    ],
+REFUSED = (
+    "mount -t tmpfs none /tmp",
+    "mount --bind /etc /tmp",
+    "mount -o remount,rw /usr",
+    "umount /etc/hosts",
+    "unshare -n true",
+    "unshare -U true",
+    "unshare -m true",
+    "nsenter -t 1 -n true",
+    "ip link add x type dummy",
+    "ip link set eth0 down",
+    "ip address add 203.0.113.1/24 dev eth0",
+    "ip route del default",
+    "nft list ruleset",
+    "nft flush ruleset",
+    "mknod /tmp/disk b 8 0 && head -c1 /tmp/disk",
+    "date -s 12:00",
+    "hostname other",
+    "sysctl -w net.ipv4.ip_forward=1",
+    "dmesg",
+    "reboot -f",
 )
-def test_what_would_change_the_host_or_the_network_is_refused(daemon: Daemon, script: str) -> None:
-    assert sh(daemon, script).code != 0
+
+
+def test_what_would_change_the_host_or_the_network_is_refused(daemon: Daemon) -> None:
+    tries = "\n".join(f"({script}) >/dev/null 2>&1 && echo '{script}'" for script in REFUSED)
+
+    done = sh(daemon, f"{tries}\necho end")
+
+    assert done.out == "end\n"
 
 
 def test_calls_behind_the_commands_are_refused(daemon: Daemon) -> None:
@@ -214,11 +235,12 @@ def test_calls_behind_the_commands_are_refused(daemon: Daemon) -> None:
 def test_kernel_secrets_are_masked(daemon: Daemon) -> None:
     found = sh(
         daemon,
-        "wc -c </proc/kcore; wc -c </proc/keys; wc -c </proc/timer_list; ls -A /sys/firmware; ls -A /proc/acpi 2>/dev/null;"
-        "dmesg >/dev/null 2>&1; echo $?",
+        "for f in kcore keys timer_list sched_debug; do"
+        " [ ! -e /proc/$f ] || wc -c </proc/$f; done; ls -A /sys/firmware /proc/acpi 2>/dev/null"
+        " | grep -v :",
     )
 
-    assert found.out.split() == ["0", "0", "0", "1"]
+    assert set(found.out.split()) == {"0"}
 
 
 def test_processes_of_the_host_are_neither_seen_nor_signalled(daemon: Daemon) -> None:

@@ -67,7 +67,7 @@ def test_fr_24_udp_answers_come_from_the_address_that_was_asked(host: Host, daem
     make_server(daemon, "echo", "n1", port=5300)
     far = make_sandbox(daemon, "far", "n2")
 
-    daemon.seaway("publish", "echo", "0.0.0.0:5300:5300/udp")
+    daemon.seaway("publish", "echo", "0.0.0.0:5300:5300/udp", "[::]:5300:5300/udp")
 
     assert answer(host.neighbour, "udp", "192.0.2.9", 5300) == "echo 192.0.2.2"
     assert answer(host.neighbour, "udp", "2001:db8:0:1::9", 5300) == "echo 2001:db8:0:1::2"

@@ -26,8 +26,12 @@ _SIOCGIFFLAGS = 0x8913
 _IFREQ = struct.Struct("=16sI20x")
 _READ = 1 << 17
 _DUMP_TRIES = 8
-_SECONDS = 10.0
-"""The kernel answers within its own call; only a lost answer makes us wait, and never for ever."""
+_TIMEVAL = struct.Struct("@ll")
+_SECONDS = 10
+"""The kernel answers within its own call; only a lost answer makes us wait, and never for ever.
+
+Set on the socket (socket(7), SO_RCVTIMEO): Python's own timeout asks poll(2) before each call.
+"""
 
 
 class Refused(OSError):
@@ -42,7 +46,7 @@ class Netlink:
         self._sequence = 0
         sock.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         sock.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
-        sock.settimeout(_SECONDS)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(_SECONDS, 0))
         sock.bind((0, 0))
 
     def close(self) -> None:
@@ -166,7 +170,7 @@ class Netlink:
         """The replies of one datagram that belong to requests *first* to *first* + *count*."""
         try:
             data = self._socket.recv(_READ)
-        except TimeoutError as error:
+        except BlockingIOError as error:
             raise OSError(error.errno, "no answer over netlink") from error
         for reply in rtnetlink.replies(data):
             if first <= reply.sequence < first + count:

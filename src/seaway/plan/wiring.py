@@ -87,7 +87,7 @@ def elements(wiring: Wiring) -> Elements:
         for a in wiring.attachments
         if isinstance(a.network.options, BridgeOptions)
     ]
-    for version in VERSIONS:
+    for version in VERSIONS if wiring.ports else ():
         if (address := target(wiring, version)) is not None:
             found |= port_elements(wiring.ports, address, bridges)
     return found  # type: ignore[return-value]
@@ -193,7 +193,7 @@ def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Opera
 
 def _leading(wiring: Wiring, version: int) -> frozenset[tuple[PublishedPort, Address]]:
     """The ports that lead somewhere in family *version*, with where."""
-    at = target(wiring, version)
+    at = target(wiring, version) if wiring.ports else None
     if at is None:
         return frozenset()
     return frozenset((p, at) for p in wiring.ports if p.is_on(version))
