@@ -120,6 +120,9 @@ def a_stage() -> Generator[Stage]:
                 config = {"Config": [{"Subnet": SUBNET}]}
                 api.post("/networks/create", {"Name": "bench", "IPAM": config})
                 yield Stage(host=host, daemon=daemon, api=api)
+        except BaseException:
+            sys.stderr.write(daemon.log[-3000:])
+            raise
         finally:
             daemon.close()
 

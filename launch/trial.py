@@ -291,6 +291,8 @@ def main() -> int:
     except TrialError as error:
         sys.stderr.write(f"./start: {error}\n")
         return 1
+    except BrokenPipeError:  # nobody reads on (./start | head): what was made stays
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -108,6 +108,18 @@ DEFAULT_POOLS = _cut(
 )
 
 
+_METAVARS = {
+    "data_dir": "DIR",
+    "run_dir": "DIR",
+    "hosts": "unix://PATH",
+    "group": "GROUP",
+    "default_address_pools": "base=PREFIX,size=LENGTH",
+    "resolv_conf": "FILE",
+    "log_format": "text|json",
+    "log_level": "LEVEL",
+}
+
+
 def _setting(
     default: object,
     parse: Callable[[object], object],
@@ -240,10 +252,17 @@ def _parser() -> argparse.ArgumentParser:
             *names,
             dest=each.name,
             action="append" if meta["many"] else "store",
-            metavar=each.name.rpartition("_")[2].upper(),
-            help=meta["doc"],
+            help=meta["doc"] if each.name != "test_fault" else argparse.SUPPRESS,
+            **_value(each.name, meta),
         )
     return parser
+
+
+def _value(name: str, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """How argparse takes the value: a bare flag is true."""
+    if meta["parse"] is _flag:
+        return {"nargs": "?", "const": "true", "metavar": "true|false"}
+    return {"metavar": _METAVARS.get(name, "VALUE")}
 
 
 def _read(file: Path, *, asked: bool) -> Mapping[str, object]:

@@ -10,12 +10,14 @@ import resource
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Network
+from pathlib import Path
 
 from seaway import __version__
 from seaway.api.parts import DaemonFacts, Parts, Setting
@@ -33,7 +35,7 @@ from seaway.faults import Faults, NoFaults
 from seaway.kernel.hostports import SocketHostPorts
 from seaway.kernel.linux import LinuxKernel
 from seaway.logs import set_up
-from seaway.model.errors import EngineError, Unavailable
+from seaway.model.errors import EngineError, InvalidRequest, Unavailable
 from seaway.plan.subnets import AddressPool
 from seaway.runtime.conmon import ConmonRuntime
 from seaway.store.sqlite import SqliteStore
@@ -42,6 +44,12 @@ log = logging.getLogger(__name__)
 
 ULA = "ula"
 """The setting under which the store keeps the host's own IPv6 prefix."""
+
+
+HOME = "home"
+"""File of the data directory that says in which network namespace the daemon runs."""
+MARK = "\0seaway"
+"""Abstract socket that says in a network namespace that a daemon is there."""
 
 
 class SystemClock:
@@ -124,17 +132,27 @@ async def own_prefix(store: SqliteStore) -> AddressPool:
 
 @contextmanager
 def alone(config: Config) -> Generator[None]:
-    """Be the only daemon on the data directory; raises Unavailable."""
+    """Be the only daemon on the data directory and in the network namespace; raises Unavailable.
+
+    An abstract Unix socket is of one network namespace (unix(7)), and ends with its process.
+    """
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = config.data_dir / "seaway.lock"
-    with path.open("a+") as lock:
+    with path.open("a+") as lock, socket.socket(socket.AF_UNIX) as mark:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise Unavailable(
                 f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {config.data_dir}: "
-                "end it, or give --data-dir and --run-dir of this one's own"
+                "end it first"
+            ) from None
+        try:
+            mark.bind(MARK)
+        except OSError:
+            raise Unavailable(
+                "another Seaway daemon runs in this network namespace, and two would take each other's "
+                "networks away: end it first, or start this one in a namespace of its own"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -145,6 +163,7 @@ def alone(config: Config) -> Generator[None]:
 async def serve(given: Settings) -> bool:
     """Run until SIGTERM, SIGINT or a purge; gives whether it was a purge."""
     config, stop, purged = given.config, asyncio.Event(), False
+    (config.data_dir / HOME).write_text(home_text())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -171,7 +190,7 @@ async def serve(given: Settings) -> bool:
         sockets = listening(config.sockets, config.group)
         log.info("listening", extra={"socket": parts.facts.socket})
         await Server(parts).serve(sockets, stop)
-    log.info("ended; sandboxes run on")
+    log.info("purged and ended" if purged else "ended; sandboxes run on")
     return purged
 
 
@@ -189,18 +208,40 @@ def facts(given: Settings) -> DaemonFacts:
 
 async def purge(config: Config) -> bool:
     """Take every trace off the host, without answering anybody."""
+    refuse_stranger(config)
     async with world(config) as all_:
         for line in await all_.engine.purge.everything():
             sys.stdout.write(f"{line}\n")
     return True
 
 
+def refuse_stranger(config: Config) -> None:
+    """Refuse to purge for a daemon of another network namespace; raises InvalidRequest.
+
+    Its namespace is known by its number as long as the machine runs.
+    """
+    path = config.data_dir / HOME
+    if path.exists() and path.read_text() not in {"", home_text()}:
+        raise InvalidRequest(
+            f"{config.data_dir} belongs to a daemon of another network namespace (or of an earlier "
+            f"boot): purge where it ran, or remove {path} if that is gone, and purge again"
+        )
+
+
+def home_text() -> str:
+    """Which network namespace this is: the boot, and the namespace's number in it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.stat('/proc/thread-self/ns/net').st_ino}\n"  # noqa: PTH116
+
+
 def remove_directories(config: Config) -> None:
-    """The last traces: what the daemon kept on disk, and its sockets."""
-    for path in config.sockets:
-        path.unlink(missing_ok=True)
+    """The last traces: what the daemon kept on disk, and, when all is done, its sockets."""
     for path in (config.run_dir, config.data_dir):
         shutil.rmtree(path, ignore_errors=True)
+    if "LISTEN_FDS" in os.environ:
+        return  # systemd goes on listening there
+    for path in config.sockets:
+        path.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,11 +7,10 @@ Network *n* of a test has 10.77.*n*.0/24 and fd77:*n*::/64, gateways .1 and ::1;
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
@@ -23,8 +22,6 @@ with_and_without_bridge_nf = pytest.mark.parametrize(
     "host", [False, True], ids=["nf-call-0", "nf-call-1"], indirect=True
 )
 """A test on a host whose bridges show their frames to iptables, and on one whose do not."""
-BUSY = "Address already in use"
-"""What Linux says to a second bind."""
 
 
 def make_network(daemon: Daemon, number: int, *flags: str) -> str:
@@ -173,30 +170,15 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
 
 def drops(daemon: Daemon, network: str) -> dict[str, int]:
     """What the source guard dropped, by sandbox, as ``network inspect`` shows it."""
-    match daemon.get(f"/networks/{network}"):
-        case {"Containers": dict(members)}:
-            return {str(m["Name"]): int(m["Drops"]) for m in members.values()}  # type: ignore[index]
-        case other:
-            raise AssertionError(f"no containers in {other}")
+    shown = cast("dict[str, dict[str, dict[str, object]]]", daemon.get(f"/networks/{network}"))
+    members = shown["Containers"].values()
+    return {str(m["Name"]): int(str(m["Drops"])) for m in members}
 
 
 def place(daemon: Daemon, sandbox: str, network: str) -> Mapping[str, object]:
     """A sandbox's endpoint on *network*, as ``inspect`` shows it."""
-    match daemon.get(f"/containers/{sandbox}/json"):
-        case {"NetworkSettings": {"Networks": dict(networks)}}:
-            found = networks[network]  # type: ignore[index]
-            assert isinstance(found, dict)
-            return found  # type: ignore[return-value]
-        case other:
-            raise AssertionError(f"no networks in {other}")
-
-
-@contextmanager
-def running(spot: Spot, *argv: str) -> Generator[subprocess.Popen[str]]:
-    """A program that runs at *spot* during a block."""
-    process = spot.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
+    shown = cast(
+        "dict[str, dict[str, dict[str, dict[str, object]]]]",
+        daemon.get(f"/containers/{sandbox}/json"),
+    )
+    return shown["NetworkSettings"]["Networks"][network]

@@ -133,7 +133,7 @@ def test_what_network_create_refuses_has_dockers_words(daemon: Daemon) -> None:
     )
     assert create("--driver", "nosuch", "x") == (
         1,
-        'Error response from daemon: plugin "nosuch" not found',
+        'Error response from daemon: plugin "nosuch" not found; drivers are bridge, host, null',
     )
     overlap = create("--subnet", "10.77.0.0/16", "x")
     assert overlap[0] == 1
@@ -200,7 +200,7 @@ def test_network_rm_of_several_goes_on_after_an_error(daemon: Daemon) -> None:
     done = daemon.docker("network", "rm", "one", "nosuch", "bridge", "two", check=False)
 
     assert (done.code, done.out) == (1, "one\ntwo\n")
-    assert "network nosuch not found" in done.err
+    assert "Error: No such network: nosuch" in done.err
     assert "bridge is a pre-defined network and cannot be removed" in done.err
 
 

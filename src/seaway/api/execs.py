@@ -9,7 +9,7 @@ from aiohttp import web
 from seaway.api import wire
 from seaway.api.attachment import BOTH
 from seaway.api.call import Call, Route, answer, empty
-from seaway.api.carriage import Carriage, frame
+from seaway.api.carriage import Carriage, first_of, frame
 from seaway.api.containers import size
 from seaway.api.detaching import key_bytes
 from seaway.api.hijack import Hijacked, content_type, hijacked
@@ -95,6 +95,8 @@ class ExecRoutes:
                 keys=key_bytes(found.detach_keys),
             )
             await carriage.run()
+            if not carriage.detached:  # clients ask for the exit code when the stream ends
+                await first_of(self._execs.ended(found.id), client.gone())
 
     async def resize(self, call: Call) -> web.Response:
         """Tell its terminal the size."""

@@ -224,6 +224,15 @@ class Api:
         """``call("POST", …)``."""
         return self.call("POST", where, body, **query)
 
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until the engine's socket is gone, *seconds* at most."""
+        import os  # noqa: PLC0415 - the interpreter has both already; other commands need neither
+        import time  # noqa: PLC0415
+
+        deadline = time.monotonic() + seconds
+        while os.path.exists(self.socket_path) and time.monotonic() < deadline:  # noqa: PTH110
+            time.sleep(0.01)
+
     def delete(self, where: str, **query: object) -> object:
         """``call("DELETE", …)``."""
         return self.call("DELETE", where, **query)

@@ -53,6 +53,7 @@ def _purge(args: Args, api: Api) -> int:
             ) from None
         become_daemon(["--purge", *whose])
     sys.stdout.write("".join(f"{item}\n" for item in texts(reply, "Removed")))
+    api.wait_for_end(_END)
     return 0
 
 
@@ -65,6 +66,9 @@ def _whose(args: Args) -> list[str]:
         for word in (f"--{name}", args.text(name))
     ]
 
+
+_END = 5.0
+"""Seconds for the engine to take its directories away and end."""
 
 COMMANDS = {
     "daemon": Command(

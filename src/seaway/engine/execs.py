@@ -48,6 +48,7 @@ class Execs:
         self._store, self._runtime = store, runtime
         self._sandboxes, self._tasks = sandboxes, tasks
         self._execs: dict[str, Exec] = {}
+        self._ends: dict[str, asyncio.Event] = {}
 
     def create(self, ref: str, process: Process, *, detach_keys: str = "") -> Exec:
         """Note a further process down; raises NotFound, Conflict (the sandbox does not run)."""
@@ -84,9 +85,15 @@ class Execs:
             code = error.exit_code if isinstance(error, CannotRun) else UNKNOWN
             self._keep(replace(found, exit_code=code))
             raise
+        self._ends[found.id] = asyncio.Event()
         self._tell("exec_start", found, _command(found))
         self._tasks.create_task(self._watch(found), name=f"exit of exec {found.id}")
         return stream
+
+    async def ended(self, exec_id: str) -> None:
+        """Wait until it ended, if it runs, and its exit code is known."""
+        if (end := self._ends.get(exec_id)) is not None:
+            await end.wait()
 
     async def resize(self, exec_id: str, height: int, width: int) -> None:
         """Tell its terminal the size in characters; raises NotFound, Conflict (it does not run)."""
@@ -104,6 +111,7 @@ class Execs:
             )
             code = UNKNOWN
         self._keep(replace(found, exit_code=code))
+        self._ends.pop(found.id).set()
         self._tell("exec_die", found, "", ("execID", found.id), ("exitCode", str(code)))
 
     def _running(self, ref: str) -> Sandbox:

@@ -44,7 +44,8 @@ class Forwarding:
 
     async def _uplinks(self) -> list[IfName]:
         links = (await self._kernel.observe()).links
-        return [name for name, link in links.items() if link.group != BRIDGE_GROUP]
+        bridges = {name for name, link in links.items() if link.group == BRIDGE_GROUP}
+        return [n for n, link in links.items() if n not in bridges and link.master not in bridges]
 
     async def _set(self, path: str, value: str, *, only_from: str | None = None) -> None:
         before = await self._kernel.sysctl(path)

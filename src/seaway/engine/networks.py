@@ -16,7 +16,7 @@ from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_nam
 from seaway.model.network import Network, NetworkWish, Subnet
 from seaway.plan.operations import ChangeRules
 from seaway.plan.reconcile import missing_network_ops
-from seaway.plan.subnets import AddressPool, planned_subnets, skipped_for_routes
+from seaway.plan.subnets import AddressPool, overlap, planned_subnets, skipped_for_routes
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +145,14 @@ class Networks:
         ]
         for text in found:
             log.warning("subnet passed over", extra={"network": network.name, "reason": text})
+        found += [
+            f"{subnet.prefix} overlaps {route}, which the host routes: what is there cannot be reached "
+            "from the network, nor by the host where it is the same"
+            for subnet in network.subnets
+            if subnet.asked
+            for route in observed.routes
+            if overlap(subnet.prefix, route)
+        ]
         known = self._drivers.of(network).known_options
         found += [
             f"option {name} means nothing to Seaway and has no effect"

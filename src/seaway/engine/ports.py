@@ -140,7 +140,9 @@ def _matching(
             raise NotFound(
                 f"port {shown} is not published; published are: "
                 + (
-                    ", ".join(sorted({f"{p.host_port}:{p.port}/{p.proto}" for p in ports}))
+                    ", ".join(
+                        sorted({f"{p.host_port}:{p.port}/{p.proto}" for p in ports if p.host_port})
+                    )
                     or "none"
                 )
             )

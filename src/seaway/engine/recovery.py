@@ -15,7 +15,7 @@ from seaway.engine.forwarding import Forwarding
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import NetnsPaths, Wires
-from seaway.model.errors import EngineError, Exhausted, PortTaken
+from seaway.model.errors import EngineError, Exhausted, PortTaken, Unavailable
 from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.sandbox import Netns, Sandbox
@@ -233,6 +233,10 @@ class Recovery:
         Says whether it is a new one.
         """
         pid = self._runtime.pid(sandbox.id)
+        if sandbox.adopted_from is not None and sandbox.adopted_from.is_relative_to("/proc"):
+            raise Unavailable(
+                f"the namespace it was adopted from is gone: {sandbox.adopted_from} may be another's now"
+            )
         await self._removed(self._wires.no_namespace_ops(sandbox))  # a file that leads nowhere
         make = self._wires.namespace_ops(sandbox)
         if pid is not None:

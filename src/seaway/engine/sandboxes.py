@@ -161,11 +161,13 @@ class Sandboxes:
             raise InvalidRequest(
                 "a container can be on each network once; a network is given twice"
             )
+        mode = wish.network_mode if wish.network_mode != "default" or wish.process else ""
         for network, _ in found:
             fits = self._drivers.of(network).places == sandbox.has_networks
             if not fits or sandbox.netns is Netns.SHARED:
                 raise InvalidRequest(
-                    f"conflicting options: network {network.name} and network mode {wish.network_mode}"
+                    f"conflicting options: network {network.name} and "
+                    + (f"network mode {mode}" if mode else "a namespace of its own")
                 )
         return found
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.contracts import Hold, Steps
+from seaway.kernel.descriptors import moved_up
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
 from seaway.model.port import Proto, PublishedPort, hosts_meet
@@ -198,7 +199,7 @@ def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket
     except BaseException:
         found.close()
         raise
-    return found
+    return moved_up(found)
 
 
 def _free_port(port: PublishedPort, version: int) -> int:

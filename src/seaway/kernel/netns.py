@@ -69,7 +69,10 @@ def _go_home(home: int) -> None:
 
 def open_netns(path: Path) -> int:
     """A descriptor of the network namespace that *path* leads to; raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise FileNotFoundError(ENOENT, f"there is no network namespace at {path}") from None
     if is_netns(fd):
         return fd
     os.close(fd)
@@ -82,6 +85,12 @@ def is_netns(fd: int) -> bool:
         return fcntl.ioctl(fd, _NS_GET_NSTYPE) == _CLONE_NEWNET
     except OSError:  # ENOTTY of other files, EINVAL of some devices: in no case a namespace
         return False
+
+
+def same(one: int, other: int) -> bool:
+    """Whether two descriptors are of the same namespace (namespaces(7))."""
+    first, second = os.fstat(one), os.fstat(other)
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
 def bind(fd: int, path: Path) -> None:

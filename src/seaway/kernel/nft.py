@@ -11,6 +11,7 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
+from seaway.kernel.descriptors import refuse_without_low
 from seaway.model.ids import IfName
 
 _DROP = re.compile(r'"([^"]+)" counter packets (\d+)')
@@ -37,9 +38,13 @@ def _library() -> ctypes.CDLL:
 
 
 class Nft:
-    """A context: it acts on the namespace in which it was made, and serves one thread."""
+    """A context: it acts on the namespace in which it was made, and serves one thread.
+
+    Making one raises OSError when no low descriptor is free.
+    """
 
     def __init__(self) -> None:
+        refuse_without_low()
         self._library = _library()
         self._context: int | None = self._library.nft_ctx_new(0)
         if self._context is None:

@@ -10,6 +10,7 @@ from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.plan.operations import BRIDGE_GROUP
 
 _OURS = ("sw-", "sv-", "sx-", "seaway0")
 _EVERYTHING: frozenset[Prefix] = frozenset(
@@ -50,7 +51,11 @@ def observe(netlink: Netlink) -> Observed:
         links={link.name: _state(link, links, addresses) for link in links.values()},
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
-        addresses=tuple(a.ip for _, a in held if not (a.ip.is_loopback or a.ip.is_link_local)),
+        addresses=tuple(
+            a.ip
+            for index, a in held
+            if not (a.ip.is_loopback or a.ip.is_link_local) and links[index].group != BRIDGE_GROUP
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from errno import EEXIST, EPROTONOSUPPORT
+from errno import EEXIST, EINVAL, EPROTONOSUPPORT
 from os import close
 from pathlib import Path
 from typing import assert_never
@@ -14,6 +14,7 @@ from typing import assert_never
 from seaway.codec import rtnetlink
 from seaway.contracts import Steps
 from seaway.kernel import links, netns, nft, sysctl
+from seaway.kernel.descriptors import moved_up
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
 from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Announcement, Host, News, Visits
@@ -109,6 +110,7 @@ class Worker:
                 sock = netns.socket_inside(fd, self.host.home, family, kind)
             finally:
                 close(fd)
+        sock = moved_up(sock)
         sock.setblocking(False)
         return sock
 
@@ -174,7 +176,7 @@ class Worker:
             case NoDefaultRoute():
                 links.no_default_route(visits, op)
             case RedirectNames():
-                self._run_inside(visits, op.netns, nft.name_rewrite(op.port))
+                self._redirect_names(visits, op)
             case LeaveNames():
                 self._leave_names(visits, op)
             case ChangeRules():
@@ -194,7 +196,17 @@ class Worker:
         _bind_and_close(fd, op.path)
 
     def _bind_netns(self, op: BindNetns) -> None:
-        _bind_and_close(netns.open_netns(op.source), op.path)
+        fd = netns.open_netns(op.source)
+        if netns.same(fd, self.host.home):
+            close(fd)
+            raise OSError(EINVAL, f"{op.source} is the network namespace of the host itself")
+        _bind_and_close(fd, op.path)
+
+    def _redirect_names(self, visits: Visits, op: RedirectNames) -> None:
+        """Rewrite; and bring loopback up, which an adopted namespace may have down."""
+        up = rtnetlink.LinkChange(up=True)
+        visits.to(op.netns).netlink.do(rtnetlink.change_link(rtnetlink.LOOPBACK_INDEX, up))
+        self._run_inside(visits, op.netns, nft.name_rewrite(op.port))
 
     def _leave_names(self, visits: Visits, op: LeaveNames) -> None:
         with suppress(FileNotFoundError):

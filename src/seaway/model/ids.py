@@ -51,7 +51,8 @@ def sandbox_name(text: str) -> SandboxName:
     """*text* as a sandbox's name, by Docker's rule for containers; raises InvalidRequest."""
     if not _SANDBOX_NAME.fullmatch(text) or len(text) > _NAME_LIMIT:
         raise InvalidRequest(
-            f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
+            f"two characters at least and {_NAME_LIMIT} at most"
         )
     return SandboxName(text)
 

@@ -150,7 +150,7 @@ class NoDefaultRoute:
 class RedirectNames:
     """Inside *netns*: let 127.0.0.11:53 be answered at *port* there, without connection tracking.
 
-    A sandbox's own server may so bind port 53 on all its addresses.
+    Loopback comes up for it. A sandbox's own server may so bind port 53 on all its addresses.
     """
 
     netns: Path

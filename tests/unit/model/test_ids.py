@@ -23,7 +23,8 @@ def test_a_sandboxs_name_that_is_not_dockers_is_refused_in_its_words(text: str) 
         sandbox_name(text)
 
     assert str(caught.value) == (
-        f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
+        "two characters at least and 253 at most"
     )
 
 
