@@ -17,7 +17,7 @@ from typing import Self
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import LinkChange, Request, attribute
-from seaway.kernel import netns
+from seaway.kernel import netns, sysctl
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
 from seaway.model.ids import IfName
 
@@ -68,6 +68,7 @@ class Floor:
         )
         for _ in range(count):
             with netns.fresh(self._home):
+                sysctl.write("net/ipv6/conf/default/disable_ipv6", "1")  # as it is on our endpoints
                 self._boxes.append(netns.current())
 
     def _attach(self, number: int) -> float:

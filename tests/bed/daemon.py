@@ -53,6 +53,11 @@ class Daemon:
         assert self._process is not None, "the daemon is not running"
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, timeout: float = 15) -> None:
         """Start it and wait until its socket answers; raises CommandFailed with its log."""
         with self._log.open("a") as log:

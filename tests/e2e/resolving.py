@@ -6,10 +6,12 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import cast
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.query
@@ -48,7 +50,7 @@ def data_of(message: dns.message.Message) -> list[str]:
     """The data of the answers as they came; the word of the rcode when it is none of success."""
     if message.rcode() != dns.rcode.NOERROR:
         return [dns.rcode.to_text(message.rcode())]
-    return [item.to_text() for rrset in message.answer for item in rrset]
+    return [str(item) for rrset in message.answer for item in cast("Iterable[object]", rrset)]
 
 
 def resolve(

@@ -11,6 +11,7 @@ import pytest
 
 from bed.daemon import Daemon
 from bed.host import Host
+from bed.spot import Spot
 from e2e.resolving import NXDOMAIN, data_of, elapsed, exchange, resolve, reverse, upstream
 from e2e.stage import make_ipv4_network, make_network, make_sandbox, within
 from e2e.test_names import host_asks
@@ -37,11 +38,8 @@ def test_fr11_sandboxes_made_at_the_same_time_find_each_other(daemon: Daemon) ->
 
     for _ in range(10):
         with ThreadPoolExecutor() as pool:
-            list(
-                pool.map(
-                    lambda name: create(daemon, name, "n1", f"{name}.test.example"), ("srv", "cli")
-                )
-            )
+            for name in ("srv", "cli"):
+                pool.submit(create, daemon, name, "n1", f"{name}.test.example")
         srv, cli = daemon.sandbox("srv"), daemon.sandbox("cli")
         right += len(resolve(srv, "cli.test.example", timeout=1)) == 1
         right += len(resolve(cli, "srv.test.example", timeout=1)) == 1
@@ -134,13 +132,13 @@ def test_fr17_no_question_is_lost_while_others_come_and_go(daemon: Daemon) -> No
     assert coming.result() >= 50  # two joins each
 
 
-def ask_steadily(spot: object, name: str, *, count: int, pace: float) -> list[list[str]]:
+def ask_steadily(spot: Spot, name: str, *, count: int, pace: float) -> list[list[str]]:
     """*count* answers to questions *pace* seconds apart, each asked once (1 s)."""
     answers: list[list[str]] = []
     due = time.monotonic()
     for _ in range(count):
         try:
-            answers.append(resolve(spot, name, timeout=1))  # type: ignore[arg-type]
+            answers.append(resolve(spot, name, timeout=1))
         except TimeoutError:
             answers.append(["timeout"])
         due += pace
@@ -230,10 +228,10 @@ def test_fr21_the_host_asks_for_names_at_the_gateway(stopped_daemon: Daemon, tcp
     assert resolve(host, "srv", tcp=tcp, server="10.77.21.1") == ["10.77.21.2"]
 
 
-def nothing_about(spot: object, name: str, *, tcp: bool) -> bool:
+def nothing_about(spot: Spot, name: str, *, tcp: bool) -> bool:
     """Whether *spot* learns no address of *name* at the gateway of network 21."""
     try:
-        found = resolve(spot, name, tcp=tcp, server="10.77.21.1", timeout=1)  # type: ignore[arg-type]
+        found = resolve(spot, name, tcp=tcp, server="10.77.21.1", timeout=1)
     except (OSError, EOFError):
         return True
     return "10.77.21.2" not in found

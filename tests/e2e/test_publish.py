@@ -271,6 +271,35 @@ def _route_loopback_to(attacker: Spot, gateway: str) -> None:
     )
 
 
+@both_protos
+def test_ports_on_other_loopback_addresses_are_for_the_host_alone(
+    host: Host, daemon: Daemon, proto: str
+) -> None:
+    make_network(daemon, 1)
+    make_server(daemon, "web", "n1")
+
+    daemon.seaway("publish", "web", f"127.0.0.2:8080:80/{proto}", f"[::1]:8081:80/{proto}")
+
+    assert answer(host, proto, "127.0.0.2", 8080) == "web 10.77.1.1"
+    assert answer(host, proto, "127.0.0.1", 8080) == "refused"
+    assert answer(host, proto, "::1", 8081) == "web fd77:1::1"
+    assert answer(host.neighbour, proto, "2001:db8:0:1::1", 8081) == "refused"
+
+
+@pytest.mark.parametrize("port", ["192.0.2.77:8080:80", "192.0.2.77::80", "[2001:db8::77]::80/udp"])
+def test_a_port_on_an_address_that_the_host_lacks_is_refused(
+    host: Host, daemon: Daemon, port: str
+) -> None:
+    make_network(daemon, 1)
+    make_sandbox(daemon, "web", "n1")
+
+    said = daemon.seaway("publish", "web", port, check=False)
+
+    assert said.code == 1
+    assert " is no address of this host\n" in said.err
+    assert daemon.seaway("port", "web").out == ""
+
+
 # Which host ports
 
 

@@ -31,7 +31,7 @@ def code(daemon: Daemon, *words: str) -> int:
 
 
 def state(daemon: Daemon, sandbox: str) -> str:
-    """``running``, ``exited``…"""
+    """How far *sandbox* is: ``running``, ``exited`` and so on."""
     return daemon.seaway("inspect", "-f", "{{.State.Status}}", sandbox).out.strip()
 
 
@@ -245,7 +245,7 @@ def test_a_run_whose_daemon_is_killed_says_so(daemon: Daemon) -> None:
 def test_no_exit_of_a_short_process_is_lost(daemon: Daemon) -> None:
     clients = [daemon.start_seaway("run", "--rm", "sh", "-c", f"exit {n}") for n in range(1, 13)]
 
-    codes = []
+    codes: list[int] = []
     for client in clients:
         client.communicate(timeout=60)
         codes.append(client.returncode)

@@ -30,6 +30,9 @@ class PoolsExhausted(Exhausted):
     """No subnet is left for a network; Docker answers this as it answers wrong requests."""
 
 
+LONGEST = 2000
+"""Characters of a message."""
+
 STATUS: dict[type[EngineError], int] = {
     InvalidRequest: 400,
     CannotRun: 400,
@@ -64,4 +67,11 @@ def summary(error: BaseException) -> tuple[int, str] | None:
     known = [e for e in found if isinstance(e, EngineError)]
     if len(known) < len(found):
         return None
-    return max(map(status, known)), "; ".join(map(str, known))
+    return max(map(status, known)), _cut("; ".join(map(str, known)))
+
+
+def _cut(sentence: str) -> str:
+    """*sentence* without the middle, where somebody's own text made it longer than anybody reads."""
+    if len(sentence) <= LONGEST:
+        return sentence
+    return f"{sentence[: LONGEST // 2]} … {sentence[-LONGEST // 4 :]}"

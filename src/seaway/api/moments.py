@@ -43,10 +43,9 @@ def moment(text: str, now: int) -> int:
     """
     if whole := _SECONDS.fullmatch(text):
         return int(whole[1]) * SECOND + int((whole[2] or "").ljust(9, "0"))
-    if (ago := duration(text)) is not None:
-        return now - ago
     try:
-        return _rfc3339(text)
+        ago = duration(text)
+        return _rfc3339(text) if ago is None else now - ago
     except (ValueError, OverflowError):
         raise InvalidRequest(
             f"invalid time {text!r}: it is RFC 3339, seconds since the epoch, or a duration like 10m"

@@ -144,7 +144,8 @@ def _mtu(text: str | None, facts: NetworkFacts) -> int:
     least = MIN_MTU6 if facts.ipv6 else MIN_MTU
     if text is None or text == "":
         return max(facts.default_mtu, least)
-    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= MAX_MTU:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_MTU))
+    if not is_number or not least <= int(text) <= MAX_MTU:
         raise InvalidRequest(
             f"invalid network config:\noption {MTU}={text}: an MTU is a number of bytes from "
             f"{least}{' (IPv6 needs that much)' if facts.ipv6 else ''} to {MAX_MTU}"

@@ -574,7 +574,7 @@ def _has_namespace(sandbox: Sandbox) -> bool:
 
 def signal_number(text: str) -> int:
     """*text* (``SIGTERM``, ``term``, ``15``) as a signal's number; raises InvalidRequest."""
-    if text.isascii() and text.isdecimal() and 0 < int(text) < signal.NSIG:
+    if text.isascii() and text.isdecimal() and len(text) < 4 and 0 < int(text) < signal.NSIG:
         return int(text)
     name = text.upper()
     try:

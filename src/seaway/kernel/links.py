@@ -89,7 +89,7 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
         host.netlink.do(make)
     index = host.netlink.index(op.link)
     try:
-        _raise_near_end(host.netlink, index, op)
+        _raise_near_end(host, index, op)
         _set_up_far_end(inside, op)
     except BaseException:
         host.netlink.attempt(rtnetlink.delete_link(index))
@@ -154,10 +154,10 @@ def _rename_away(netlink: Netlink, index: int) -> None:
         netlink.do_unless({ENODEV}, rtnetlink.change_link(index, LinkChange(up=False)), new_name)
 
 
-def _raise_near_end(netlink: Netlink, index: int, op: AttachVeth) -> None:
+def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
     # br_netfilter translates a published port while the frame is in the bridge: the frame goes on
     # there to a brother, which isolation would refuse, or back to where it came from.
-    in_bridge = sysctl.read("net/bridge/bridge-nf-call-iptables") == "1"
+    in_bridge = host.bridge_calls_iptables.read() == "1"
     port = PortFlags(
         learning=not op.guarded,
         locked=op.guarded,
@@ -168,7 +168,7 @@ def _raise_near_end(netlink: Netlink, index: int, op: AttachVeth) -> None:
     requests = [rtnetlink.raise_port(index, port)]
     if op.guarded:
         requests.append(rtnetlink.add_neighbour_of_bridge(index, op.mac))
-    netlink.do(*requests)
+    host.netlink.do(*requests)
 
 
 def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
@@ -183,11 +183,15 @@ def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
 def _switch_ipv6(inside: Inside, op: AttachVeth) -> None:
     """IPv6 on the interface exactly where it has an IPv6 address, as Docker does.
 
-    Written while the link is down, it costs one file.
+    Written while the link is down, and not looked at before: to find the file is all it costs.
     """
     wanted = any(address.version == 6 for address in op.addresses)
-    with inside.enter():
-        _set_ipv6(op.ifname, "disable_ipv6", "0" if wanted else "1", needed=wanted)
+    try:
+        with inside.enter():
+            sysctl.write(f"net/ipv6/conf/{op.ifname}/disable_ipv6", "0" if wanted else "1")
+    except FileNotFoundError:  # a kernel without IPv6
+        if wanted:
+            raise
 
 
 def _set_ipv6(name: IfName, setting: str, value: str, *, needed: bool) -> None:

@@ -16,6 +16,7 @@ from seaway.codec.frames import announcement
 from seaway.kernel import netns
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
 from seaway.kernel.nft import Nft
+from seaway.kernel.sysctl import Kept
 from seaway.model.ids import Address, IfName, Mac
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Host:
     def __init__(self) -> None:
         self.home = netns.current()
         self.netlink = open_netlink()
+        self.bridge_calls_iptables = Kept("net/bridge/bridge-nf-call-iptables")
 
     @cached_property
     def nft(self) -> Nft:
@@ -39,6 +41,7 @@ class Host:
     def close(self) -> None:
         """Let go of all of it."""
         self.netlink.close()
+        self.bridge_calls_iptables.close()
         close(self.home)
 
 

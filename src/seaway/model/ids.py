@@ -40,6 +40,10 @@ _SANDBOX_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _IFNAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _NAME_LIMIT = 253
+_NO_IFNAMES = frozenset({"lo", "all", "default"})
+"""The loopback's, and two that mean all interfaces under /proc/sys/net/ipv4/conf."""
+_SHOWN = 80
+"""Characters of a text that a refusal repeats."""
 
 
 def new_id() -> str:
@@ -47,11 +51,17 @@ def new_id() -> str:
     return secrets.token_hex(32)
 
 
+def shown(text: str) -> str:
+    """*text* of a user as it may stand in a sentence: printable, and no longer than it helps."""
+    plain = text if text.isprintable() else ascii(text)[1:-1]
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
+
+
 def sandbox_name(text: str) -> SandboxName:
     """*text* as a sandbox's name, by Docker's rule for containers; raises InvalidRequest."""
     if not _SANDBOX_NAME.fullmatch(text) or len(text) > _NAME_LIMIT:
         raise InvalidRequest(
-            f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
+            f"Invalid container name ({shown(text)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
             f"two characters at least and {_NAME_LIMIT} at most"
         )
     return SandboxName(text)
@@ -68,7 +78,7 @@ def network_name(text: str) -> NetworkName:
         raise InvalidRequest("invalid name: name is empty")
     if text != text.strip() or not text.isprintable() or len(text) > _NAME_LIMIT:
         raise InvalidRequest(
-            f"invalid name {text!r}: a network's name is 1 to {_NAME_LIMIT} printable characters "
+            f"invalid name {shown(text)!r}: a network's name is 1 to {_NAME_LIMIT} printable characters "
             "without blanks at its ends"
         )
     return NetworkName(text)
@@ -76,10 +86,10 @@ def network_name(text: str) -> NetworkName:
 
 def ifname(text: str) -> IfName:
     """*text* as an interface name; raises InvalidRequest."""
-    if not _IFNAME.fullmatch(text) or text == "lo":
+    if not _IFNAME.fullmatch(text) or text in _NO_IFNAMES:
         raise InvalidRequest(
-            f"invalid interface name {text!r}: 1 to 15 characters of [a-zA-Z0-9_.-], "
-            "beginning with a letter or digit, and not lo"
+            f"invalid interface name {shown(text)!r}: 1 to 15 characters of [a-zA-Z0-9_.-], "
+            "beginning with a letter or digit, and not lo, all or default"
         )
     return IfName(text)
 
@@ -89,7 +99,7 @@ def mac(text: str) -> Mac:
     address = text.lower().replace("-", ":")
     if not _MAC.fullmatch(address):
         raise InvalidRequest(
-            f"{text} is not a valid mac address, it should be like 02:42:ac:11:00:02"
+            f"{shown(text)} is not a valid mac address, it should be like 02:42:ac:11:00:02"
         )
     if int(address[:2], 16) & 1 or address == "00:00:00:00:00:00":
         raise InvalidRequest(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from seaway.model.endpoint import Place
 from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
+from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName, shown
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
 
@@ -167,5 +167,5 @@ def address(text: str) -> Address:
         return ip_address(text)
     except ValueError:
         raise InvalidRequest(
-            f"invalid IP address {text!r}: it should be like 10.77.0.5 or fd77::5"
+            f"invalid IP address {shown(text)!r}: it should be like 10.77.0.5 or fd77::5"
         ) from None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seaway.model.errors import InvalidRequest
+from seaway.model.ids import shown
 
 _MAX_ID = 2**31 - 1
+_MAX_DIGITS = 20
+"""Of a number with leading zeros; int() refuses texts of thousands."""
 """The largest uid or gid that Docker takes."""
 _PASSWD_FIELDS = 7
 _GROUP_FIELDS = 4
@@ -76,8 +79,8 @@ def _gid(of: str, groups: list[_Group]) -> int:
 
 
 def _in_range(number: str) -> int:
-    if int(number) > _MAX_ID:
-        raise InvalidRequest(f"uids and gids must be in range 0-{_MAX_ID}, not {number}")
+    if len(number) > _MAX_DIGITS or int(number) > _MAX_ID:
+        raise InvalidRequest(f"uids and gids must be in range 0-{_MAX_ID}, not {shown(number)}")
     return int(number)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, NetworkName, Prefix
+from seaway.model.ids import Address, NetworkName, Prefix, shown
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
 
 LONGEST = {4: 30, 6: 126}
@@ -197,15 +197,17 @@ def prefix(text: str) -> Prefix:
     """*text* as a subnet, host bits clear; raises InvalidRequest, which offers the right one."""
     if "/" not in text:
         raise InvalidRequest(
-            f"invalid network config:\ninvalid subnet {text}: it should be like 10.77.0.0/24 or fd77::/64"
+            f"invalid network config:\ninvalid subnet {shown(text)}: it should be like 10.77.0.0/24 or fd77::/64"
         )
     try:
         loose = ip_network(text, strict=False)
     except ValueError as error:
-        raise InvalidRequest(f"invalid network config:\ninvalid subnet {text}: {error}") from None
+        raise InvalidRequest(
+            f"invalid network config:\ninvalid subnet {shown(text)}: {shown(str(error))}"
+        ) from None
     if loose.network_address != ip_network(text.partition("/")[0]).network_address:
         raise InvalidRequest(
-            f"invalid network config:\ninvalid subnet {text}: it should be {loose}"
+            f"invalid network config:\ninvalid subnet {shown(text)}: it should be {loose}"
         )
     return loose
 

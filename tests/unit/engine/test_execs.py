@@ -107,3 +107,17 @@ async def test_a_terminal_of_what_does_not_run_has_no_size() -> None:
 
         with pytest.raises(Conflict):
             await world.engine.execs.resize(made.id, 24, 80)
+
+
+async def test_whoever_waits_for_the_end_then_finds_the_exit_code() -> None:
+    async with a_world() as world:
+        await running(world)
+        execs = world.engine.execs
+        made = execs.create("app", A_PROCESS)
+        await execs.ended(made.id)  # not started: nothing to wait for
+        await execs.start(made.id)
+
+        async with asyncio.timeout(5):
+            await execs.ended(made.id)
+
+        assert execs.get(made.id).exit_code == 0

@@ -9,7 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import ifname, link_local, mac, network_name, new_id, new_mac, sandbox_name
+from seaway.model.ids import (
+    ifname,
+    link_local,
+    mac,
+    network_name,
+    new_id,
+    new_mac,
+    sandbox_name,
+    shown,
+)
+
+
+def test_a_text_in_a_refusal_is_printable_and_short() -> None:
+    assert shown("web 1") == "web 1"
+    assert shown("a\nb") == "a\\nb"
+    assert shown("x" * 81) == "x" * 80 + "…"
 
 
 @pytest.mark.parametrize("text", ["ab", "web_1", "A.b-c", "0x", "a" * 253])
@@ -23,7 +38,7 @@ def test_a_sandboxs_name_that_is_not_dockers_is_refused_in_its_words(text: str) 
         sandbox_name(text)
 
     assert str(caught.value) == (
-        f"Invalid container name ({text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
+        f"Invalid container name ({shown(text)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
         "two characters at least and 253 at most"
     )
 
@@ -71,7 +86,7 @@ def test_a_mac_that_is_none_is_refused(text: str) -> None:
         mac(text)
 
     assert str(caught.value) == (
-        f"{text} is not a valid mac address, it should be like 02:42:ac:11:00:02"
+        f"{shown(text)} is not a valid mac address, it should be like 02:42:ac:11:00:02"
     )
 
 

@@ -260,3 +260,13 @@ def test_other_machines_have_other_calls_and_unknown_ones_no_list() -> None:
     assert rules(machine="aarch64")["architectures"] == ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
     assert "modify_ldt" not in rules(machine="aarch64")["syscalls"][0]["names"]
     assert "seccomp" not in of(replace(BOX, machine="vax"))["linux"]
+
+
+def test_a_terminal_has_its_size_from_the_first_moment_on() -> None:
+    process = Process(args=("sh",), tty=True, console_size=(33, 99))
+
+    assert of(replace(BOX, process=process))["process"]["consoleSize"] == {
+        "height": 33,
+        "width": 99,
+    }
+    assert "consoleSize" not in of(replace(BOX, process=replace(process, tty=False)))["process"]
