@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 from bed.spot import Spot
 
@@ -41,8 +42,9 @@ class Pulse:
     def _beat(self) -> None:
         due = time.monotonic()
         while not self._stopping.is_set():
-            self._datagrams.send(b"who?\n")
             self.sent += 1
+            with suppress(ConnectionRefusedError):  # told of a former one: it has no answer then
+                self._datagrams.send(b"who?\n")
             due += PACE
             while time.monotonic() < due:
                 self._receive()

@@ -408,20 +408,21 @@ def test_what_is_no_json_is_refused(field: Field, raw: bytes) -> None:
     ids=lambda r: ascii(r)[:20],
 )
 def test_what_is_no_http_does_no_harm(field: Field, raw: bytes) -> None:
-    exchange(field, raw)
+    exchange(field, raw, hang_up=True)
 
     assert field.daemon.request("GET", "/_ping")[0] == 200
     assert leaked(field.before, field.host, field.daemon) == ()
 
 
-def exchange(field: Field, raw: bytes) -> bytes:
-    """What comes back for *raw* bytes, as far as anything does."""
+def exchange(field: Field, raw: bytes, *, hang_up: bool = False) -> bytes:
+    """What comes back for *raw* bytes, as far as anything does; *hang_up*: we end our side first."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(2)
         connection.connect(str(field.host.path(field.daemon.socket)))
         try:
             connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
+            if hang_up:
+                connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
         except OSError:
             return b""

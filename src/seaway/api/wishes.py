@@ -109,7 +109,7 @@ def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
         mac=mac(asked.mac_address) if asked.mac_address else None,
         ifname=ifname(options[IFNAME]) if options.get(IFNAME) else None,
         aliases=tuple(dict.fromkeys(asked.aliases or ())),
-        gw_priority=asked.gw_priority or 0,
+        gw_priority=_priority(asked.gw_priority or 0),
         source_guard=_guard(options.get(SOURCE_GUARD)),
         allowed_addresses=_allowed(options.get(ALLOWED_ADDRESSES, "")),
         options=pairs(options),
@@ -122,6 +122,14 @@ def _refuse_links(links: Iterable[str] | None) -> None:
             "links are not supported: containers on one network find each other by name; "
             "for another name give --network-alias"
         )
+
+
+def _priority(number: int) -> int:
+    if not -(1 << 63) <= number < 1 << 63:
+        raise InvalidRequest(
+            "invalid endpoint settings:\nGwPriority is a number of 64 bits, and the highest wins"
+        )
+    return number
 
 
 def _fixed_addresses(asked: wire.EndpointIpam) -> tuple[Address, ...]:
