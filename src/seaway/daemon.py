@@ -10,7 +10,6 @@ import resource
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -34,6 +33,7 @@ from seaway.engine.wires import NetnsPaths
 from seaway.faults import Faults, NoFaults
 from seaway.kernel.hostports import SocketHostPorts
 from seaway.kernel.linux import LinuxKernel
+from seaway.kernel.mark import only_daemon
 from seaway.logs import set_up
 from seaway.model.errors import EngineError, InvalidRequest, Unavailable
 from seaway.plan.subnets import AddressPool
@@ -48,8 +48,6 @@ ULA = "ula"
 
 HOME = "home"
 """File of the data directory that says in which network namespace the daemon runs."""
-MARK = "\0seaway"
-"""Abstract socket that says in a network namespace that a daemon is there."""
 
 
 class SystemClock:
@@ -132,13 +130,10 @@ async def own_prefix(store: SqliteStore) -> AddressPool:
 
 @contextmanager
 def alone(config: Config) -> Generator[None]:
-    """Be the only daemon on the data directory and in the network namespace; raises Unavailable.
-
-    An abstract Unix socket is of one network namespace (unix(7)), and ends with its process.
-    """
+    """Be the only daemon on the data directory and in the network namespace; raises Unavailable."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = config.data_dir / "seaway.lock"
-    with path.open("a+") as lock, socket.socket(socket.AF_UNIX) as mark:
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -147,17 +142,11 @@ def alone(config: Config) -> Generator[None]:
                 f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {config.data_dir}: "
                 "end it first"
             ) from None
-        try:
-            mark.bind(MARK)
-        except OSError:
-            raise Unavailable(
-                "another Seaway daemon runs in this network namespace, and two would take each other's "
-                "networks away: end it first, or start this one in a namespace of its own"
-            ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        with only_daemon():
+            yield
 
 
 async def serve(given: Settings) -> bool:
@@ -250,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = settings(sys.argv[1:] if arguments is None else arguments)
         set_up(given.config.log_format, given.config.log_level)
+        _refuse_without_root()
         _raise_descriptor_limit()
         with alone(given.config):
             if asyncio.run(purge(given.config) if given.purge else serve(given)):
@@ -267,6 +257,11 @@ def _leaves(error: BaseException) -> Generator[BaseException]:
             yield from _leaves(each)
     else:
         yield error
+
+
+def _refuse_without_root() -> None:
+    if os.geteuid() != 0:
+        raise Unavailable("it makes links, namespaces and rules, so it must run as root: use sudo")
 
 
 def _raise_descriptor_limit() -> None:

@@ -48,8 +48,11 @@ def test_fr09_one_of_twenty_gets_the_address(host: Host, daemon: Daemon) -> None
     names = [f"box{number}" for number in range(20)]
     for name in names:
         assert post(daemon, "/seaway/sandboxes", {"Name": name})[0] == 201
-    before = at_rest(host, daemon)
     fixed = {"IPAMConfig": {"IPv4Address": "10.77.9.100"}}
+    for way in ("connect", "disconnect"):  # what the first one opens for all
+        body = {"Container": "box0", "EndpointConfig": fixed}
+        assert post(daemon, f"/networks/n9/{way}", body)[0] == 200
+    before = at_rest(host, daemon)
 
     def connect(name: str) -> Callable[[], tuple[str, int]]:
         body = {"Container": name, "EndpointConfig": fixed}

@@ -1,0 +1,31 @@
+"""The mark that says in a network namespace that a daemon is there."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from seaway.kernel.nft import Nft, NftRefused
+from seaway.model.errors import Unavailable
+
+TABLE = """\
+table inet seaway_daemon {
+  flags owner
+}
+"""
+"""A table that belongs to a netlink socket and goes with it; to make one takes CAP_NET_ADMIN, so nobody
+else can keep a daemon from starting (``nft_table_valid_genid()``, net/netfilter/nf_tables_api.c)."""
+
+
+@contextmanager
+def only_daemon() -> Generator[None]:
+    """Be the only daemon of the calling thread's network namespace; raises Unavailable."""
+    with Nft() as nft:
+        try:
+            nft.run(TABLE)
+        except NftRefused as error:
+            raise Unavailable(
+                "another Seaway daemon runs in this network namespace, and two would take each other's "
+                f"networks away: end it first, or start this one in a namespace of its own ({error})"
+            ) from None
+        yield
