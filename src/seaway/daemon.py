@@ -251,12 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def _leaves(error: BaseException) -> Generator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
+def _leaves(errors: BaseExceptionGroup[EngineError]) -> Generator[EngineError]:
+    for each in errors.exceptions:
+        if isinstance(each, BaseExceptionGroup):
             yield from _leaves(each)
-    else:
-        yield error
+        else:
+            yield each
 
 
 def _refuse_without_root() -> None:

@@ -89,7 +89,10 @@ _IFLA_MASTER = 10
 _IFLA_OPERSTATE = 16
 _IFLA_LINKINFO = 18
 _IF_OPER_UP = 6
+_IFLA_AF_SPEC = 26
 _IFLA_GROUP = 27
+_IFLA_INET6_ADDR_GEN_MODE = 8
+_ADDR_GEN_MODE_NONE = 1
 _IFLA_NET_NS_FD = 28
 _IFLA_EXT_MASK = 29
 _IFLA_INFO_KIND = 1
@@ -192,6 +195,16 @@ def change_link(index: int, change: LinkChange) -> Request:
     """Set *change* on the link *index*."""
     body = _LINK.pack(0, 0, index, *change.flags()) + change.attributes()
     return Request(Kind.SETLINK, NLM_F_ACK, body)
+
+
+def no_own_ipv6(index: int) -> Request:
+    """Let the kernel give the link *index* no IPv6 address of its own (``addr_gen_mode none``).
+
+    Said before the link comes up: that is when the kernel makes the link-local one.
+    """
+    mode = attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_ADDR_GEN_MODE_NONE]))
+    families = attribute(_IFLA_AF_SPEC, attribute(AF_INET6, mode))
+    return Request(Kind.SETLINK, NLM_F_ACK, _LINK.pack(0, 0, index, 0, 0) + families)
 
 
 def new_bridge(near: LinkChange) -> Request:

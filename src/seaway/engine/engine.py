@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
+from seaway.engine.assembly import Assembly
 from seaway.engine.checkup import Checkup
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
@@ -16,9 +17,11 @@ from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.networks import Networks
+from seaway.engine.pending import PendingStreams
 from seaway.engine.ports import Ports
 from seaway.engine.purge import Purge
 from seaway.engine.recovery import Recovery
+from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.turns import Turns
 from seaway.engine.wires import NetnsPaths, Wires
@@ -80,7 +83,8 @@ def engine_over(
     endpoints = Endpoints(
         store=store, wires=wires, files=files, drivers=all_drivers, events=events, turns=turns
     )
-    sandboxes = Sandboxes(
+    streams = PendingStreams(runtime)
+    assembly = Assembly(
         store=store,
         kernel=kernel,
         host_ports=host_ports,
@@ -88,11 +92,21 @@ def engine_over(
         wires=wires,
         files=files,
         endpoints=endpoints,
-        drivers=all_drivers,
-        events=events,
         clock=clock,
-        turns=turns,
         paths=paths,
+        streams=streams,
+    )
+    sandboxes = Sandboxes(
+        store=store,
+        kernel=kernel,
+        runtime=runtime,
+        wires=wires,
+        endpoints=endpoints,
+        plans=SandboxPlans(store=store, drivers=all_drivers, endpoints=endpoints, clock=clock),
+        assembly=assembly,
+        streams=streams,
+        events=events,
+        turns=turns,
         tasks=tasks,
     )
     recovery = Recovery(

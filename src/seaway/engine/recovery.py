@@ -18,7 +18,7 @@ from seaway.engine.wires import NetnsPaths, Wires
 from seaway.model.errors import EngineError, Exhausted, PortTaken, Unavailable
 from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import BridgeOptions, Network
-from seaway.model.sandbox import Netns, Sandbox
+from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import network_elements, ruleset
 from seaway.plan.operations import DOOMED_GROUP, BindNetns, CreateNetns, DeleteLink, Operation
 from seaway.plan.reconcile import (
@@ -142,7 +142,7 @@ class Recovery:
         wanted = {
             self._paths.named(s.name): self._paths.bound(s)
             for s in self._running()
-            if s.netns not in {Netns.HOST, Netns.SHARED}
+            if s.has_namespace
         }
         bound = await self._kernel.bound(self._paths.bound_dir)
         named = await self._kernel.bound(self._paths.named_dir)
@@ -191,7 +191,7 @@ class Recovery:
 
     async def _serve(self, sandbox: Sandbox, seen: _Seen) -> None:
         """Make a running sandbox whole, and answer it; one whose adopted namespace is gone ended."""
-        if sandbox.netns not in {Netns.HOST, Netns.SHARED}:
+        if sandbox.has_namespace:
             with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
                 await self._mend(sandbox, self._wires.wiring(sandbox), seen)
             if sandbox.adopted_from is not None and not await self._is_bound(sandbox):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from seaway.contracts import Clock, Events, Exit, HostPorts, Kernel, Launch, Runtime, Store
-from seaway.engine.drivers import Drivers
-from seaway.engine.endpoints import Endpoints, refuse_alias
+from seaway.contracts import Events, Exit, Kernel, Runtime, Store
+from seaway.engine.assembly import Assembly
+from seaway.engine.endpoints import Endpoints
 from seaway.engine.exits import Waiters
-from seaway.engine.files import Files
 from seaway.engine.pending import PendingStreams
+from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.turns import Turns
-from seaway.engine.wires import NetnsPaths, Wires
-from seaway.model.endpoint import Endpoint, EndpointWish
+from seaway.engine.wires import Wires
+from seaway.model.endpoint import Endpoint
 from seaway.model.errors import (
     CannotRun,
     Conflict,
@@ -25,15 +25,11 @@ from seaway.model.errors import (
     InvalidRequest,
     NotFound,
     NotModified,
-    PortTaken,
     Unavailable,
 )
 from seaway.model.event import Event
-from seaway.model.ids import SandboxId, new_id
-from seaway.model.network import Network
-from seaway.model.sandbox import Netns, Process, Sandbox, SandboxWish, State, Status
-from seaway.plan.names import made_up_name
-from seaway.plan.wiring import UNWIRED, Wiring, default_attachment
+from seaway.model.ids import SandboxId
+from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 
 log = logging.getLogger(__name__)
 
@@ -53,25 +49,21 @@ class Sandboxes:
         *,
         store: Store,
         kernel: Kernel,
-        host_ports: HostPorts,
         runtime: Runtime,
         wires: Wires,
-        files: Files,
         endpoints: Endpoints,
-        drivers: Drivers,
+        plans: SandboxPlans,
+        assembly: Assembly,
+        streams: PendingStreams,
         events: Events,
-        clock: Clock,
         turns: Turns,
-        paths: NetnsPaths,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
-        self._host_ports, self._wires, self._endpoints = host_ports, wires, endpoints
-        self._files = files
-        self._drivers, self._events, self._clock, self._turns = drivers, events, clock, turns
-        self._paths, self._tasks = paths, tasks
+        self._wires, self._endpoints, self._plans = wires, endpoints, plans
+        self._assembly, self.streams = assembly, streams
+        self._events, self._turns, self._tasks = events, turns, tasks
         self._exits, self._removals = Waiters(), Waiters()
-        self.streams = PendingStreams(runtime)
 
     # Create
 
@@ -80,8 +72,8 @@ class Sandboxes:
 
         Raises Conflict (name), InvalidRequest, NotFound (network).
         """
-        sandbox = self._planned(wish)
-        ends = self._wished_ends(sandbox, wish)
+        sandbox = self._plans.sandbox(wish)
+        ends = self._plans.ends(sandbox, wish)
         async with AsyncExitStack() as undo:
             await self._store.claim(sandbox)
             undo.callback(self._store.release, sandbox.id)
@@ -95,81 +87,18 @@ class Sandboxes:
 
         It is promised when it runs, and not before. Raises what ``create`` and ``start`` do.
         """
-        sandbox = self._planned(wish)
-        ends = self._wished_ends(sandbox, wish)
+        sandbox = self._plans.sandbox(wish)
+        ends = self._plans.ends(sandbox, wish)
         async with self._turns.take(sandbox.id), AsyncExitStack() as undo:
             records: tuple[Sandbox | Endpoint, ...] = (sandbox, *ends)
             for record in records:
                 await self._store.claim(record)
                 undo.callback(self._store.release, record.id)
-            sandbox = await self._start(sandbox)
+            sandbox = await self._assembly.put_up(sandbox)
             undo.pop_all()
         self.tell("create", sandbox)
         self._tell_started(sandbox)
         return sandbox
-
-    def _wished_ends(self, sandbox: Sandbox, wish: SandboxWish) -> list[Endpoint]:
-        return [
-            replace(self._endpoints.wished(network, sandbox, wanted), order=n)
-            for n, (network, wanted) in enumerate(self._networks(sandbox, wish), 1)
-        ]
-
-    def _planned(self, wish: SandboxWish) -> Sandbox:
-        sandbox_id = SandboxId(new_id())
-        netns, shares = self._netns(wish)
-        if netns is Netns.SHARED and (wish.ports or wish.publish_all):
-            raise InvalidRequest(
-                "conflicting options: port publishing and the container type network mode"
-            )
-        if netns is Netns.SHARED and wish.hostname:
-            raise InvalidRequest("conflicting options: hostname and the network mode")
-        hostname = wish.hostname or sandbox_id[:12]
-        refuse_alias(hostname)
-        return Sandbox(
-            id=sandbox_id,
-            name=wish.name or made_up_name(s.name for s in self._store.sandboxes()),
-            created=self._clock.now(),
-            hostname=hostname,
-            netns=netns,
-            shares=shares,
-            adopted_from=wish.adopt,
-            labels=wish.labels,
-            dns=wish.dns,
-            extra_hosts=wish.extra_hosts,
-            ports=wish.ports,
-            exposed=wish.exposed,
-            publish_all=wish.publish_all,
-            process=wish.process,
-            auto_remove=wish.auto_remove,
-            network_mode=wish.network_mode,
-        )
-
-    def _netns(self, wish: SandboxWish) -> tuple[Netns, SandboxId | None]:
-        if wish.adopt is not None:
-            return Netns.ADOPTED, None
-        mode = wish.network_mode
-        if mode.startswith("container:"):
-            return Netns.SHARED, self._store.sandbox(mode.removeprefix("container:")).id
-        if mode in {"none", "host"}:
-            return Netns(mode), None
-        return Netns.OWN, None
-
-    def _networks(self, sandbox: Sandbox, wish: SandboxWish) -> list[tuple[Network, EndpointWish]]:
-        found = [(self._store.network(ref), wanted) for ref, wanted in wish.endpoints]
-        ids = [network.id for network, _ in found]
-        if len(set(ids)) != len(ids):
-            raise InvalidRequest(
-                "a container can be on each network once; a network is given twice"
-            )
-        mode = wish.network_mode if wish.network_mode != "default" or wish.process else ""
-        for network, _ in found:
-            fits = self._drivers.of(network).places == sandbox.has_networks
-            if not fits or sandbox.netns is Netns.SHARED:
-                raise InvalidRequest(
-                    f"conflicting options: network {network.name} and "
-                    + (f"network mode {mode}" if mode else "a namespace of its own")
-                )
-        return found
 
     # Start
 
@@ -203,92 +132,10 @@ class Sandboxes:
             if sandbox.running:
                 raise NotModified(f"container {sandbox.name} is running already")
             try:
-                return await self._start(sandbox)
+                return await self._assembly.put_up(sandbox)
             except EngineError as error:
                 await self._note_failure(sandbox, error)
                 raise
-
-    async def _start(self, sandbox: Sandbox) -> Sandbox:
-        async with AsyncExitStack() as undo:
-            endpoints = await self._claimed(sandbox, undo)
-            wiring = self._wired(sandbox, endpoints, undo)
-            await self._lay(sandbox, wiring, undo)
-            if sandbox.process is not None:
-                await self._launch(sandbox, sandbox.process, wiring, undo)
-            started = replace(
-                sandbox,
-                status=Status(
-                    state=State.RUNNING, started=self._clock.now(), published=wiring.ports
-                ),
-            )
-            await self._store.commit(put=[started, *endpoints])
-            undo.pop_all()
-        return started
-
-    async def _claimed(self, sandbox: Sandbox, undo: AsyncExitStack) -> list[Endpoint]:
-        return [
-            await self._endpoints.claim(self._network(sandbox, e), e, undo)
-            for e in self._store.endpoints_of(sandbox.id)
-        ]
-
-    def _network(self, sandbox: Sandbox, endpoint: Endpoint) -> Network:
-        try:
-            return self._store.network(endpoint.network)
-        except NotFound:
-            raise NotFound(
-                f"failed to set up container networking: network {endpoint.network} not found: "
-                f"it was removed while {sandbox.name} was stopped; disconnect it, or remove the container"
-            ) from None
-
-    def _wired(
-        self, sandbox: Sandbox, endpoints: Sequence[Endpoint], undo: AsyncExitStack
-    ) -> Wiring:
-        placed = tuple(self._wires.attachment(e) for e in endpoints if e.place is not None)
-        try:
-            return self._wires.hold(sandbox, Wiring(attachments=placed), undo)
-        except PortTaken as error:
-            owner = default_attachment(Wiring(attachments=placed), 4) or placed[0]
-            raise PortTaken(
-                "failed to set up container networking: driver failed programming external "
-                f"connectivity on endpoint {sandbox.name} ({owner.endpoint.id}): {error}"
-            ) from None
-
-    async def _lay(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> None:
-        if sandbox.netns in {Netns.HOST, Netns.SHARED}:
-            return
-        make, unmake = self._wires.namespace_ops(sandbox), self._wires.no_namespace_ops(sandbox)
-        await self._wires.lay(sandbox, UNWIRED, wiring, first=make)
-        undo.push_async_callback(self._wires.cut, sandbox, wiring, UNWIRED, last=unmake)
-        await self._wires.open_names(sandbox, wiring)
-        undo.push_async_callback(self._wires.close_names, sandbox)
-
-    async def _launch(
-        self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: AsyncExitStack
-    ) -> None:
-        await self._runtime.create(self._launched(sandbox, process, wiring))
-        undo.push_async_callback(self._runtime.remove, sandbox.id, keep_log=True)
-        await self.streams.attach(sandbox.id)
-        await self._runtime.start(sandbox.id)
-
-    def _launched(self, sandbox: Sandbox, process: Process, wiring: Wiring) -> Launch:
-        owner = sandbox
-        if sandbox.shares is not None:
-            owner = self._store.sandbox(sandbox.shares)
-            if not owner.running:
-                raise Conflict(
-                    f"joining network namespace of container: Container {owner.id} is not running"
-                )
-            wiring = self._wires.wiring(owner)
-        hosts_text, resolv_text = self._files.texts(owner, wiring)
-        return Launch(
-            sandbox=sandbox.id,
-            name=sandbox.name,
-            process=process,
-            hostname=owner.hostname,
-            netns=None if owner.netns is Netns.HOST else self._paths.bound(owner),
-            hosts=hosts_text,
-            resolv_conf=resolv_text,
-        )
 
     async def _note_failure(self, sandbox: Sandbox, error: EngineError) -> None:
         code = error.exit_code if isinstance(error, CannotRun) else 128
@@ -328,7 +175,7 @@ class Sandboxes:
     async def end(self, sandbox: Sandbox, ended: Exit) -> None:
         """Take down what *sandbox* had, its process being over; who calls it holds its turn."""
         wiring = self._wires.wiring(sandbox)
-        await self._surely(sandbox, lambda: self._take_down(sandbox, wiring))
+        await self._assembly.surely(sandbox, lambda: self._assembly.take_down(sandbox, wiring))
         stopped = replace(
             sandbox,
             status=Status(
@@ -340,64 +187,11 @@ class Sandboxes:
         )
         ends = [replace(e, live=False) for e in self._store.endpoints_of(sandbox.id)]
         await self._store.commit(put=[stopped, *ends])
-        await self._drop_namespace(sandbox)
+        await self._assembly.drop_namespace(sandbox)
         self.tell("die", sandbox, ("exitCode", str(ended.code)))
         for attachment in wiring.attachments:
             self._endpoints.tell("disconnect", attachment.network, sandbox)
         self._exits.tell(sandbox.id, ended.code)
-
-    async def _take_down(self, sandbox: Sandbox, wiring: Wiring) -> None:
-        """Take away all that it has in Linux but the namespace; goes on after errors, and raises a group.
-
-        The namespace goes after the commit (``_drop_namespace``), since nothing could put it back.
-        """
-        errors: list[EngineError] = []
-        try:
-            await self._wires.close_names(sandbox)
-        except EngineError as error:
-            errors.append(error)
-        try:
-            self._host_ports.keep_only(sandbox.id)
-        except EngineError as error:
-            errors.append(error)
-        try:
-            if _has_namespace(sandbox):
-                last = [self._wires.unname_op(sandbox)]
-                await self._wires.cut(sandbox, wiring, UNWIRED, last=last)
-        except ExceptionGroup as group:
-            errors += [e for e in group.exceptions if isinstance(e, EngineError)]
-        if errors:
-            raise ExceptionGroup("not everything could be taken down", errors)
-
-    async def _put_back(self, sandbox: Sandbox, wiring: Wiring) -> None:
-        """Let it hang as before; its removal came to nothing."""
-        if not _has_namespace(sandbox):
-            return
-        first = [self._wires.name_op(sandbox)]
-        await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
-        try:
-            await self._wires.open_names(sandbox, wiring)
-        except EngineError:
-            log.exception("names are not answered", extra={"sandbox": sandbox.name})
-
-    async def _drop_namespace(self, sandbox: Sandbox) -> None:
-        """Let go of the namespace of a sandbox that is over, by the store."""
-        if _has_namespace(sandbox):
-            gone = self._wires.let_go_ops(sandbox)
-            await self._surely(sandbox, lambda: self._kernel.remove(gone))
-
-    async def _surely(self, sandbox: Sandbox, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the *work* of a removal from which there is no way back: tried twice, and not raised.
-
-        What is left even so goes with the next start of the daemon.
-        """
-        for _ in range(2):
-            try:
-                await work()
-                break
-            except* EngineError as errors:
-                facts = {"sandbox": sandbox.name, "reason": str(errors.exceptions)}
-                log.warning("something could not be taken down", extra=facts)
 
     async def stop(self, ref: str, *, timeout: int | None = None, sig: int | None = None) -> None:
         """End the process: by its stop signal, after *timeout* seconds by SIGKILL.
@@ -503,15 +297,15 @@ class Sandboxes:
         wiring = self._wires.wiring(sandbox)
         async with AsyncExitStack() as undo:
             if sandbox.running:
-                undo.push_async_callback(self._put_back, sandbox, wiring)
-                await self._take_down(sandbox, wiring)
+                undo.push_async_callback(self._assembly.put_back, sandbox, wiring)
+                await self._assembly.take_down(sandbox, wiring)
             if sandbox.process is not None:
                 await self._runtime.remove(sandbox.id)
             ends = [e.id for e in self._store.endpoints_of(sandbox.id)]
             await self._store.commit(delete=[*ends, sandbox.id])
             undo.pop_all()
         if sandbox.running:
-            await self._drop_namespace(sandbox)
+            await self._assembly.drop_namespace(sandbox)
             for attachment in wiring.attachments:
                 self._endpoints.tell("disconnect", attachment.network, sandbox)
 
@@ -540,7 +334,7 @@ class Sandboxes:
             async with AsyncExitStack() as undo:
                 await self._store.claim(after)
                 undo.callback(self._store.release, after.id)
-                if before.running and before.netns not in {Netns.HOST, Netns.SHARED}:
+                if before.running and before.has_namespace:
                     await self._kernel.apply(self._wires.rename_ops(before, after))
                     back = self._wires.rename_ops(after, before)
                     undo.push_async_callback(self._kernel.apply, back)
@@ -565,11 +359,6 @@ class Sandboxes:
                 attributes=(("image", image), ("name", sandbox.name), *more, *sandbox.labels),
             )
         )
-
-
-def _has_namespace(sandbox: Sandbox) -> bool:
-    """Whether a running *sandbox* has a namespace that is bound for it."""
-    return sandbox.netns not in {Netns.HOST, Netns.SHARED}
 
 
 def signal_number(text: str) -> int:

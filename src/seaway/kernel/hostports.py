@@ -59,18 +59,31 @@ class SocketHostPorts:
     ) -> tuple[PublishedPort, ...]:
         """Hold *ports* for *owner*, all or none; fixed ones first, so that no random one is in the way."""
         self._steps.reach("hostports.hold")
-        before = self.held(owner)
         taken: dict[int, PublishedPort] = {}
         by_hold: dict[Hold, PublishedPort] = {}
-        try:
-            for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
-                port, hold = self._hold(owner, ports[index], versions)
-                _refuse_twice(port, by_hold.setdefault(hold, port))
+        new: list[int] = []
+        for index, port in enumerate(ports):
+            hold = _hold_of(port)
+            _refuse_twice(port, by_hold.setdefault(hold, port))
+            if self._is_held(owner, port, hold, versions):
                 taken[index] = port
-        except BaseException:
-            self.keep_only(owner, before)
-            raise
+            else:
+                new.append(index)
+        if new:
+            before = self.held(owner)
+            try:
+                for index in sorted(new, key=lambda n: ports[n].host_port == 0):
+                    taken[index] = self._hold(owner, ports[index], versions)
+            except BaseException:
+                self.keep_only(owner, before)
+                raise
         return tuple(taken[n] for n in range(len(ports)))
+
+    def _is_held(
+        self, owner: SandboxId, port: PublishedPort, hold: Hold, versions: Collection[int]
+    ) -> bool:
+        sockets = self._held.get(owner, {}).get(hold)
+        return sockets is not None and all(v in sockets for v in versions if port.is_on(v))
 
     def held(self, owner: SandboxId) -> frozenset[Hold]:
         """What is held for *owner*."""
@@ -88,23 +101,21 @@ class SocketHostPorts:
 
     def _hold(
         self, owner: SandboxId, port: PublishedPort, versions: Collection[int]
-    ) -> tuple[PublishedPort, Hold]:
+    ) -> PublishedPort:
         families = [v for v in versions if port.is_on(v)]
         if port.host_port:
-            hold = _hold_of(port)
-            self._hold_fixed(owner, port, hold, families)
-            return port, hold
+            self._hold_fixed(owner, port, _hold_of(port), families)
+            return port
         for _ in range(TRIES if families else 0):
             candidate = replace(port, host_port=_free_port(port, families[0]))
-            hold = _hold_of(candidate)
             try:
-                self._hold_fixed(owner, candidate, hold, families)
+                self._hold_fixed(owner, candidate, _hold_of(candidate), families)
             except PortTaken:
                 continue
-            return candidate, hold
+            return candidate
         if families:
             raise _none_free(port)
-        return port, _hold_of(port)
+        return port
 
     def _hold_fixed(
         self, owner: SandboxId, port: PublishedPort, hold: Hold, families: Sequence[int]

@@ -14,6 +14,7 @@ from typing import Self
 
 from seaway.codec.frames import announcement
 from seaway.kernel import netns
+from seaway.kernel.elements import ElementSocket
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
 from seaway.kernel.nft import Nft
 from seaway.kernel.sysctl import Kept
@@ -38,9 +39,16 @@ class Host:
         """The context for our tables."""
         return Nft()
 
+    @cached_property
+    def elements(self) -> ElementSocket:
+        """The socket by which elements of our tables change."""
+        return ElementSocket()
+
     def close(self) -> None:
         """Let go of all of it."""
         self.netlink.close()
+        if "elements" in self.__dict__:
+            self.elements.close()
         self.bridge_calls_iptables.close()
         close(self.home)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import assert_never
 
 from seaway.codec import rtnetlink
+from seaway.codec.nftelements import Unpackable
 from seaway.contracts import Steps
 from seaway.kernel import links, netns, nft, sysctl
 from seaway.kernel.descriptors import moved_up
@@ -40,7 +41,7 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.rules import difference, piecewise
+from seaway.plan.rules import Elements, difference
 
 log = logging.getLogger(__name__)
 
@@ -224,18 +225,22 @@ class Worker:
         self._aside(announcement.send)
 
     def _change_rules(self, op: ChangeRules) -> None:
-        text = difference(op.old, op.new)
-        if text:
-            self.host.nft.run(text)
+        self._change_elements(op.old - op.new, op.new - op.old)
+
+    def _change_elements(self, gone: Elements, new: Elements) -> None:
+        """Delete *gone*, then add *new*, in one transaction; as text where only nft can read them."""
+        try:
+            self.host.elements.change(gone, new)
+        except Unpackable:
+            self.host.nft.run(difference(gone, new))
 
     def _change_piecewise(self, op: ChangeRules) -> bool:
         """Whether the rules are as wanted though some of them were so before (a removal said again)."""
-        deletions, additions = piecewise(op.old, op.new)
-        for text in deletions:
+        for element in op.old - op.new:
             with suppress(nft.NftRefused):
-                self.host.nft.run(text)
+                self._change_elements(frozenset({element}), frozenset())
         try:
-            self.host.nft.run(additions)
+            self._change_elements(frozenset(), op.new - op.old)
         except nft.NftRefused:
             return False
         return True

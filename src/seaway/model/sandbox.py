@@ -136,6 +136,11 @@ class Sandbox:
         return self.status.state is State.RUNNING
 
     @property
+    def has_namespace(self) -> bool:
+        """Whether it has, when it runs, a namespace that is bound for it."""
+        return self.netns not in {Netns.HOST, Netns.SHARED}
+
+    @property
     def has_networks(self) -> bool:
         """Whether it may be connected to networks."""
         return self.netns in {Netns.OWN, Netns.ADOPTED}

@@ -1,0 +1,184 @@
+"""A sandbox is put up, and taken down: namespace, links, rules, names, ports, process, in this order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from seaway.contracts import Clock, HostPorts, Kernel, Launch, Runtime, Store
+from seaway.engine.endpoints import Endpoints
+from seaway.engine.files import Files
+from seaway.engine.pending import PendingStreams
+from seaway.engine.wires import NetnsPaths, Wires
+from seaway.model.endpoint import Endpoint
+from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken
+from seaway.model.network import Network
+from seaway.model.sandbox import Netns, Process, Sandbox, State, Status
+from seaway.plan.wiring import UNWIRED, Wiring, default_attachment
+
+log = logging.getLogger(__name__)
+
+
+class Assembly:
+    """What a running sandbox has in the world; who calls it holds the sandbox's turn."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        host_ports: HostPorts,
+        runtime: Runtime,
+        wires: Wires,
+        files: Files,
+        endpoints: Endpoints,
+        clock: Clock,
+        paths: NetnsPaths,
+        streams: PendingStreams,
+    ) -> None:
+        self._store, self._kernel, self._host_ports = store, kernel, host_ports
+        self._runtime, self._wires, self._files = runtime, wires, files
+        self._endpoints, self._clock, self._paths = endpoints, clock, paths
+        self._streams = streams
+
+    # Up
+
+    async def put_up(self, sandbox: Sandbox) -> Sandbox:
+        """Make all of it and let its process run, or none; gives it as it is then, by the store."""
+        async with AsyncExitStack() as undo:
+            endpoints = await self._claimed(sandbox, undo)
+            wiring = self._wired(sandbox, endpoints, undo)
+            await self._lay(sandbox, wiring, undo)
+            if sandbox.process is not None:
+                await self._launch(sandbox, sandbox.process, wiring, undo)
+            started = replace(
+                sandbox,
+                status=Status(
+                    state=State.RUNNING, started=self._clock.now(), published=wiring.ports
+                ),
+            )
+            await self._store.commit(put=[started, *endpoints])
+            undo.pop_all()
+        return started
+
+    async def _claimed(self, sandbox: Sandbox, undo: AsyncExitStack) -> list[Endpoint]:
+        return [
+            await self._endpoints.claim(self._network(sandbox, e), e, undo)
+            for e in self._store.endpoints_of(sandbox.id)
+        ]
+
+    def _network(self, sandbox: Sandbox, endpoint: Endpoint) -> Network:
+        try:
+            return self._store.network(endpoint.network)
+        except NotFound:
+            raise NotFound(
+                f"failed to set up container networking: network {endpoint.network} not found: "
+                f"it was removed while {sandbox.name} was stopped; disconnect it, or remove the container"
+            ) from None
+
+    def _wired(
+        self, sandbox: Sandbox, endpoints: Sequence[Endpoint], undo: AsyncExitStack
+    ) -> Wiring:
+        placed = tuple(self._wires.attachment(e) for e in endpoints if e.place is not None)
+        try:
+            return self._wires.hold(sandbox, Wiring(attachments=placed), undo)
+        except PortTaken as error:
+            owner = default_attachment(Wiring(attachments=placed), 4) or placed[0]
+            raise PortTaken(
+                "failed to set up container networking: driver failed programming external "
+                f"connectivity on endpoint {sandbox.name} ({owner.endpoint.id}): {error}"
+            ) from None
+
+    async def _lay(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> None:
+        if not sandbox.has_namespace:
+            return
+        make, unmake = self._wires.namespace_ops(sandbox), self._wires.no_namespace_ops(sandbox)
+        await self._wires.lay(sandbox, UNWIRED, wiring, first=make)
+        undo.push_async_callback(self._wires.cut, sandbox, wiring, UNWIRED, last=unmake)
+        await self._wires.open_names(sandbox, wiring)
+        undo.push_async_callback(self._wires.close_names, sandbox)
+
+    async def _launch(
+        self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: AsyncExitStack
+    ) -> None:
+        await self._runtime.create(self._launched(sandbox, process, wiring))
+        undo.push_async_callback(self._runtime.remove, sandbox.id, keep_log=True)
+        await self._streams.attach(sandbox.id)
+        await self._runtime.start(sandbox.id)
+
+    def _launched(self, sandbox: Sandbox, process: Process, wiring: Wiring) -> Launch:
+        owner = sandbox
+        if sandbox.shares is not None:
+            owner = self._store.sandbox(sandbox.shares)
+            if not owner.running:
+                raise Conflict(
+                    f"joining network namespace of container: Container {owner.id} is not running"
+                )
+            wiring = self._wires.wiring(owner)
+        hosts_text, resolv_text = self._files.texts(owner, wiring)
+        return Launch(
+            sandbox=sandbox.id,
+            name=sandbox.name,
+            process=process,
+            hostname=owner.hostname,
+            netns=None if owner.netns is Netns.HOST else self._paths.bound(owner),
+            hosts=hosts_text,
+            resolv_conf=resolv_text,
+        )
+
+    # Down
+
+    async def take_down(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        """Take away all that it has in Linux but the namespace; goes on after errors, and raises a group.
+
+        The namespace goes after the commit (``drop_namespace``), since nothing could put it back.
+        """
+        errors: list[EngineError] = []
+        try:
+            await self._wires.close_names(sandbox)
+        except EngineError as error:
+            errors.append(error)
+        try:
+            self._host_ports.keep_only(sandbox.id)
+        except EngineError as error:
+            errors.append(error)
+        try:
+            if sandbox.has_namespace:
+                last = [self._wires.unname_op(sandbox)]
+                await self._wires.cut(sandbox, wiring, UNWIRED, last=last)
+        except ExceptionGroup as group:
+            errors += [e for e in group.exceptions if isinstance(e, EngineError)]
+        if errors:
+            raise ExceptionGroup("not everything could be taken down", errors)
+
+    async def put_back(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        """Let it hang as before; its removal came to nothing."""
+        if not sandbox.has_namespace:
+            return
+        first = [self._wires.name_op(sandbox)]
+        await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
+        try:
+            await self._wires.open_names(sandbox, wiring)
+        except EngineError:
+            log.exception("names are not answered", extra={"sandbox": sandbox.name})
+
+    async def drop_namespace(self, sandbox: Sandbox) -> None:
+        """Let go of the namespace of a sandbox that is over, by the store."""
+        if sandbox.has_namespace:
+            gone = self._wires.let_go_ops(sandbox)
+            await self.surely(sandbox, lambda: self._kernel.remove(gone))
+
+    async def surely(self, sandbox: Sandbox, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the *work* of a removal from which there is no way back: tried twice, and not raised.
+
+        What is left even so goes with the next start of the daemon.
+        """
+        for _ in range(2):
+            try:
+                await work()
+                break
+            except* EngineError as errors:
+                facts = {"sandbox": sandbox.name, "reason": str(errors.exceptions)}
+                log.warning("something could not be taken down", extra=facts)
