@@ -184,11 +184,6 @@ def test_fr_27_ipv6_is_refused_at_once_where_the_sandbox_has_none(
     assert answer(host.neighbour, "udp", "2001:db8:0:1::1", 8083) == "refused"
 
 
-@pytest.mark.skip(reason="not yet: the option that lets the host's own rules decide on ports")
-def test_fr_31_published_ports_heed_the_hosts_firewall_when_asked() -> None:
-    """With the option, what the host's input rules drop is dropped for published ports too."""
-
-
 def test_fr_32_one_element_leads_to_the_new_one_after_a_namespace_vanished(
     host: Host, daemon: Daemon
 ) -> None:
