@@ -160,8 +160,9 @@ async def serve(given: Settings) -> bool:
 
         async def take_everything() -> Sequence[str]:
             nonlocal purged
+            done = await all_.engine.purge.everything()
             purged = True
-            return await all_.engine.purge.everything()
+            return done
 
         parts = Parts(
             engine=all_.engine,

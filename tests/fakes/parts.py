@@ -109,46 +109,66 @@ class FakeHostPorts:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._held: dict[SandboxId, frozenset[Hold]] = {}
+        self._held: dict[SandboxId, dict[Hold, frozenset[int]]] = {}
         self.foreign: set[int] = set()
 
     @property
     def all_held(self) -> dict[SandboxId, frozenset[Hold]]:
         """What is held, by owner."""
-        return dict(self._held)
+        return {owner: frozenset(holds) for owner, holds in self._held.items()}
+
+    def families(self, owner: SandboxId) -> dict[Hold, frozenset[int]]:
+        """The families, 4 and 6, in which *owner* holds."""
+        return dict(self._held.get(owner, {}))
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
     ) -> tuple[PublishedPort, ...]:
-        """Note *ports* down, all or none."""
+        """Note *ports* down, all or none; those that are on none of *versions* are given as they are."""
         self._steps.reach("hostports.hold")
-        taken: list[PublishedPort] = []
-        mine = self.held(owner)
-        for port in ports:
-            chosen = port if port.host_port else self._random(port, taken)
-            hold = Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count)
-            if hold not in mine:
-                self._refuse(chosen)
-            if any(chosen.clashes(t) for t in taken):
-                raise PortTaken(f"Bind for port {chosen.host_port} failed: it is given twice")
-            taken.append(chosen)
-        holds = {Hold(p.proto, p.host, p.host_port, p.count) for p in taken}
-        self._set(owner, mine | holds)
-        return tuple(taken)
+        taken: dict[int, PublishedPort] = {}
+        mine = self.families(owner)
+        for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
+            port = ports[index]
+            families = frozenset(v for v in versions if port.is_on(v))
+            if families:
+                port = self._chosen(port, mine, tuple(taken.values()))
+                hold = Hold(port.proto, port.host, port.host_port, port.count)
+                mine[hold] = mine.get(hold, frozenset()) | families
+            taken[index] = port
+        self._set(owner, mine)
+        return tuple(taken[n] for n in range(len(ports)))
 
     def held(self, owner: SandboxId) -> frozenset[Hold]:
         """What *owner* holds."""
-        return self._held.get(owner, frozenset())
+        return frozenset(self._held.get(owner, ()))
 
-    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
+    def keep_only(
+        self,
+        owner: SandboxId,
+        holds: Collection[Hold] = (),
+        versions: Collection[int] = (4, 6),
+    ) -> None:
         """Let the others go."""
         self._steps.reach("hostports.free")
-        self._set(owner, self.held(owner) & frozenset(holds))
+        kept = {h: f & frozenset(versions) for h, f in self.families(owner).items() if h in holds}
+        self._set(owner, {h: f for h, f in kept.items() if f})
 
-    def _set(self, owner: SandboxId, holds: frozenset[Hold]) -> None:
+    def _set(self, owner: SandboxId, holds: dict[Hold, frozenset[int]]) -> None:
         self._held.pop(owner, None)
         if holds:
             self._held[owner] = holds
+
+    def _chosen(
+        self, port: PublishedPort, mine: Collection[Hold], taken: Sequence[PublishedPort]
+    ) -> PublishedPort:
+        """*port* with its number; raises PortTaken."""
+        chosen = port if port.host_port else self._random(port, taken)
+        if Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count) not in mine:
+            self._refuse(chosen)
+        if any(chosen.clashes(t) and chosen != t for t in taken):
+            raise PortTaken(f"Bind for port {chosen.host_port} failed: it is given twice")
+        return chosen
 
     def _random(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> PublishedPort:
         for number in range(32768, 33000):
@@ -195,6 +215,7 @@ class FakeRuntime:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self.ignored: set[int] = set()
+        self.unremovable: set[SandboxId] = set()
         self.refusal: EngineError | None = None
         """What the next start raises."""
         self.launched: dict[SandboxId, Launch] = {}
@@ -268,8 +289,10 @@ class FakeRuntime:
         """Nothing to see."""
 
     async def remove(self, sandbox: SandboxId, *, keep_log: bool = False) -> None:
-        """Forget it."""
+        """Forget it, unless it is *unremovable*."""
         self._steps.reach("runtime.remove")
+        if sandbox in self.unremovable:
+            raise Unavailable(f"the process of {sandbox} waits in the kernel")
         self.launched.pop(sandbox, None)
         self.exits.pop(sandbox, None)
 

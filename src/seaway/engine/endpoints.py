@@ -52,7 +52,8 @@ class Endpoints:
         """
         sandbox_id = self._store.sandbox(sandbox_ref).id
         async with self._turns.take(sandbox_id):
-            network, sandbox = self._store.network(network_ref), self._store.sandbox(sandbox_id)
+            network = await self.settled(network_ref)
+            sandbox = self._store.sandbox(sandbox_id)
             self._refuse_connect(network, sandbox)
             endpoint = self.wished(network, sandbox, wish)
             if not sandbox.running:
@@ -136,6 +137,11 @@ class Endpoints:
         )
 
     # What one endpoint needs; sandboxes that start use it too
+
+    async def settled(self, ref: str) -> Network:
+        """The network *ref*, when nobody makes or removes it at the moment; raises NotFound."""
+        async with self._turns.take(self._store.network(ref).id):
+            return self._store.network(ref)
 
     def wished(self, network: Network, sandbox: Sandbox, wish: EndpointWish) -> Endpoint:
         """A new endpoint of *sandbox*, not live yet; raises InvalidRequest for an impossible wish."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
 from seaway.engine.assembly import Assembly
+from seaway.engine.background import Background
 from seaway.engine.checkup import Checkup
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
@@ -15,6 +16,7 @@ from seaway.engine.events import EventBus
 from seaway.engine.execs import Execs
 from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.networks import Networks
 from seaway.engine.pending import PendingStreams
@@ -58,6 +60,7 @@ def engine_over(
     names_at_gateways: bool = False,
 ) -> Engine:
     """The use cases over one world, real or fake; *tasks* gets those that wait for processes."""
+    gate, background = Gate(), Background(tasks)
     turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
     forwarding = Forwarding(store=store, kernel=kernel)
     wires = Wires(
@@ -78,6 +81,7 @@ def engine_over(
         events=events,
         clock=clock,
         turns=turns,
+        gate=gate,
         pools=pools,
     )
     endpoints = Endpoints(
@@ -107,7 +111,8 @@ def engine_over(
         streams=streams,
         events=events,
         turns=turns,
-        tasks=tasks,
+        gate=gate,
+        background=background,
     )
     recovery = Recovery(
         store=store,
@@ -119,14 +124,14 @@ def engine_over(
         sandboxes=sandboxes,
         forwarding=forwarding,
         paths=paths,
-        tasks=tasks,
+        background=background,
     )
     return Engine(
         networks=networks,
         endpoints=endpoints,
         sandboxes=sandboxes,
         ports=Ports(store=store, wires=wires, host_ports=host_ports, events=events, turns=turns),
-        execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, tasks=tasks),
+        execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, background=background),
         events=events,
         recovery=recovery,
         purge=Purge(
@@ -135,6 +140,7 @@ def engine_over(
             networks=networks,
             sandboxes=sandboxes,
             forwarding=forwarding,
+            gate=gate,
         ),
         checkup=Checkup(store=store, kernel=kernel, recovery=recovery),
     )

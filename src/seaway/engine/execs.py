@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from seaway.contracts import Runtime, Store, Stream
+from seaway.engine.background import Background
 from seaway.engine.sandboxes import Sandboxes
 from seaway.model.errors import CannotRun, Conflict, EngineError, InvalidRequest, NotFound
 from seaway.model.ids import SandboxId, new_id
@@ -43,10 +44,10 @@ class Execs:
     """What users do with further processes. The records live as long as the daemon."""
 
     def __init__(
-        self, *, store: Store, runtime: Runtime, sandboxes: Sandboxes, tasks: asyncio.TaskGroup
+        self, *, store: Store, runtime: Runtime, sandboxes: Sandboxes, background: Background
     ) -> None:
         self._store, self._runtime = store, runtime
-        self._sandboxes, self._tasks = sandboxes, tasks
+        self._sandboxes, self._background = sandboxes, background
         self._execs: dict[str, Exec] = {}
         self._ends: dict[str, asyncio.Event] = {}
 
@@ -87,7 +88,7 @@ class Execs:
             raise
         self._ends[found.id] = asyncio.Event()
         self._tell("exec_start", found, _command(found))
-        self._tasks.create_task(self._watch(found), name=f"exit of exec {found.id}")
+        self._background.begin(f"exit of exec {found.id}", lambda: self._watch(found))
         return stream
 
     async def ended(self, exec_id: str) -> None:

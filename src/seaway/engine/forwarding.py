@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from seaway.contracts import Kernel, Store
 from seaway.model.ids import IfName
@@ -29,32 +30,41 @@ class Forwarding:
         paths = {4: FORWARD4, 6: FORWARD6}
         return tuple(v for v, path in paths.items() if self._store.setting(KEPT + path) is not None)
 
-    async def turn_on(self) -> None:
-        """Let the host forward, in both families; what was set before is kept for ``put_back``.
+    async def plan(self) -> tuple[SetSysctl, ...]:
+        """What ``turn_on`` will set; what was set before is kept for ``put_back``.
 
-        A host that takes its IPv6 default route from router advertisements goes on doing so:
-        ``accept_ra`` 2 instead of 1 (kernel documentation, ip-sysctl).
+        From then on ``ours`` is known, so that the rules are there before the host forwards. One that
+        takes its IPv6 default route from router advertisements goes on doing so: ``accept_ra`` 2
+        instead of 1 (kernel documentation, ip-sysctl).
         """
-        await self._set(FORWARD4, "1")
-        await self._set(REDIRECTS, "0")
+        found = [await self._change(FORWARD4, "1"), await self._change(REDIRECTS, "0")]
         if await self._kernel.sysctl(FORWARD6) == "0" or 6 in self.ours:
             for link in await self._uplinks():
-                await self._set(f"net/ipv6/conf/{link}/accept_ra", "2", only_from="1")
-        await self._set(FORWARD6, "1")
+                accept = f"net/ipv6/conf/{link}/accept_ra"
+                found.append(await self._change(accept, "2", only_from="1"))
+        found.append(await self._change(FORWARD6, "1"))
+        return tuple(change for change in found if change is not None)
+
+    async def turn_on(self, changes: Sequence[SetSysctl]) -> None:
+        """Let the host forward, in both families, as planned."""
+        for change in changes:
+            await self._kernel.apply([change])
+            log.info("sysctl set", extra={"sysctl": change.path, "value": change.value})
 
     async def _uplinks(self) -> list[IfName]:
         links = (await self._kernel.observe()).links
         bridges = {name for name, link in links.items() if link.group == BRIDGE_GROUP}
         return [n for n, link in links.items() if n not in bridges and link.master not in bridges]
 
-    async def _set(self, path: str, value: str, *, only_from: str | None = None) -> None:
+    async def _change(
+        self, path: str, value: str, *, only_from: str | None = None
+    ) -> SetSysctl | None:
         before = await self._kernel.sysctl(path)
         if before is None or before == value or only_from not in {None, before}:
-            return
+            return None
         if self._store.setting(KEPT + path) is None:
             await self._store.keep_setting(KEPT + path, before)
-        await self._kernel.apply([SetSysctl(path=path, value=value, before=before)])
-        log.info("sysctl set", extra={"sysctl": path, "value": value, "before": before})
+        return SetSysctl(path=path, value=value, before=before)
 
     async def put_back(self) -> list[str]:
         """Set every sysctl as it was before us, the last first; gives what was set."""

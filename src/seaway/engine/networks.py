@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 
 from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
+from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
-from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest
+from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
@@ -39,10 +40,12 @@ class Networks:
         events: Events,
         clock: Clock,
         turns: Turns,
+        gate: Gate,
         pools: Sequence[AddressPool],
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
         self._events, self._clock, self._turns, self._pools = events, clock, turns, pools
+        self._gate = gate
 
     async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
         """Make a network as *wish* says: all of it, or none. Gives it, and warnings.
@@ -55,6 +58,7 @@ class Networks:
         driver = self._drivers.named(wish.driver)
         if not driver.multiple:
             raise Forbidden(f'only one instance of "{driver.name}" network is allowed')
+        self._gate.pass_through()
         if wish.ipv6:
             await self._refuse_without_ipv6(wish)
         return await self._make(wish, predefined=False)
@@ -89,8 +93,8 @@ class Networks:
             )
             await self._store.commit(put=[network])
             undo.pop_all()
-        await self._names.begin(network)
-        self._tell("create", network)
+            await self._names.begin(network)
+            self._tell("create", network)
         log.info("network created", extra={"network": network.name})
         return network, self._warnings(network, observed)
 
@@ -178,8 +182,8 @@ class Networks:
                 await self._kernel.remove(self._drivers.of(network).delete_ops(network))
                 await self._store.commit(delete=[network.id])
                 undo.pop_all()
-        await self._names.end(network)
-        self._tell("destroy", network)
+            await self._names.end(network)
+            self._tell("destroy", network)
         log.info("network removed", extra={"network": network.name})
 
     async def _put_back(self, network: Network) -> None:
@@ -224,7 +228,7 @@ class Networks:
                 continue
             try:
                 await self.remove(network.id)
-            except InUse:
+            except (InUse, NotFound):  # since we looked: somebody uses it, or took it away
                 continue
             names.append(network.name)
         return tuple(names)

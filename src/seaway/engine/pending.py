@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from seaway.contracts import Runtime, Stream
-from seaway.model.errors import EngineError
+from seaway.model.errors import EngineError, Unavailable
 from seaway.model.ids import SandboxId
 
 
@@ -20,19 +20,30 @@ class PendingStreams:
         """A future for the stream; it comes with the start, or fails with it."""
         future: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(sandbox, []).append(future)
+        future.add_done_callback(lambda done: self._forget(sandbox, done))
         return future
+
+    def _forget(self, sandbox: SandboxId, done: asyncio.Future[Stream]) -> None:
+        waiting = self._waiting.get(sandbox, [])
+        if done in waiting:
+            waiting.remove(done)
+        if not waiting:
+            self._waiting.pop(sandbox, None)
 
     async def attach(self, sandbox: SandboxId) -> None:
         """The sandbox's container is there and not started yet: hand the streams out."""
-        for future in self._waiting.pop(sandbox, ()):
+        for future in tuple(self._waiting.get(sandbox, ())):
             stream = await self._runtime.attach(sandbox)
             if future.done():
                 await stream.close()
             else:
                 future.set_result(stream)
 
-    def fail(self, sandbox: SandboxId, error: EngineError) -> None:
+    def fail(self, sandbox: SandboxId, error: BaseException) -> None:
         """The start failed: so does everybody's wait."""
+        told = (
+            error if isinstance(error, EngineError) else Unavailable(f"the start failed: {error}")
+        )
         for future in self._waiting.pop(sandbox, ()):
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(told)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 
 from seaway.contracts import Kernel, Store
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.gate import Gate
 from seaway.engine.networks import Networks
 from seaway.engine.sandboxes import Sandboxes
-from seaway.model.errors import EngineError
+from seaway.model.errors import EngineError, Unavailable
 from seaway.plan.firewall import NO_RULES
 
 log = logging.getLogger(__name__)
@@ -25,30 +27,42 @@ class Purge:
         networks: Networks,
         sandboxes: Sandboxes,
         forwarding: Forwarding,
+        gate: Gate,
     ) -> None:
         self._store, self._kernel = store, kernel
-        self._networks, self._sandboxes, self._forwarding = networks, sandboxes, forwarding
+        self._networks, self._sandboxes = networks, sandboxes
+        self._forwarding, self._gate = forwarding, gate
 
     async def everything(self) -> tuple[str, ...]:
         """Remove sandboxes, networks and rules, and set the host's sysctls as they were.
 
-        Goes on after errors; gives what was removed, and what could not be, in words.
+        Gives what was done, in words. Goes on after errors; what could not be removed keeps its rules
+        and its record, so that a second purge knows of it: raises Unavailable, which names it all.
+        Nothing new is made meanwhile, nor after it.
         """
+        self._gate.close()
         done: list[str] = []
+        left: list[str] = []
         for sandbox in tuple(self._store.sandboxes()):
-            try:
-                await self._sandboxes.remove(sandbox.id, force=True)
-                done.append(f"removed sandbox {sandbox.name}")
-            except* EngineError as errors:
-                done.append(f"sandbox {sandbox.name} could not be removed: {errors.exceptions[0]}")
+            what = f"sandbox {sandbox.name}"
+            await _tell(done, left, what, self._sandboxes.remove(sandbox.id, force=True))
         for network in tuple(self._store.networks()):
-            try:
-                await self._networks.take_away(network)
-                done.append(f"removed network {network.name}")
-            except* EngineError as errors:
-                done.append(f"network {network.name} could not be removed: {errors.exceptions[0]}")
+            what = f"network {network.name}"
+            await _tell(done, left, what, self._networks.take_away(network))
+        if left:
+            self._gate.open()
+            raise Unavailable("not everything could be removed; purge again: " + "; ".join(left))
         await self._kernel.replace_rules(NO_RULES)
         done.append("removed tables inet seaway and bridge seaway")
         done += await self._forwarding.put_back()
         log.info("purged", extra={"removed": len(done)})
         return tuple(done)
+
+
+async def _tell(done: list[str], left: list[str], what: str, removal: Awaitable[None]) -> None:
+    """Wait for *removal*, and say how it went."""
+    try:
+        await removal
+        done.append(f"removed {what}")
+    except* EngineError as errors:
+        left.append(f"{what} ({errors.exceptions[0]})")

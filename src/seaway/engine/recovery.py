@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaway.contracts import Exit, Kernel, LinkState, Runtime, Store
+from seaway.engine.background import Background
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.network_names import NetworkNames
@@ -61,12 +61,12 @@ class Recovery:
         sandboxes: Sandboxes,
         forwarding: Forwarding,
         paths: NetnsPaths,
-        tasks: asyncio.TaskGroup,
+        background: Background,
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
         self._network_names = network_names
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
-        self._forwarding, self._paths, self._tasks = forwarding, paths, tasks
+        self._forwarding, self._paths, self._background = forwarding, paths, background
         self.lost_ports: dict[SandboxId, str] = {}
         """Ports that somebody took while the daemon was away, in words."""
         self.not_whole: dict[str, str] = {}
@@ -74,8 +74,9 @@ class Recovery:
 
     async def restore(self) -> None:
         """Finish or remove what is half done, and serve again what runs; no packet is lost."""
-        await self._forwarding.turn_on()
+        changes = await self._forwarding.plan()
         await self._kernel.replace_rules(self.ruleset())
+        await self._forwarding.turn_on(changes)
         ended = self._ended()
         self._hold_ports([s for s in self._running() if s.id not in ended])
         await self._sweep()
@@ -83,11 +84,21 @@ class Recovery:
         seen = await self._seen()
         for sandbox in self._running():
             if (exit_ := ended.get(sandbox.id)) is not None:
-                await self._sandboxes.end(sandbox, exit_)
+                await self._end(sandbox, exit_)
             else:
                 await self._serve(sandbox, seen)
         await self._remove_ended()
         log.info("restored", extra={"sandboxes": len(self._running())})
+
+    async def _end(self, sandbox: Sandbox, ended: Exit) -> None:
+        """Note the end of a process; what cannot be noted now is tried again aside."""
+        with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
+            await self._sandboxes.end(sandbox, ended)
+        if self._store.sandbox(sandbox.id).running:
+            self._watch(sandbox)
+
+    def _watch(self, sandbox: Sandbox) -> None:
+        self._background.begin(f"exit of {sandbox.name}", lambda: self._sandboxes.watch(sandbox.id))
 
     def ruleset(self) -> str:
         """The whole firewall as the store wants it."""
@@ -128,7 +139,8 @@ class Recovery:
             lives = self._runtime.pid(sandbox_id) is not None
             known = self._is_known(sandbox_id)
             if not known or (lives and sandbox_id not in running):
-                await self._runtime.remove(sandbox_id, keep_log=known)
+                with self._noting(sandbox_id, f"what is left of container {sandbox_id[:12]}"):
+                    await self._runtime.remove(sandbox_id, keep_log=known)
         observed = await self._kernel.observe()
         groups = {name: link.group for name, link in observed.links.items()}
         wirings = [self._wires.wiring(s) for s in self._running()]
@@ -201,7 +213,7 @@ class Recovery:
                 return
             await self._answer(sandbox, self._wires.wiring(sandbox))
         if sandbox.process is not None:
-            self._tasks.create_task(self._sandboxes.watch(sandbox.id))
+            self._watch(sandbox)
 
     async def _answer(self, sandbox: Sandbox, wiring: Wiring) -> None:
         self._wires.name(sandbox, wiring.attachments)
@@ -251,7 +263,8 @@ class Recovery:
     async def _remove_ended(self) -> None:
         for sandbox in tuple(self._store.sandboxes()):
             if sandbox.auto_remove and not sandbox.running:
-                await self._sandboxes.remove(sandbox.id, force=True)
+                with self._noting(sandbox.id, f"sandbox {sandbox.name}"):
+                    await self._sandboxes.remove(sandbox.id, force=True)
 
 
 def _masters(links: Mapping[IfName, LinkState]) -> dict[IfName, IfName | None]:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from itertools import chain, repeat
 
 from seaway.contracts import Events, Exit, Kernel, Runtime, Store
 from seaway.engine.assembly import Assembly
+from seaway.engine.background import Background
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.exits import Waiters
+from seaway.engine.gate import Gate
 from seaway.engine.pending import PendingStreams
 from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.turns import Turns
@@ -33,10 +36,10 @@ from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 
 log = logging.getLogger(__name__)
 
-KILLED = 137
-"""Exit code of a process that SIGKILL ended: 128 + 9."""
+CANNOT_START = 128
+"""Exit code of a sandbox that could not be put up."""
 AGAIN = (0.1, 1.0, 10.0)
-"""Seconds to wait each time before the end of a sandbox that could not be noted is tried again."""
+"""Seconds before the end of a sandbox that could not be noted is tried again; then always the last."""
 KILL_WAIT = 10.0
 """Seconds a process has to vanish after SIGKILL."""
 
@@ -57,12 +60,15 @@ class Sandboxes:
         streams: PendingStreams,
         events: Events,
         turns: Turns,
-        tasks: asyncio.TaskGroup,
+        gate: Gate,
+        background: Background,
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
         self._wires, self._endpoints, self._plans = wires, endpoints, plans
         self._assembly, self.streams = assembly, streams
-        self._events, self._turns, self._tasks = events, turns, tasks
+        self._events, self._turns = events, turns
+        self._gate, self._background = gate, background
+        self._restarting: set[SandboxId] = set()
         self._exits, self._removals = Waiters(), Waiters()
 
     # Create
@@ -72,6 +78,7 @@ class Sandboxes:
 
         Raises Conflict (name), InvalidRequest, NotFound (network).
         """
+        await self._settled(wish)
         sandbox = self._plans.sandbox(wish)
         ends = self._plans.ends(sandbox, wish)
         async with AsyncExitStack() as undo:
@@ -87,6 +94,7 @@ class Sandboxes:
 
         It is promised when it runs, and not before. Raises what ``create`` and ``start`` do.
         """
+        await self._settled(wish)
         sandbox = self._plans.sandbox(wish)
         ends = self._plans.ends(sandbox, wish)
         async with self._turns.take(sandbox.id), AsyncExitStack() as undo:
@@ -99,6 +107,11 @@ class Sandboxes:
         self.tell("create", sandbox)
         self._tell_started(sandbox)
         return sandbox
+
+    async def _settled(self, wish: SandboxWish) -> None:
+        self._gate.pass_through()
+        for ref, _ in wish.endpoints:
+            await self._endpoints.settled(ref)
 
     # Start
 
@@ -113,13 +126,13 @@ class Sandboxes:
             sandbox = await self._start_in_turn(sandbox.id)
         except NotModified:
             raise
-        except EngineError:
+        except BaseException:
             if sandbox.auto_remove:
-                await self.remove(sandbox.id)
+                await self._remove_ended(sandbox.id)
             raise
         self._tell_started(sandbox)
         if sandbox.process is not None:
-            self._tasks.create_task(self.watch(sandbox.id), name=f"exit of {sandbox.name}")
+            self._background.begin(f"exit of {sandbox.name}", lambda: self.watch(sandbox.id))
 
     def _tell_started(self, sandbox: Sandbox) -> None:
         for attachment in self._wires.wiring(sandbox).attachments:
@@ -133,33 +146,43 @@ class Sandboxes:
                 raise NotModified(f"container {sandbox.name} is running already")
             try:
                 return await self._assembly.put_up(sandbox)
-            except EngineError as error:
+            except BaseException as error:
+                self.streams.fail(sandbox.id, error)
                 await self._note_failure(sandbox, error)
                 raise
 
-    async def _note_failure(self, sandbox: Sandbox, error: EngineError) -> None:
-        code = error.exit_code if isinstance(error, CannotRun) else 128
+    async def _note_failure(self, sandbox: Sandbox, error: BaseException) -> None:
+        code = error.exit_code if isinstance(error, CannotRun) else CANNOT_START
         status = replace(sandbox.status, error=str(error), exit_code=code)
-        await self._store.commit(put=[replace(sandbox, status=status)])
-        self.streams.fail(sandbox.id, error)
+        try:
+            await self._store.commit(put=[replace(sandbox, status=status)])
+        except EngineError:
+            log.exception("a failed start could not be noted", extra={"sandbox": sandbox.name})
 
     # End
 
     async def watch(self, sandbox: SandboxId) -> None:
-        """Wait for the end of a sandbox's process, and then take down what it had."""
-        for pause in AGAIN:
+        """Wait for the end of a sandbox's process, and then take down what it had.
+
+        What fails is tried again until it is done: a sandbox whose end is not noted would run for ever.
+        """
+        for pause in chain(AGAIN, repeat(AGAIN[-1])):
             try:
                 await self._watch(sandbox)
                 break
-            except* EngineError as errors:
-                reason = str(errors.exceptions)
-                log.exception("a sandbox ended badly", extra={"sandbox": sandbox, "reason": reason})
+            except Exception:
+                log.exception("a sandbox ended badly", extra={"sandbox": sandbox})
             await asyncio.sleep(pause)
 
     async def _watch(self, sandbox: SandboxId) -> None:
         record = await self._over(sandbox, await self._runtime.wait(sandbox))
-        if record is not None and record.auto_remove:
-            await self.remove(sandbox, force=True)
+        if record is not None and record.auto_remove and sandbox not in self._restarting:
+            await self._remove_ended(sandbox)
+
+    async def _remove_ended(self, sandbox: SandboxId) -> None:
+        """Remove a sandbox that removes itself, unless it is gone, or runs again."""
+        with suppress(NotFound, Conflict):
+            await self.remove(sandbox)
 
     async def _over(self, sandbox: SandboxId, ended: Exit) -> Sandbox | None:
         """Take down what a sandbox has whose process is over; None when it is gone already."""
@@ -246,11 +269,15 @@ class Sandboxes:
         self.tell("kill", sandbox, ("signal", str(number)))
 
     async def restart(self, ref: str, *, timeout: int | None = None) -> None:
-        """Stop it, if it runs, and start it."""
+        """Stop it, if it runs, and start it; one that removes itself at its end stays."""
         sandbox = self._store.sandbox(ref)
-        if sandbox.running:
-            await self.stop(sandbox.id, timeout=timeout)
-        await self.start(sandbox.id)
+        self._restarting.add(sandbox.id)
+        try:
+            if sandbox.running:
+                await self.stop(sandbox.id, timeout=timeout)
+            await self.start(sandbox.id)
+        finally:
+            self._restarting.discard(sandbox.id)
         self.tell("restart", sandbox)
 
     def wait(self, ref: str, condition: str) -> asyncio.Future[int]:
@@ -277,21 +304,28 @@ class Sandboxes:
     async def remove(self, ref: str, *, force: bool = False) -> None:
         """Take a sandbox away with all it has; raises NotFound, Conflict (it runs, without *force*)."""
         sandbox = self._store.sandbox(ref)
-        if sandbox.running and sandbox.process is not None:
+        while (removed := await self._remove_in_turn(sandbox.id)) is None:
             if not force:
                 raise Conflict(
                     f'cannot remove container "{sandbox.name}": container is running: '
                     "stop the container before removing or force remove"
                 )
             await self._kill_hard(sandbox)
-        async with self._turns.take(sandbox.id):
+        if removed:
+            self.tell("destroy", sandbox)
+            self._removals.tell(sandbox.id, sandbox.status.exit_code)
+
+    async def _remove_in_turn(self, sandbox_id: SandboxId) -> bool | None:
+        """Whether the sandbox was removed: False when it was gone, None when its process runs."""
+        async with self._turns.take(sandbox_id):
             try:
-                sandbox = self._store.sandbox(sandbox.id)
+                sandbox = self._store.sandbox(sandbox_id)
             except NotFound:
-                return
+                return False
+            if sandbox.running and sandbox.process is not None:
+                return None
             await self._remove(sandbox)
-        self.tell("destroy", sandbox)
-        self._removals.tell(sandbox.id, sandbox.status.exit_code)
+        return True
 
     async def _remove(self, sandbox: Sandbox) -> None:
         wiring = self._wires.wiring(sandbox)
@@ -315,7 +349,9 @@ class Sandboxes:
         """Remove all *wanted* that stopped or never ran; gives their ids."""
         gone: list[SandboxId] = []
         for sandbox in tuple(self._store.sandboxes()):
-            if not sandbox.running and wanted(sandbox):
+            if sandbox.running or not wanted(sandbox):
+                continue
+            with suppress(NotFound, Conflict):  # somebody else was quicker
                 await self.remove(sandbox.id)
                 gone.append(sandbox.id)
         return tuple(gone)
@@ -338,9 +374,6 @@ class Sandboxes:
                     await self._kernel.apply(self._wires.rename_ops(before, after))
                     back = self._wires.rename_ops(after, before)
                     undo.push_async_callback(self._kernel.apply, back)
-                    undo.push_async_callback(
-                        self._kernel.apply, self._wires.rename_ops(after, before)
-                    )
                 await self._store.commit(put=[after])
                 undo.pop_all()
             self._wires.name(after, self._wires.wiring(after).attachments)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
 
-from fakes.world import World, a_world, network_wish, tcp, udp
+from fakes.world import World, a_world, network_wish, sandbox_wish, tcp, udp
 from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError, InvalidRequest, NotFound, PortTaken
-from seaway.model.port import Proto, PublishedPort
+from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import Process, SandboxWish
 from seaway.plan.operations import ForgetFlows
 from seaway.plan.rules import Element
@@ -238,3 +239,206 @@ async def test_an_internal_network_publishes_nothing() -> None:
         assert leading(world) == set()
         assert world.host_ports.all_held == {}
         assert Element(INET, "internal", "x") not in world.kernel.elements
+
+
+# What was unpublished does not come back
+
+
+async def test_a_random_port_that_was_unpublished_by_its_number_does_not_come_back() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("other")
+        box = await world.box("box", ports=(tcp(0, 80),))
+
+        await world.ports.unpublish("box", [tcp(32768, 80)])
+        await world.endpoints.connect("other", "box", EndpointWish())
+
+        assert world.store.sandbox("box").ports == ()
+        assert world.store.sandbox("box").status.published == ()
+        assert world.host_ports.held(box.id) == frozenset()
+
+
+async def test_of_two_places_of_a_port_the_one_that_stays_is_the_one_that_was_not_named() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(0, 80), tcp(8080, 80)))
+
+        await world.ports.unpublish("box", [tcp(8080, 80)])
+
+        assert world.store.sandbox("box").ports == (tcp(0, 80),)
+        assert world.store.sandbox("box").status.published == (tcp(32768, 80),)
+
+
+async def test_a_port_at_the_networks_address_does_not_come_back_either() -> None:
+    async with a_world() as world:
+        option = ("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1")
+        await world.networks.create(network_wish("web", options=(option,)))
+        await world.box("box", ports=(tcp(8080, 80), tcp(8081, 81)))
+        local = replace(tcp(8080, 80), host=ip_address("127.0.0.1"))
+
+        await world.ports.unpublish("box", [local])
+
+        assert world.store.sandbox("box").ports == (tcp(8081, 81),)
+
+
+async def test_a_port_of_all_that_are_exposed_does_not_come_back() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("other")
+        exposed = (ExposedPort(proto=Proto.TCP, port=80, count=2),)
+        wish = replace(sandbox_wish("box"), publish_all=True, exposed=exposed)
+        await world.sandboxes.create_namespace(wish)
+
+        await world.ports.unpublish("box", [tcp(32768, 80)])
+        await world.endpoints.connect("other", "box", EndpointWish())
+
+        box = world.store.sandbox("box")
+        assert (box.ports, box.publish_all) == ((tcp(0, 81),), False)
+        assert box.status.published == (tcp(32769, 81),)
+
+        await world.ports.unpublish("box", [tcp(0, 81)])
+        await world.endpoints.disconnect("other", "box")
+        await world.endpoints.connect("other", "box", EndpointWish())
+        assert world.store.sandbox("box").status.published == ()
+
+
+async def test_all_ports_of_a_stopped_sandbox_can_be_unpublished() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        exposed = (ExposedPort(proto=Proto.TCP, port=80),)
+        wish = replace(
+            sandbox_wish("app", process=Process(args=("sleep",))),
+            publish_all=True,
+            exposed=exposed,
+        )
+        await world.sandboxes.create(wish)
+
+        await world.ports.unpublish("app", [tcp(0, 80)])
+        await world.sandboxes.start("app")
+
+        assert world.store.sandbox("app").status.published == ()
+
+
+async def test_ports_wait_for_a_way_out_whatever_was_unpublished_meanwhile() -> None:
+    async with a_world() as world:
+        await world.networks.create(network_wish("inner", internal=True))
+        await world.network("web")
+        await world.box("box", ["inner"], ports=(tcp(0, 80), tcp(8081, 81)))
+
+        await world.ports.unpublish("box", [tcp(0, 80)])
+        await world.endpoints.connect("web", "box", EndpointWish())
+
+        assert world.store.sandbox("box").status.published == (tcp(8081, 81),)
+
+
+async def test_ports_are_let_go_in_a_family_that_leads_nowhere_any_more() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("six", ["10.78.0.0/24", "fd78::/64"])
+        box = await world.box("box", ["web", "six"], ports=(tcp(8080, 80),))
+        hold = Hold(Proto.TCP, None, 8080, 1)
+        assert world.host_ports.families(box.id) == {hold: {4, 6}}
+
+        await world.endpoints.disconnect("six", "box")
+        assert world.host_ports.families(box.id) == {hold: {4}}
+
+        await world.endpoints.connect("six", "box", EndpointWish())
+        assert world.host_ports.families(box.id) == {hold: {4, 6}}
+
+
+async def test_every_failure_of_a_disconnect_holds_both_families_as_before() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("six", ["10.78.0.0/24", "fd78::/64"])
+        box = await world.box("box", ["web", "six"], ports=(tcp(8080, 80),))
+        before = world.host_ports.families(box.id)
+        world.steps.arm(None)
+        await world.endpoints.disconnect("six", "box")
+        count = len(world.steps.reached)
+        await world.endpoints.connect("six", "box", EndpointWish())
+
+        for number in range(count - 1):
+            world.steps.arm(number)
+            with pytest.raises((EngineError, ExceptionGroup)):
+                await world.endpoints.disconnect("six", "box")
+            world.steps.arm(None)
+
+            assert world.host_ports.families(box.id) == before, number
+
+
+# Ports that another program took while the daemon was away
+
+
+async def without_a_daemon(world: World, *foreign: int) -> None:
+    """Start the daemon again when other programs have the ports *foreign*."""
+    await world.die()
+    world.join()
+    world.host_ports.foreign.update(foreign)
+    await world.recovery.restore()
+
+
+async def test_a_port_that_was_taken_does_not_keep_the_others_from_being_held() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        box = await world.box("box", ports=(tcp(8080, 80), tcp(8081, 81), udp(53, 53)))
+
+        await without_a_daemon(world, 8081)
+
+        assert world.host_ports.held(box.id) == {
+            Hold(Proto.TCP, None, 8080, 1),
+            Hold(Proto.UDP, None, 53, 1),
+        }
+        assert list(await world.engine.checkup.warnings()) == [
+            "port 8081/tcp of box: Bind for port 8081 failed: held by another program; "
+            "it still leads to box"
+        ]
+
+
+async def test_a_port_is_held_again_when_the_other_program_has_ended() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        box = await world.box("box", ports=(tcp(8080, 80),))
+        await without_a_daemon(world, 8080)
+        assert len(await world.engine.checkup.warnings()) == 1
+
+        world.host_ports.foreign.clear()
+
+        assert list(await world.engine.checkup.warnings()) == []
+        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1)}
+
+
+async def test_a_taken_port_that_is_unpublished_is_told_no_longer() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80), tcp(8081, 81)))
+        await without_a_daemon(world, 8080)
+
+        await world.ports.unpublish("box", [tcp(8080, 80)])
+
+        assert list(await world.engine.checkup.warnings()) == []
+
+
+async def test_a_port_of_a_family_that_leads_nowhere_is_not_missed() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        six = replace(tcp(8080, 80), host=ip_address("::1"))
+        await world.box("box", ports=(six,))
+
+        await without_a_daemon(world, 8080)
+
+        assert list(await world.engine.checkup.warnings()) == []
+
+
+async def test_a_sandbox_whose_turn_is_taken_does_not_keep_the_checkup_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("seaway.engine.checkup.PATIENCE", 0.01)
+    async with a_world() as world:
+        await world.network("web")
+        box = await world.box("box", ports=(tcp(8080, 80),))
+        await without_a_daemon(world, 8080)
+
+        async with world.engine.checkup.turns.take(box.id):
+            assert list(await world.engine.checkup.warnings()) == [
+                "port 8080/tcp of box is not held; it still leads to box"
+            ]

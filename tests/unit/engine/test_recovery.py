@@ -7,10 +7,13 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+import pytest
+
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
 from seaway.contracts import LinkState
 from seaway.engine.forwarding import Forwarding
-from seaway.model.ids import IfName
+from seaway.model.errors import Unavailable
+from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.sandbox import Sandbox, State
 from seaway.plan.firewall import NO_RULES
@@ -286,7 +289,7 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
         world.kernel.sysctls.update(before)
 
         forwarding = Forwarding(store=world.store, kernel=world.kernel)
-        await forwarding.turn_on()
+        await forwarding.turn_on(await forwarding.plan())
         assert forwarding.ours == (4, 6)
         assert world.kernel.sysctls == {
             "net/ipv4/ip_forward": "1",
@@ -311,7 +314,7 @@ async def test_a_host_that_forwards_already_stays_a_router() -> None:
         world.kernel.sysctls["net/ipv4/ip_forward"] = "1"
 
         forwarding = Forwarding(store=world.store, kernel=world.kernel)
-        await forwarding.turn_on()
+        await forwarding.turn_on(await forwarding.plan())
 
         assert forwarding.ours == ()
         assert "the host is no router" not in world.recovery.ruleset()
@@ -321,7 +324,7 @@ async def test_what_a_sysctl_was_outlives_a_second_start() -> None:
     async with a_world() as world:
         world.kernel.sysctls["net/ipv4/ip_forward"] = "0"
         forwarding = Forwarding(store=world.store, kernel=world.kernel)
-        await forwarding.turn_on()
+        await forwarding.turn_on(await forwarding.plan())
 
         await restarted(world)
         await forwarding.put_back()
@@ -348,14 +351,55 @@ async def test_a_purge_leaves_no_trace() -> None:
         )
 
 
-async def test_a_purge_goes_on_after_errors_and_tells_them() -> None:
+async def test_a_purge_goes_on_after_errors_and_keeps_what_a_second_one_needs() -> None:
     async with a_world() as world:
         await furnished(world)
         world.kernel.fail_at = "DeleteLink"
 
-        done = await world.purge.everything()
+        with pytest.raises(
+            Unavailable, match=r"purge again: network web \(the kernel refused DeleteLink"
+        ):
+            await world.purge.everything()
 
-        assert done[2] == (
-            "network web could not be removed: the kernel refused DeleteLink: the test wants it to fail"
-        )
-        assert done[3] == "removed tables inet seaway and bridge seaway"
+        assert [n.name for n in world.store.networks()] == ["web"]
+        assert list(world.store.sandboxes()) == []
+        assert NO_RULES not in world.kernel.rulesets
+
+        world.kernel.fail_at = None
+        await world.purge.everything()
+        assert list(world.store.networks()) == []
+
+
+async def test_nothing_new_is_made_during_and_after_a_purge() -> None:
+    async with a_world() as world:
+        await world.purge.everything()
+
+        for attempt in (world.network("late"), world.box("late", ()), world.program("late", ())):
+            with pytest.raises(Unavailable, match="nothing new is made"):
+                await attempt
+
+
+async def test_the_rules_are_there_before_the_host_forwards() -> None:
+    async with a_world() as world:
+        world.kernel.sysctls["net/ipv4/ip_forward"] = "0"
+        world.steps.reached.clear()
+
+        await world.recovery.restore()
+
+        rules = world.steps.reached.index("kernel.ReplaceRules")
+        assert rules < world.steps.reached.index("kernel.SetSysctl")
+        assert "the host is no router" in world.kernel.rulesets[-1]
+
+
+async def test_what_cannot_be_swept_away_does_not_keep_the_daemon_from_starting() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.program("app")
+        await world.sandboxes.start("app")
+        stray = SandboxId("f" * 64)
+        world.runtime.launched[stray] = world.runtime.launched[world.store.sandbox("app").id]
+        world.runtime.unremovable = {stray}
+
+        await restarted(world)
+
+        assert world.store.sandbox("app").running

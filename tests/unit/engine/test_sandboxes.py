@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 
 import pytest
 
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
+from seaway.contracts import Launch
+from seaway.engine.background import Background
 from seaway.model.errors import (
     CannotRun,
     Conflict,
@@ -508,3 +511,67 @@ async def test_a_wished_name_that_is_made_up_is_free() -> None:
 
         assert len({s.name for s in made}) == 50
         assert sandbox_wish("x1").name == "x1"
+
+
+async def test_prune_leaves_a_sandbox_that_starts_meanwhile() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.program("app")
+        create, go_on = world.runtime.create, asyncio.Event()
+
+        async def slow(launch: Launch) -> int:
+            await go_on.wait()
+            return await create(launch)
+
+        world.runtime.create = slow  # type: ignore[method-assign]
+        async with asyncio.TaskGroup() as both:
+            both.create_task(world.sandboxes.start("app"))
+            await settled()
+            pruned = both.create_task(world.sandboxes.prune())
+            await settled()
+            go_on.set()
+
+        assert pruned.result() == ()
+        assert world.store.sandbox("app").running
+
+
+async def test_a_restart_keeps_a_sandbox_that_removes_itself() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.program("app", auto_remove=True)
+        await world.sandboxes.start("app")
+
+        await world.sandboxes.restart("app")
+
+        assert world.store.sandbox("app").running
+
+
+async def test_whoever_attached_is_told_of_a_failed_start_whatever_failed() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        app = await world.program("app")
+
+        failed = 0
+        for number in range(50):
+            stream = world.sandboxes.streams.ask(app.id)
+            world.steps.arm(number)
+            with suppress(EngineError):
+                await world.sandboxes.start("app")
+            assert stream.done(), world.steps.reached[-1]
+            if stream.exception() is None and world.store.sandbox("app").running:
+                break
+            failed += 1
+
+        assert failed > 5
+
+
+async def test_work_in_the_background_that_fails_ends_only_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken() -> None:
+        raise OSError("no descriptor")
+
+    async with asyncio.TaskGroup() as tasks:
+        Background(tasks).begin("broken", broken)
+
+    assert "work in the background failed" in caplog.text
