@@ -261,6 +261,10 @@ class Hold:
     count: int
 
 
+Holds = Mapping[Hold, frozenset[int]]
+"""What is held, each with the families, 4 and 6, in which it is."""
+
+
 class HostPorts(Protocol):
     """Host ports, held by bound sockets so that two programs never share one."""
 
@@ -274,12 +278,12 @@ class HostPorts(Protocol):
         """
         ...
 
-    def held(self, owner: SandboxId) -> frozenset[Hold]:
+    def held(self, owner: SandboxId) -> Holds:
         """What is held for *owner*."""
         ...
 
-    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
-        """Let go of all that *owner* holds but *holds*."""
+    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
+        """Let go of all that *owner* holds but *holds*, these in their families; None: of all."""
         ...
 
 

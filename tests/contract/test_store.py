@@ -321,6 +321,30 @@ async def test_a_removed_network_forgets_its_addresses(store: MemoryStore) -> No
     assert list(store.allocation(WEB.id).released(4)) == []
 
 
+async def test_a_question_about_a_network_that_is_gone_makes_nothing(store: MemoryStore) -> None:
+    await store.commit(put=[WEB, BOX, ENDPOINT])
+    await store.commit(delete=[WEB.id])
+
+    store.allocation(WEB.id).put_back(ADDRESS)
+    await store.commit(delete=[ENDPOINT.id])
+
+    assert list(store.allocation(WEB.id).released(4)) == []
+    await store.commit(put=[WEB])
+    assert list(store.allocation(WEB.id).released(4)) == []
+
+
+async def test_an_owner_whose_endpoints_are_gone_is_not_remembered(store: MemoryStore) -> None:
+    await store.commit(put=[WEB, BOX, ENDPOINT, an_endpoint("e2", addresses=("10.77.0.3/24",))])
+    await store.commit(delete=[ENDPOINT.id])
+    assert [e.id for e in store.endpoints_of(WEB.id)] == [an_endpoint("e2").id]
+
+    await store.commit(delete=[an_endpoint("e2").id, BOX.id, WEB.id])
+
+    assert list(store.endpoints_of(WEB.id)) == list(store.endpoints_of(BOX.id)) == []
+    kept = {name: value for name, value in vars(store).items() if isinstance(value, dict)}
+    assert [name for name, value in kept.items() if value] == []
+
+
 async def test_deleting_what_is_gone_succeeds(store: MemoryStore) -> None:
     await store.commit(delete=[WEB.id, BOX.id, ENDPOINT.id])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from bed.daemon import Daemon
 from bed.spot import Result
 
@@ -289,3 +291,27 @@ def test_the_daemon_cannot_be_reached_by_a_copied_file_descriptor(daemon: Daemon
     assert {path for path in leading if not path.startswith(("/proc/", "/dev/null"))} <= {
         "/dev/null"
     }
+
+
+def test_a_socket_that_a_restart_made_visible_answers_nobody_inside(
+    stopped_daemon: Daemon,
+) -> None:
+    stopped_daemon.host.sh("mount -t tmpfs -o mode=755 tmpfs /srv")
+    stopped_daemon.socket = PurePosixPath("/srv/api.sock")
+    stopped_daemon.start()
+    stopped_daemon.seaway("run", "-d", "--name", "box", "sleep", "60")
+    code = (
+        "import socket\n"
+        "with socket.socket(socket.AF_UNIX) as sock:\n"
+        "    sock.connect('/srv/api.sock')\n"
+        "    sock.sendall(b'GET /networks HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n')\n"
+        "    print(b''.join(iter(lambda: sock.recv(9999), b'')).decode())\n"
+    )
+
+    stopped_daemon.restart()
+    found = stopped_daemon.seaway("exec", "box", "python3", "-c", code)
+
+    assert found.out.startswith("HTTP/1.0 403 Forbidden\n")
+    assert "the API is not for processes inside sandboxes" in found.out
+    assert "Subnet" not in found.out
+    assert stopped_daemon.seaway("network", "ls").code == 0

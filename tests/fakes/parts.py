@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Exit, Hold, Launch, LogLine, Steps, Stream
+from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream
 from seaway.model.errors import Conflict, EngineError, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort
@@ -109,17 +109,13 @@ class FakeHostPorts:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._held: dict[SandboxId, dict[Hold, frozenset[int]]] = {}
+        self._held: dict[SandboxId, Holds] = {}
         self.foreign: set[int] = set()
 
     @property
-    def all_held(self) -> dict[SandboxId, frozenset[Hold]]:
+    def all_held(self) -> dict[SandboxId, Holds]:
         """What is held, by owner."""
-        return {owner: frozenset(holds) for owner, holds in self._held.items()}
-
-    def families(self, owner: SandboxId) -> dict[Hold, frozenset[int]]:
-        """The families, 4 and 6, in which *owner* holds."""
-        return dict(self._held.get(owner, {}))
+        return dict(self._held)
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
@@ -127,7 +123,7 @@ class FakeHostPorts:
         """Note *ports* down, all or none; those that are on none of *versions* are given as they are."""
         self._steps.reach("hostports.hold")
         taken: dict[int, PublishedPort] = {}
-        mine = self.families(owner)
+        mine = dict(self.held(owner))
         for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
             port = ports[index]
             families = frozenset(v for v in versions if port.is_on(v))
@@ -139,22 +135,18 @@ class FakeHostPorts:
         self._set(owner, mine)
         return tuple(taken[n] for n in range(len(ports)))
 
-    def held(self, owner: SandboxId) -> frozenset[Hold]:
+    def held(self, owner: SandboxId) -> Holds:
         """What *owner* holds."""
-        return frozenset(self._held.get(owner, ()))
+        return self._held.get(owner, {})
 
-    def keep_only(
-        self,
-        owner: SandboxId,
-        holds: Collection[Hold] = (),
-        versions: Collection[int] = (4, 6),
-    ) -> None:
+    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
         """Let the others go."""
         self._steps.reach("hostports.free")
-        kept = {h: f & frozenset(versions) for h, f in self.families(owner).items() if h in holds}
+        wanted = holds or {}
+        kept = {h: f & wanted.get(h, frozenset()) for h, f in self.held(owner).items()}
         self._set(owner, {h: f for h, f in kept.items() if f})
 
-    def _set(self, owner: SandboxId, holds: dict[Hold, frozenset[int]]) -> None:
+    def _set(self, owner: SandboxId, holds: Holds) -> None:
         self._held.pop(owner, None)
         if holds:
             self._held[owner] = holds

@@ -2,107 +2,30 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import functools
 import os
 import resource
 import socket
-import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from fakes.parts import CountedSteps
+from netns.hostports_stage import BOTH, A, B, Host
 from seaway.contracts import Hold
-from seaway.kernel.hostports import SPARE_DESCRIPTORS, SocketHostPorts
-from seaway.model.errors import EngineError, Exhausted, PortTaken, Unavailable
-from seaway.model.ids import SandboxId
+from seaway.kernel.hostports import SPARE_DESCRIPTORS
+from seaway.model.errors import Exhausted, PortTaken, Unavailable
 from seaway.model.port import Proto, PublishedPort
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
-T = TypeVar("T")
-A, B = SandboxId("a" * 64), SandboxId("b" * 64)
 TCP = PublishedPort(proto=Proto.TCP, port=80, host_port=8080)
 UDP = PublishedPort(proto=Proto.UDP, port=53, host_port=5300)
-BOTH = (4, 6)
-_CLONE_NEWNET = 0x40000000
-
-
-class Host:
-    """Runs each piece of work in a thread inside one network namespace."""
-
-    def __init__(self) -> None:
-        self._netns = -1
-        self._netns = self.do(self._new)
-        self.steps = CountedSteps()
-        self.ports = SocketHostPorts(self.steps)
-
-    def do(self, work: Callable[[], T]) -> T:
-        """What *work* gives inside; its errors are raised here."""
-        result: list[T] = []
-        errors: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                if self._netns >= 0:
-                    _checked(_libc.setns(self._netns, _CLONE_NEWNET))
-                result.append(work())
-            except BaseException as error:  # noqa: BLE001 - raised where it was wanted
-                errors.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        if errors:
-            raise errors[0]
-        return result[0]
-
-    def hold(
-        self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
-    ) -> tuple[PublishedPort, ...]:
-        """Hold *ports* for *owner*."""
-        return self.do(lambda: self.ports.hold(owner, ports, versions))
-
-    def refusal(
-        self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
-    ) -> str:
-        """The sentence with which they are refused."""
-        with pytest.raises(EngineError) as caught:
-            self.hold(owner, *ports, versions=versions)
-        return str(caught.value)
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self.ports.keep_only(A)
-        self.ports.keep_only(B)
-        os.close(self._netns)
-
-    @staticmethod
-    def _new() -> int:
-        _checked(_libc.unshare(_CLONE_NEWNET))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            up = struct.pack("16sH14x", b"lo", 0x1 | 0x40)
-            fcntl.ioctl(control, 0x8914, up)  # SIOCSIFFLAGS (netdevice(7))
-        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _checked(result: int) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 @pytest.fixture
@@ -197,6 +120,39 @@ def test_a_client_of_a_held_tcp_port_is_refused_at_once(host: Host) -> None:
 # Refusals
 
 
+def test_the_search_for_a_ports_program_ends_in_time(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seaway.kernel.hostports.SEARCH_TIME", 0)
+    with ExitStack() as stack:
+        host.do(lambda: stack.enter_context(socket.create_server(("127.0.0.1", 8080))))
+
+        assert host.refusal(A, TCP) == (
+            "Bind for 0.0.0.0:8080 failed: port is already allocated: "
+            "8080/tcp is held by another program"
+        )
+
+
+def test_a_port_is_let_go_in_one_family_and_held_in_the_other(host: Host) -> None:
+    host.hold(A, TCP)
+
+    host.ports.keep_only(A, {Hold(Proto.TCP, None, 8080, 1): frozenset({4})})
+
+    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+    host.do(bind(socket.SOCK_STREAM, "::", 8080))
+    with pytest.raises(OSError, match="in use"):
+        host.do(bind(socket.SOCK_STREAM, "0.0.0.0", 8080))
+
+
+def test_a_refusal_holds_no_family_more_than_before(host: Host) -> None:
+    host.hold(A, TCP, versions=(4,))
+    host.hold(B, UDP)
+
+    host.refusal(A, TCP, UDP)
+
+    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+
+
 def test_another_programs_port_is_refused_with_its_name_and_pid(host: Host) -> None:
     code = "import socket,sys,time; s=socket.create_server(('', 8080)); print(1, flush=True); time.sleep(60)"
     child = host.do(lambda: subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE))
@@ -210,7 +166,7 @@ def test_another_programs_port_is_refused_with_its_name_and_pid(host: Host) -> N
             f"8080/tcp is held by {name} (pid {child.pid})"
         )
         child.kill()
-    assert host.ports.held(A) == frozenset()
+    assert host.ports.held(A) == {}
 
 
 def test_another_sandboxs_port_is_refused_with_its_id(host: Host) -> None:
@@ -220,7 +176,7 @@ def test_another_sandboxs_port_is_refused_with_its_id(host: Host) -> None:
         "Bind for 0.0.0.0:8085 failed: port is already allocated: "
         "8085/tcp is published by container aaaaaaaaaaaa"
     )
-    assert host.ports.held(B) == frozenset()
+    assert host.ports.held(B) == {}
 
 
 def test_a_sandboxs_own_port_cannot_lead_to_two_places(host: Host) -> None:
@@ -230,11 +186,11 @@ def test_a_sandboxs_own_port_cannot_lead_to_two_places(host: Host) -> None:
         "Bind for 0.0.0.0:8080 failed: port is already allocated: "
         "8080/tcp is published by this container"
     )
-    assert host.ports.held(A) == frozenset()
+    assert host.ports.held(A) == {}
 
     host.hold(A, TCP)
     assert "published by this container" in host.refusal(A, TCP, second)
-    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
 
 
 def test_an_address_that_the_host_lacks_is_told(host: Host) -> None:
@@ -249,7 +205,7 @@ def test_a_range_that_is_taken_in_its_middle_leaves_nothing_held(host: Host) -> 
 
         assert "8083/tcp is held by" in host.refusal(A, UDP, replace(TCP, count=10))
 
-    assert host.ports.held(A) == frozenset()
+    assert host.ports.held(A) == {}
     for number in range(8080, 8090):
         host.do(bind(socket.SOCK_STREAM, "0.0.0.0", number))
     host.do(bind(socket.SOCK_DGRAM, "0.0.0.0", 5300))
@@ -261,7 +217,7 @@ def test_what_was_held_before_a_refusal_stays_held(host: Host) -> None:
 
     host.refusal(A, TCP, UDP)
 
-    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
     with pytest.raises(OSError, match="in use"):
         host.do(bind(socket.SOCK_STREAM, "0.0.0.0", 8080))
 
@@ -272,7 +228,7 @@ def test_a_failing_step_holds_nothing(host: Host) -> None:
     with pytest.raises(Unavailable):
         host.hold(A, TCP)
 
-    assert host.ports.held(A) == frozenset()
+    assert host.ports.held(A) == {}
 
 
 # Holding more, and less
@@ -282,7 +238,7 @@ def test_holding_again_adds_what_is_new(host: Host) -> None:
     host.hold(A, TCP, versions=(4,))
     host.hold(A, TCP, UDP)
 
-    assert host.ports.held(A) == {
+    assert host.ports.held(A).keys() == {
         Hold(Proto.TCP, None, 8080, 1),
         Hold(Proto.UDP, None, 5300, 1),
     }
@@ -293,10 +249,10 @@ def test_holding_again_adds_what_is_new(host: Host) -> None:
 def test_keep_only_lets_the_others_go(host: Host) -> None:
     host.hold(A, TCP, UDP)
 
-    host.ports.keep_only(A, [Hold(Proto.TCP, None, 8080, 1)])
+    host.ports.keep_only(A, {Hold(Proto.TCP, None, 8080, 1): frozenset(BOTH)})
 
     host.do(bind(socket.SOCK_DGRAM, "0.0.0.0", 5300))
-    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
 
 
 def test_sctp_ports_are_kept_apart_by_our_own_book_at_least(host: Host) -> None:
@@ -398,4 +354,4 @@ def test_the_last_descriptor_is_told_too(host: Host) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert sentence.startswith("holding 1 tcp ports from 8080 on needs 1 file descriptors")
-    assert host.ports.held(A) == frozenset()
+    assert host.ports.held(A) == {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from netns.names_stage import (
 from seaway.contracts import Kernel
 from seaway.dns.limits import Limits
 from seaway.dns.names import NameServers
+from seaway.dns.upstream import framed
 from seaway.model.errors import Unavailable
 from seaway.model.ids import EndpointId, NetworkId, SandboxId
 from seaway.plan import zone
@@ -51,6 +51,10 @@ def holder(end: str, *names: str, addresses: tuple[str, ...] = ()) -> Holder:
     )
 
 
+LISTENING = 2
+"""Sockets of a server that asked nobody: UDP and TCP."""
+FOR_EVER = 60.0
+"""Seconds: longer than an asker waits."""
 SRV = holder("a", "srv", "web", "0123456789ab", addresses=("10.1.0.2",))
 
 
@@ -149,10 +153,8 @@ async def test_an_unknown_name_does_not_exist_where_there_is_no_upstream(stage: 
 
 
 async def test_an_unknown_domain_fails_at_once_where_there_is_no_upstream(stage: Stage) -> None:
-    before = time.monotonic()
-
     assert await stage.asker.ask("www.example") == ["SERVFAIL"]
-    assert time.monotonic() - before < 0.5
+    assert stage.kernel.opened == LISTENING
 
 
 async def test_both_families_and_the_way_back(stage: Stage) -> None:
@@ -241,7 +243,7 @@ async def test_several_questions_share_one_tcp_connection(stage: Stage) -> None:
         await loop.sock_sendall(sock, two[5:])
         got = b""
         while len(got) < 2 * (len(query) + 18):
-            got += await asyncio.wait_for(loop.sock_recv(sock, 4096), 2)
+            got += await asyncio.wait_for(loop.sock_recv(sock, 4096), 5)
 
     assert got.count(bytes((10, 1, 0, 2))) == 2
 
@@ -309,7 +311,7 @@ async def test_asking_ourselves_again_is_not_done(stage: Stage) -> None:
     )
 
     assert await stage.asker.ask("a.example") == ["SERVFAIL"]
-    assert stage.kernel.opened == 2
+    assert stage.kernel.opened == LISTENING
 
 
 async def test_another_engine_s_server_at_our_address_on_the_host_is_asked(stage: Stage) -> None:
@@ -345,19 +347,14 @@ async def test_a_new_host_file_is_followed_within_two_seconds(stage: Stage) -> N
 
 async def test_a_silent_server_holds_up_only_the_first_questions(stage: Stage) -> None:
     silent = await stage.upstream(Upstream(stage.host, "127.0.0.2", silent=True))
-    await stage.upstream(Upstream(stage.host, "127.0.0.3", {"a.example": "203.0.113.2"}))
+    other = await stage.upstream(Upstream(stage.host, "127.0.0.3", {"a.example": "203.0.113.2"}))
     stage.configure("127.0.0.2", "127.0.0.3")
-    took: list[float] = []
 
     for _ in range(4):
-        before = time.monotonic()
         assert await stage.asker.ask("a.example") == ["203.0.113.2"]
-        took.append(time.monotonic() - before)
 
-    assert 0.9 < took[0] < 2
-    assert 0.9 < took[1] < 2
-    assert max(took[2:]) < 0.5
     assert silent.seen == ["a.example."] * 2
+    assert other.seen == ["a.example."] * 4
 
 
 async def test_a_slow_server_s_answer_counts_while_the_next_is_asked(stage: Stage) -> None:
@@ -369,25 +366,28 @@ async def test_a_slow_server_s_answer_counts_while_the_next_is_asked(stage: Stag
 
 
 @pytest.mark.parametrize("first", ["fails", "is not there"])
-async def test_a_server_that_cannot_answer_is_passed_over_at_once(stage: Stage, first: str) -> None:
-    if first == "fails":
-        await stage.upstream(Upstream(stage.host, "127.0.0.2", fails=True))
-    await stage.upstream(Upstream(stage.host, "127.0.0.3", {"a.example": "203.0.113.2"}))
-    stage.configure("127.0.0.2", "127.0.0.3")
-    before = time.monotonic()
+async def test_a_server_that_cannot_answer_is_passed_over_at_once(
+    host: Path, box: Path, tmp_path: Path, first: str
+) -> None:
+    async with a_stage(host, box, tmp_path, Limits(patience=FOR_EVER)) as stage:
+        if first == "fails":
+            await stage.upstream(Upstream(host, "127.0.0.2", fails=True))
+        await stage.upstream(Upstream(host, "127.0.0.3", {"a.example": "203.0.113.2"}))
+        stage.configure("127.0.0.2", "127.0.0.3")
 
-    assert await stage.asker.ask("a.example") == ["203.0.113.2"]
-    assert time.monotonic() - before < 0.5
+        assert await stage.asker.ask("a.example") == ["203.0.113.2"]
 
 
-async def test_where_all_fail_the_asker_learns_at_once(stage: Stage) -> None:
-    await stage.upstream(Upstream(stage.host, "127.0.0.2", fails=True))
-    stage.configure("127.0.0.2", "127.0.0.3")
-    before = time.monotonic()
+async def test_where_all_fail_the_asker_learns_at_once(
+    host: Path, box: Path, tmp_path: Path
+) -> None:
+    async with a_stage(host, box, tmp_path, Limits(patience=FOR_EVER)) as stage:
+        failing = await stage.upstream(Upstream(host, "127.0.0.2", fails=True))
+        stage.configure("127.0.0.2", "127.0.0.3")
 
-    assert await stage.asker.ask("a.example") == ["SERVFAIL"]
-    assert await stage.asker.ask("nosuch") == ["SERVFAIL"]
-    assert time.monotonic() - before < 0.5
+        assert await stage.asker.ask("a.example") == ["SERVFAIL"]
+        assert await stage.asker.ask("nosuch") == ["SERVFAIL"]
+        assert failing.seen == ["a.example.", "nosuch."]
 
 
 async def test_a_server_without_a_route_is_like_none(stage: Stage) -> None:
@@ -433,33 +433,26 @@ async def test_options_between_neighbours_stay_between_them(stage: Stage) -> Non
 async def test_questions_beyond_the_bound_fail_at_once_and_own_names_do_not(
     host: Path, box: Path, tmp_path: Path
 ) -> None:
-    limits = Limits(in_flight=8, in_flight_each=4, patience=0.3, attempts=2)
+    limits = Limits(in_flight=8, in_flight_each=4, patience=FOR_EVER)
     async with a_stage(host, box, tmp_path, limits) as stage:
-        await stage.upstream(Upstream(stage.host, "127.0.0.2", silent=True))
+        silent = await stage.upstream(Upstream(stage.host, "127.0.0.2", silent=True))
         stage.configure("127.0.0.2")
         stage.names.join(N1, SRV)
-        before = time.monotonic()
 
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(timed(stage, f"{n}.example")) for n in range(10)]
-            await asyncio.sleep(0.1)
+            asked = [group.create_task(stage.asker.ask(f"{n}.example")) for n in range(10)]
+            ended = asyncio.as_completed(asked)
+            assert [await next(ended) for _ in range(6)] == [["SERVFAIL"]] * 6
             assert await stage.asker.ask("srv") == ["10.1.0.2"]
-            assert time.monotonic() - before < 0.5
+            assert [task.done() for task in asked].count(False) == 4
+            for task in asked:
+                task.cancel()
 
-        took = sorted(task.result() for task in asked)
-        assert max(took[:6]) < 0.4
-        assert min(took[6:]) > 0.5
-        assert await stage.asker.ask("srv") == ["10.1.0.2"]
+        assert len(silent.seen) == len(set(silent.seen)) == 4
 
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-async def timed(stage: Stage, name: str) -> float:
-    before = time.monotonic()
-    assert await stage.asker.ask(name) == ["SERVFAIL"]
-    return time.monotonic() - before
 
 
 async def test_nothing_is_lost_while_others_come_and_go(stage: Stage) -> None:
@@ -526,24 +519,31 @@ async def test_a_taken_port_is_told(stage: Stage) -> None:
         await stage.names.open(BOX, stage.box, View())
 
 
-async def test_an_idle_or_surplus_connection_is_closed(
-    host: Path, box: Path, tmp_path: Path
-) -> None:
+async def test_an_idle_connection_is_closed(host: Path, box: Path, tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    async with a_stage(host, box, tmp_path, Limits(streams=1, stream_idle=0.3)) as stage:
+    async with a_stage(host, box, tmp_path, Limits(streams=1, stream_idle=0.1)) as stage:
+        with socket_in(box, socket.AF_INET, socket.SOCK_STREAM) as idle:
+            await loop.sock_connect(idle, ("127.0.0.11", 53))
+            assert await asyncio.wait_for(loop.sock_recv(idle, 1), 5) == b""
+
+        stage.names.join(N1, SRV)
+        assert await stage.asker.ask("srv", tcp=True) == ["10.1.0.2"]
+
+
+async def test_a_surplus_connection_is_closed(host: Path, box: Path, tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with a_stage(host, box, tmp_path, Limits(streams=1, stream_idle=FOR_EVER)) as stage:
+        stage.names.join(N1, SRV)
         with (
             socket_in(box, socket.AF_INET, socket.SOCK_STREAM) as first,
             socket_in(box, socket.AF_INET, socket.SOCK_STREAM) as second,
         ):
-            before = time.monotonic()
             await loop.sock_connect(first, ("127.0.0.11", 53))
             await loop.sock_connect(second, ("127.0.0.11", 53))
 
-            assert await loop.sock_recv(second, 1) == b""
-            assert time.monotonic() - before < 0.25
-            assert await loop.sock_recv(first, 1) == b""
-        stage.names.join(N1, SRV)
-        assert await stage.asker.ask("srv", tcp=True) == ["10.1.0.2"]
+            assert await asyncio.wait_for(loop.sock_recv(second, 1), 5) == b""
+            await loop.sock_sendall(first, framed(dns.message.make_query("srv", "A").to_wire()))
+            assert bytes((10, 1, 0, 2)) in await asyncio.wait_for(loop.sock_recv(first, 4096), 5)
 
 
 @pytest.mark.parametrize("gateway", ["10.1.0.1", "fd00::1"])

@@ -19,6 +19,7 @@ from seaway.api.execs import ExecRoutes
 from seaway.api.logs import LogRoutes
 from seaway.api.networks import NetworkRoutes
 from seaway.api.parts import Parts
+from seaway.api.peers import Peers
 from seaway.api.query import Query
 from seaway.api.routing import Routing
 from seaway.api.seaway import SeawayRoutes
@@ -43,6 +44,7 @@ class Server:
     """The API. It answers everything with JSON, errors included."""
 
     def __init__(self, parts: Parts) -> None:
+        self._peers = Peers()
         self._headers = {
             "Api-Version": version_text(API_VERSION),
             "Docker-Experimental": "false",
@@ -101,6 +103,7 @@ class Server:
     async def _answer(self, request: web.Request, jobs: Jobs) -> web.StreamResponse:
         """Streams end when the client hangs up; everything else is finished all the same."""
         try:
+            self._peers.refuse_sandboxes(request.transport)
             route, version, parts = self._routing.find(request.method, request.rel_url.raw_path)
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)

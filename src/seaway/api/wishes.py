@@ -11,11 +11,21 @@ from seaway.api import wire
 from seaway.engine.sandboxes import signal_number
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Forbidden, InvalidRequest, NotFound
-from seaway.model.ids import Address, Prefix, ifname, mac, network_name, sandbox_name
+from seaway.model.ids import (
+    Address,
+    Prefix,
+    address,
+    host_name,
+    ifname,
+    mac,
+    network_name,
+    resolver_option,
+    sandbox_name,
+    shown,
+)
 from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import DnsSettings, ExtraHost, Mount, Process, SandboxWish
-from seaway.plan.ipam import address
 from seaway.plan.portspec import (
     bound_ports,
     coalesced,
@@ -23,7 +33,7 @@ from seaway.plan.portspec import (
     published_ports,
     source_prefixes,
 )
-from seaway.plan.subnets import prefix
+from seaway.plan.subnets import subnet_prefix
 
 FindNetwork = Callable[[str], Network]
 Endpoints = Mapping[str, wire.EndpointConfig | None]
@@ -31,6 +41,8 @@ Endpoints = Mapping[str, wire.EndpointConfig | None]
 IFNAME = "com.docker.network.endpoint.ifname"
 SOURCE_GUARD = "seaway.source_guard"
 ALLOWED_ADDRESSES = "seaway.allowed_addresses"
+_HOSTNAME_LIMIT = 64
+"""Bytes (linux/utsname.h)."""
 _SIZES = 1 << 16
 """Rows and columns of a terminal are less (struct winsize)."""
 HOST_IMAGE = "host"
@@ -82,9 +94,9 @@ def _says_something(config: wire.IpamConfig) -> bool:
 
 def _subnet_wish(config: wire.IpamConfig) -> SubnetWish:
     return SubnetWish(
-        prefix=prefix(config.subnet) if config.subnet else None,
+        prefix=subnet_prefix(config.subnet) if config.subnet else None,
         gateway=address(config.gateway) if config.gateway else None,
-        range=prefix(config.ip_range) if config.ip_range else None,
+        range=subnet_prefix(config.ip_range) if config.ip_range else None,
         auxiliary=tuple((n, address(a)) for n, a in pairs(config.auxiliary_addresses)),
     )
 
@@ -174,12 +186,11 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
     host = asked.host_config or wire.HostConfig()
     _refuse_links(host.links)
     mode = "none" if asked.network_disabled else _mode(host.network_mode)
-    domain = f".{asked.domainname}" if asked.hostname and asked.domainname else ""
     return SandboxWish(
         name=sandbox_name(name.removeprefix("/")) if name else None,
         network_mode=mode,
         endpoints=_endpoints(mode, asked, find),
-        hostname=(asked.hostname or _default_hostname(mode)) + domain,
+        hostname=_hostname(asked) if asked.hostname else _default_hostname(mode),
         labels=pairs(asked.labels),
         dns=_dns(host),
         extra_hosts=tuple(_extra_host(text) for text in host.extra_hosts or ()),
@@ -189,6 +200,18 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
         process=_process(asked, host),
         auto_remove=bool(host.auto_remove),
     )
+
+
+def _hostname(asked: wire.ContainerCreate) -> str:
+    """The name with its domain; raises InvalidRequest for what Linux would not take (HOST_NAME_MAX)."""
+    domain = f".{asked.domainname}" if asked.domainname else ""
+    name = host_name(f"{asked.hostname}{domain}", "hostname")
+    if len(name) > _HOSTNAME_LIMIT:
+        raise InvalidRequest(
+            f"invalid hostname {shown(name)!r}: it has {len(name)} characters, "
+            f"and Linux takes {_HOSTNAME_LIMIT}"
+        )
+    return name
 
 
 def _default_hostname(mode: str) -> str:
@@ -261,17 +284,23 @@ def _with_mac(wish: EndpointWish, text: str) -> EndpointWish:
 def _dns(host: wire.HostConfig) -> DnsSettings:
     return DnsSettings(
         servers=tuple(address(text) for text in host.dns or ()),
-        search=tuple(host.dns_search or ()),
-        options=tuple(host.dns_options or ()),
+        search=tuple(_search_domain(text) for text in host.dns_search or ()),
+        options=tuple(resolver_option(text) for text in host.dns_options or ()),
     )
+
+
+def _search_domain(text: str) -> str:
+    """A domain; a dot alone stands for none at all."""
+    return text if text == "." else host_name(text, "search domain")
 
 
 def _extra_host(text: str) -> ExtraHost:
     """``name:address``, ``name=address``; an IPv6 address with or without brackets."""
     cuts = [at for at in (text.find(":"), text.find("=")) if at > 0]
     name, value = (text[: min(cuts)], text[min(cuts) + 1 :]) if cuts else ("", "")
-    if not name or not value or not name.isprintable() or " " in name:
-        raise InvalidRequest(f"invalid extra host {text!r}: it is NAME:ADDRESS")
+    if not name or not value:
+        raise InvalidRequest(f"invalid extra host {shown(text)!r}: it is NAME:ADDRESS")
+    host_name(name, "extra host")
     if value == "host-gateway":
         return ExtraHost(name=name, address=None)
     return ExtraHost(name=name, address=address(value.removeprefix("[").removesuffix("]")))

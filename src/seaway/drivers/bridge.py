@@ -9,10 +9,9 @@ from pathlib import Path
 from seaway.contracts import NetworkFacts
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import Address, IfName, Mac, ifname
+from seaway.model.ids import Address, IfName, Mac, address, ifname
 from seaway.model.network import MAX_MTU, MIN_MTU, MIN_MTU6, BridgeOptions, Icc, Network
 from seaway.plan.firewall import guarded, network_elements
-from seaway.plan.ipam import address
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,

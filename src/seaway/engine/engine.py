@@ -142,5 +142,5 @@ def engine_over(
             forwarding=forwarding,
             gate=gate,
         ),
-        checkup=Checkup(store=store, kernel=kernel, recovery=recovery),
+        checkup=Checkup(store=store, kernel=kernel, recovery=recovery, wires=wires, turns=turns),
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from seaway.contracts import Events, Hold, HostPorts, Store
+from seaway.contracts import Events, HostPorts, Store
 from seaway.engine.turns import Turns
-from seaway.engine.wires import Wires
+from seaway.engine.wires import Wires, bound, hold_of
 from seaway.model.errors import InvalidRequest, NotFound
 from seaway.model.event import Event
-from seaway.model.port import PublishedPort
+from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.wiring import Wiring
 
@@ -41,17 +41,16 @@ class Ports:
         async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
             before_sandbox = self._store.sandbox(sandbox_id)
             _refuse_mode(before_sandbox)
-            asked = (*_without(before_sandbox.ports, ports), *ports)
-            sandbox = replace(before_sandbox, ports=asked)
+            before = self._wires.wiring(before_sandbox)
+            placed = [_published_as(p, before.ports) for p in bound(ports, before)]
+            sandbox = _asking_more(before_sandbox, ports, placed)
             if not sandbox.running:
                 await self._store.commit(put=[sandbox])
                 undo.pop_all()
                 return sandbox, ()
-            before = self._wires.wiring(sandbox)
-            ports = [_numbered(p, before.ports) for p in ports]
-            kept = _without(before.ports, ports)
+            kept = _without(before.ports, placed)
             after = self._wires.hold(
-                sandbox, Wiring(attachments=before.attachments, ports=(*kept, *ports)), undo
+                sandbox, Wiring(attachments=before.attachments, ports=(*kept, *placed)), undo
             )
             await self._wires.lay(sandbox, before, after)
             undo.push_async_callback(self._wires.cut, sandbox, after, before)
@@ -72,21 +71,24 @@ class Ports:
         sandbox_id = self._store.sandbox(ref).id
         async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
             sandbox = self._store.sandbox(sandbox_id)
-            gone = _matching((*sandbox.status.published, *sandbox.ports), ports)
+            gone = _matching((*sandbox.status.published, *sandbox.wanted_ports), ports)
             before = self._wires.wiring(sandbox)
             kept = tuple(p for p in before.ports if p not in gone)
             after = Wiring(attachments=before.attachments, ports=kept)
             if sandbox.running:
                 undo.push_async_callback(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after, cut_streams=now)
-            self._host_ports.keep_only(sandbox.id, _holds(self._host_ports, sandbox, kept))
-            asked = tuple(p for p in sandbox.ports if not _covers(ports, p))
-            sandbox = _published(replace(sandbox, ports=asked), kept)
+            self._let_go_of_all_but(kept, sandbox)
+            sandbox = _published(_asking_less(sandbox, gone), kept)
             await self._store.commit(put=[sandbox])
             undo.pop_all()
         self._tell("unpublish", sandbox)
         log.info("unpublished", extra={"sandbox": sandbox.name})
         return sandbox, tuple(p for p in before.ports if p in gone)
+
+    def _let_go_of_all_but(self, kept: Sequence[PublishedPort], sandbox: Sandbox) -> None:
+        wanted, held = frozenset(map(hold_of, kept)), self._host_ports.held(sandbox.id)
+        self._host_ports.keep_only(sandbox.id, {h: f for h, f in held.items() if h in wanted})
 
     def _tell(self, action: str, sandbox: Sandbox) -> None:
         self._events.emit(
@@ -111,12 +113,37 @@ def _published(sandbox: Sandbox, ports: tuple[PublishedPort, ...]) -> Sandbox:
     return replace(sandbox, status=replace(sandbox.status, published=ports))
 
 
-def _numbered(port: PublishedPort, published: Sequence[PublishedPort]) -> PublishedPort:
-    """*port* with the number it has already, where any will do and it is published."""
-    if port.host_port:
-        return port
-    numbers = (p.host_port for p in published if _covers([port], p))
-    return replace(port, host_port=next(numbers, 0))
+def _published_as(port: PublishedPort, published: Sequence[PublishedPort]) -> PublishedPort:
+    """*port* at the place it has already, if it is published."""
+    places = (replace(p, sources=port.sources) for p in published if p.came_of(port))
+    return next(places, port)
+
+
+def _asking_more(
+    sandbox: Sandbox, asked: Sequence[PublishedPort], placed: Sequence[PublishedPort]
+) -> Sandbox:
+    """*sandbox* asking for each of *asked* too, which is published as that of *placed*.
+
+    What it asks for already gets the sources now given, and the number if one is named.
+    """
+    became = counterparts(sandbox.ports, sandbox.status.published)
+    new = {_place(p): one for one, p in zip(asked, placed, strict=True)}
+    ports: list[PublishedPort] = []
+    for port in sandbox.ports:
+        again = new.pop(_place(became.get(port, port)), port)
+        ports.append(again if again.host_port else replace(port, sources=again.sources))
+    return replace(sandbox, ports=(*ports, *new.values()))
+
+
+def _asking_less(sandbox: Sandbox, gone: Collection[PublishedPort]) -> Sandbox:
+    """*sandbox* without what it asked for and was published as, or waits as, one of *gone*.
+
+    What it asks for all the same is spelled out: nothing of ``-P`` comes back.
+    """
+    asked = sandbox.wanted_ports
+    became = counterparts(asked, sandbox.status.published)
+    kept = tuple(p for p in asked if became.get(p, p) not in gone)
+    return replace(sandbox, ports=kept, publish_all=False)
 
 
 def _place(port: PublishedPort) -> PublishedPort:
@@ -158,10 +185,3 @@ def _covers(wanted: Sequence[PublishedPort], port: PublishedPort) -> bool:
         and w.host in {None, port.host}
         for w in wanted
     )
-
-
-def _holds(
-    host_ports: HostPorts, sandbox: Sandbox, kept: Sequence[PublishedPort]
-) -> frozenset[Hold]:
-    wanted = {Hold(p.proto, p.host, p.host_port, p.count) for p in kept}
-    return host_ports.held(sandbox.id) & wanted

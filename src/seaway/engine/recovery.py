@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from seaway.engine.forwarding import Forwarding
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import NetnsPaths, Wires
-from seaway.model.errors import EngineError, Exhausted, PortTaken, Unavailable
+from seaway.model.errors import EngineError, Unavailable
 from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.sandbox import Sandbox
@@ -67,8 +67,6 @@ class Recovery:
         self._network_names = network_names
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._background = forwarding, paths, background
-        self.lost_ports: dict[SandboxId, str] = {}
-        """Ports that somebody took while the daemon was away, in words."""
         self.not_whole: dict[str, str] = {}
         """Networks and sandboxes, by id, that could not be made whole, in words."""
 
@@ -123,13 +121,9 @@ class Recovery:
         return found
 
     def _hold_ports(self, sandboxes: list[Sandbox]) -> None:
+        """Hold what can be held; the rest leads to its sandbox all the same, and is told."""
         for sandbox in sandboxes:
-            try:
-                self._wires.hold(sandbox, self._wires.wiring(sandbox), AsyncExitStack())
-            except (PortTaken, Exhausted) as error:
-                self.lost_ports[sandbox.id] = (
-                    f"ports of {sandbox.name}: {error}; they still lead to it"
-                )
+            for _, error in self._wires.hold_again(sandbox):
                 log.warning("port lost", extra={"sandbox": sandbox.name, "reason": str(error)})
 
     async def _sweep(self) -> None:

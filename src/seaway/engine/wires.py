@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seaway.contracts import HostPorts, Kernel, Names, Store
+from seaway.contracts import Hold, HostPorts, Kernel, Names, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import EngineError
+from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import NetworkId
 from seaway.model.network import BridgeOptions
-from seaway.model.port import PublishedPort
+from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import Attachment
 from seaway.plan.operations import (
@@ -242,11 +242,12 @@ class Wires:
     def hold(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> Wiring:
         """Hold the host's ports that *sandbox* publishes when it hangs so; gives the wiring with them.
 
-        Ports that lead nowhere (no network with a way out) are not held, as they are not published.
+        Those are the ports of *wiring*, and each that was asked for and waits for a way out. Without
+        one (no network that leads outside) none is held, as none is published.
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
-        versions = [v for v in VERSIONS if default_attachment(wiring, v) is not None]
-        ports = bound(wiring.ports or wanted_ports(sandbox), wiring)
+        versions = _ways_out(wiring)
+        ports = bound((*wiring.ports, *_waiting(sandbox, wiring)), wiring)
         if not ports or not versions:
             return Wiring(attachments=wiring.attachments)
         before = self._host_ports.held(sandbox.id)
@@ -255,25 +256,58 @@ class Wires:
         return Wiring(attachments=wiring.attachments, ports=taken)
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:
-        """Let go of the host's ports of *sandbox* if it has no way out any more; gives the wiring."""
-        if any(default_attachment(wiring, v) is not None for v in VERSIONS):
-            return wiring
-        self._host_ports.keep_only(sandbox.id)
-        return Wiring(attachments=wiring.attachments)
+        """Let go of the host's ports of *sandbox* in families without a way out; gives the wiring."""
+        versions = _ways_out(wiring)
+        held = self._host_ports.held(sandbox.id)
+        kept = {h: f & frozenset(versions) for h, f in held.items()}
+        if kept != held:
+            self._host_ports.keep_only(sandbox.id, kept)
+        return wiring if versions else Wiring(attachments=wiring.attachments)
+
+    def unheld(self, sandbox: Sandbox) -> tuple[PublishedPort, ...]:
+        """The ports that lead to *sandbox* and are not held: taken while no daemon held them."""
+        held = self._host_ports.held(sandbox.id)
+        missing = [p for p in sandbox.status.published if hold_of(p) not in held]
+        versions = _ways_out(self.wiring(sandbox)) if missing else ()
+        return tuple(p for p in missing if any(p.is_on(v) for v in versions))
+
+    def hold_again(self, sandbox: Sandbox) -> tuple[tuple[PublishedPort, EngineError], ...]:
+        """Hold each unheld port of *sandbox* that can be held; gives the others, with the reason."""
+        versions = _ways_out(self.wiring(sandbox))
+        missing = self.unheld(
+            sandbox
+        )  # all at once first: most are free, and there may be thousands
+        if not missing or self._refusal(sandbox, missing, versions) is None:
+            return ()
+        tried = ((p, self._refusal(sandbox, [p], versions)) for p in missing)
+        return tuple((port, error) for port, error in tried if error is not None)
+
+    def _refusal(
+        self, sandbox: Sandbox, ports: Sequence[PublishedPort], versions: Sequence[int]
+    ) -> EngineError | None:
+        """Hold all of *ports*, or none: then why not."""
+        try:
+            self._host_ports.hold(sandbox.id, ports, versions)
+        except (PortTaken, Exhausted) as error:
+            return error
+        return None
 
 
-def wanted_ports(sandbox: Sandbox) -> tuple[PublishedPort, ...]:
-    """The ports that *sandbox* asked to publish, ``-P`` included."""
-    if not sandbox.publish_all:
-        return sandbox.ports
-    asked = {(p.proto, p.port) for p in sandbox.ports}
-    exposed = (
-        PublishedPort(proto=e.proto, port=e.port + n)
-        for e in sandbox.exposed
-        for n in range(e.count)
-        if (e.proto, e.port + n) not in asked
-    )
-    return (*sandbox.ports, *exposed)
+def hold_of(port: PublishedPort) -> Hold:
+    """What of the host is held for *port*."""
+    return Hold(port.proto, port.host, port.host_port, port.count)
+
+
+def _ways_out(wiring: Wiring) -> tuple[int, ...]:
+    """The families in which a sandbox that hangs so reaches the outside, and is reached."""
+    return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
+
+
+def _waiting(sandbox: Sandbox, wiring: Wiring) -> list[PublishedPort]:
+    """What *sandbox* asked for and *wiring* does not publish."""
+    wanted = sandbox.wanted_ports
+    met = counterparts(wanted, wiring.ports)
+    return [p for p in wanted if p not in met]
 
 
 def bound(ports: Sequence[PublishedPort], wiring: Wiring) -> tuple[PublishedPort, ...]:

@@ -1,4 +1,4 @@
-"""Changes of the firewall's elements by netlink itself: a tenth of the time that they take as text."""
+"""Changes of the firewall's elements by netlink itself: a quarter of the time that they take as text."""
 
 from __future__ import annotations
 

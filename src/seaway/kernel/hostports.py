@@ -12,12 +12,13 @@ import errno
 import os
 import resource
 import socket
+import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Hold, Steps
+from seaway.contracts import Hold, Holds, Steps
 from seaway.kernel.descriptors import moved_up
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
@@ -27,6 +28,8 @@ SPARE_DESCRIPTORS = 512
 """How many descriptors are kept back for everything that is not a held port."""
 TRIES = 64
 """How many random ports are tried before none is said to be free."""
+SEARCH_TIME = 0.05
+"""Seconds for which a refusal looks for the program that has the port; nobody is served meanwhile."""
 
 _KIND = {
     Proto.TCP: socket.SOCK_STREAM,
@@ -85,17 +88,21 @@ class SocketHostPorts:
         sockets = self._held.get(owner, {}).get(hold)
         return sockets is not None and all(v in sockets for v in versions if port.is_on(v))
 
-    def held(self, owner: SandboxId) -> frozenset[Hold]:
+    def held(self, owner: SandboxId) -> Holds:
         """What is held for *owner*."""
-        return frozenset(self._held.get(owner, ()))
+        return {hold: frozenset(sockets) for hold, sockets in self._held.get(owner, {}).items()}
 
-    def keep_only(self, owner: SandboxId, holds: Collection[Hold] = ()) -> None:
-        """Let go of all that *owner* holds but *holds*."""
+    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
+        """Let go of all that *owner* holds but *holds*, these in their families; None: of all."""
         self._steps.reach("hostports.free")
-        mine = self._held.get(owner, {})
-        for hold in [h for h in mine if h not in holds]:
-            _close(mine.pop(hold))
-            self._leave_book(owner, hold)
+        mine, kept = self._held.get(owner, {}), holds or {}
+        for hold, sockets in tuple(mine.items()):
+            families = kept.get(hold, frozenset())
+            for version in sockets.keys() - families:
+                _close(sockets.pop(version))
+            if not sockets:
+                del mine[hold]
+                self._leave_book(owner, hold)
         if not mine:
             self._held.pop(owner, None)
 
@@ -234,10 +241,9 @@ def _none_free(port: PublishedPort) -> Exhausted:
     )
 
 
-def _close(sockets: Sockets) -> None:
-    for family in sockets.values():
-        for each in family:
-            each.close()
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
 
 
 def _refuse_descriptors(port: PublishedPort, families: int) -> None:
@@ -271,25 +277,52 @@ def _shown(host: str) -> str:
 
 
 def _user(proto: Proto, number: int) -> str:
-    """Which process has the port, as far as /proc tells."""
+    """Which process has the port, as far as /proc tells in SEARCH_TIME."""
+    end = time.monotonic() + SEARCH_TIME
+    with suppress(TimeoutError):
+        sockets = frozenset(_sockets(proto, number, end))
+        if sockets and (name := _owner_of(sockets, end)) is not None:
+            return f"held by {name}"
+    return "held by another program"
+
+
+def _sockets(proto: Proto, number: int, end: float) -> Iterator[str]:
+    """The sockets at the port, as /proc/*/fd shows them (proc(5), /proc/net/tcp)."""
     for family in ("", "6"):
         table = Path(f"/proc/thread-self/net/{proto}{family}")
         if not table.exists():
             continue
-        for line in table.read_text().splitlines()[1:]:
-            fields = line.split()
-            if int(fields[1].rpartition(":")[2], 16) != number or fields[9] == "0":
-                continue
-            if (name := _owner_of(f"socket:[{fields[9]}]")) is not None:
-                return f"held by {name}"
-    return "held by another program"
+        with table.open() as lines:
+            next(lines)
+            for line in lines:
+                _refuse_after(end)
+                fields = line.split()
+                if int(fields[1].rpartition(":")[2], 16) == number and fields[9] != "0":
+                    yield f"socket:[{fields[9]}]"
 
 
-def _owner_of(inode: str) -> str | None:
+def _owner_of(sockets: Collection[str], end: float) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(os.readlink(fd) == inode for fd in (process / "fd").iterdir()):  # noqa: PTH115
+            if _has_one(process, sockets, end):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-        except OSError:
+        except TimeoutError:
+            raise
+        except OSError:  # it ended, or is not ours to look at
             continue
     return None
+
+
+def _has_one(process: Path, sockets: Collection[str], end: float) -> bool:
+    with os.scandir(process / "fd") as descriptors:
+        for each in descriptors:
+            _refuse_after(end)
+            if os.readlink(each.path) in sockets:  # noqa: PTH115
+                return True
+    return False
+
+
+def _refuse_after(end: float) -> None:
+    """Raise TimeoutError when it is later than *end*: the daemon has others to serve meanwhile."""
+    if time.monotonic() > end:
+        raise TimeoutError

@@ -71,7 +71,8 @@ class Worker:
                     self._undo(done, visits)
                     raise refused(op, error) from error
                 done.append(op)
-            links.await_carrier(self.host.netlink, operations)
+            with suppress(OSError):  # a link that is gone again has nothing to wait for
+                links.await_carrier(self.host.netlink, operations)
             visits.spread([news(op) for op in operations if isinstance(op, AttachVeth)])
         self._reap_when_many()
 

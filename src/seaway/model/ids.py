@@ -11,6 +11,8 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
+    ip_address,
+    ip_network,
 )
 from typing import NewType
 
@@ -39,6 +41,8 @@ SHORT_ID = 12
 _SANDBOX_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _IFNAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_.])?")
+_RESOLVER_OPTION = re.compile(r"[a-z0-9-]{1,64}(:[0-9]{1,9})?")
 _NAME_LIMIT = 253
 _NO_IFNAMES = frozenset({"lo", "all", "default"})
 """The loopback's, and two that mean all interfaces under /proc/sys/net/ipv4/conf."""
@@ -92,6 +96,68 @@ def ifname(text: str) -> IfName:
             "beginning with a letter or digit, and not lo, all or default"
         )
     return IfName(text)
+
+
+def host_name(text: str, what: str = "host name") -> str:
+    """*text* as the name of a host or domain, of which *what* is told; raises InvalidRequest.
+
+    Wider than RFC 1123 by underscores and the dot at the end, which people use. What a line of
+    /etc/hosts or /etc/resolv.conf would read as its end or another word is never in it.
+    """
+    if not _HOST_NAME.fullmatch(text) or len(text) > _NAME_LIMIT:
+        raise InvalidRequest(
+            f"invalid {what} {shown(text)!r}: 1 to {_NAME_LIMIT} characters of [a-zA-Z0-9_.-], "
+            "beginning with a letter, digit or underscore, and not ending with a dash"
+        )
+    return text
+
+
+def resolver_option(text: str) -> str:
+    """*text* as one option of resolv.conf(5), known or not; raises InvalidRequest."""
+    if not _RESOLVER_OPTION.fullmatch(text):
+        raise InvalidRequest(
+            f"invalid DNS option {shown(text)!r}: it is NAME or NAME:NUMBER, such as ndots:1"
+        )
+    return text
+
+
+def address(text: str) -> Address:
+    """*text* as an IP address; raises InvalidRequest.
+
+    An IPv6 scope (RFC 4007 section 11) names an interface of whoever wrote it, and may be any text.
+    """
+    _refuse_scope("IP address", text)
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"invalid IP address {shown(text)!r}: it should be like 10.77.0.5 or fd77::5"
+        ) from None
+
+
+def prefix(text: str, what: str = "prefix") -> Prefix:
+    """*text* as a prefix, of which *what* is told; an address is one of its whole length.
+
+    Raises InvalidRequest, which offers the right one where host bits are set.
+    """
+    _refuse_scope(what, text)
+    try:
+        loose = ip_network(text, strict=False)
+        exact = ip_network(text.partition("/")[0])
+    except ValueError:
+        raise InvalidRequest(
+            f"invalid {what} {shown(text)!r}: it should be like 10.77.0.0/24 or fd77::/64"
+        ) from None
+    if loose.network_address != exact.network_address:
+        raise InvalidRequest(f"invalid {what} {shown(text)}: it should be {loose}")
+    return loose
+
+
+def _refuse_scope(what: str, text: str) -> None:
+    if "%" in text:
+        raise InvalidRequest(
+            f"invalid {what} {shown(text)!r}: it has a scope; leave out the % and what follows it"
+        )
 
 
 def mac(text: str) -> Mac:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,14 @@ class PublishedPort:
         """The host's address when it is a single one; None: all of one or both families."""
         return None if self.host is None or self.host.is_unspecified else self.host
 
+    def came_of(self, asked: PublishedPort) -> bool:
+        """Whether *asked*, once published, may be this; who may come in does not matter."""
+        return (
+            _inner(self) == _inner(asked)
+            and asked.host_port in {0, self.host_port}
+            and asked.host in {None, self.host}
+        )
+
     def clashes(self, other: PublishedPort) -> bool:
         """Whether one host address and port would lead to two places."""
         return (
@@ -62,6 +71,30 @@ def hosts_meet(one: Address | None, other: Address | None) -> bool:
     if one.version != other.version:
         return False
     return one.is_unspecified or other.is_unspecified or one == other
+
+
+def counterparts(
+    asked: Iterable[PublishedPort], published: Iterable[PublishedPort]
+) -> dict[PublishedPort, PublishedPort]:
+    """What became of each of *asked*: one of *published* for each; those that wait have none.
+
+    The most definite come first, so that "any free port" never stands for one that was named.
+    """
+    left: dict[tuple[Proto, int, int], list[PublishedPort]] = {}
+    for port in published:
+        left.setdefault(_inner(port), []).append(port)
+    found: dict[PublishedPort, PublishedPort] = {}
+    for one in sorted(asked, key=lambda p: (p.host_port == 0, p.host is None)):
+        able = left.get(_inner(one), [])
+        if (match := next((p for p in able if p.came_of(one)), None)) is not None:
+            able.remove(match)
+            found[one] = match
+    return found
+
+
+def _inner(port: PublishedPort) -> tuple[Proto, int, int]:
+    """The ports in the sandbox."""
+    return (port.proto, port.port, port.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

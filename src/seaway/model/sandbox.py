@@ -115,9 +115,10 @@ class Sandbox:
     dns: DnsSettings = field(default_factory=DnsSettings)
     extra_hosts: tuple[ExtraHost, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
-    """The ports as asked for."""
+    """The ports as asked for: each is published, or waits for a network with a way out."""
     exposed: tuple[ExposedPort, ...] = ()
     publish_all: bool = False
+    """Whether what is exposed is asked for too (``-P``); an unpublish spells it out in *ports*."""
     process: Process | None = None
     """None: it is only a namespace, and running from its creation to its removal."""
     auto_remove: bool = False
@@ -129,6 +130,20 @@ class Sandbox:
     def short_id(self) -> str:
         """The id as people see it."""
         return self.id[:SHORT_ID]
+
+    @property
+    def wanted_ports(self) -> tuple[PublishedPort, ...]:
+        """The ports that it asked to publish, ``-P`` included."""
+        if not self.publish_all:
+            return self.ports
+        asked = {(p.proto, p.port + n) for p in self.ports for n in range(p.count)}
+        exposed = (
+            PublishedPort(proto=e.proto, port=e.port + n)
+            for e in self.exposed
+            for n in range(e.count)
+            if (e.proto, e.port + n) not in asked
+        )
+        return (*self.ports, *exposed)
 
     @property
     def running(self) -> bool:

@@ -131,7 +131,7 @@ table inet seaway {
   # Outward with the host's address; back by the host where the answer would take a short cut.
   chain way_out {
     type nat hook postrouting priority srcnat; policy accept;
-    meta mark & $mark == $mark masquerade
+    ct status dnat oifname @bridges meta mark & $mark == $mark masquerade
     ct status dnat oifname @bridges ip saddr 127.0.0.0/8 masquerade
     ct status dnat oifname @bridges ip6 saddr ::1 masquerade
     oifname != @bridges iifname . ip saddr @masq4 masquerade

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_interface
 from typing import Protocol
 
 from seaway.model.endpoint import Place
 from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName, shown
+from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
 
@@ -149,7 +149,6 @@ def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac
 
 
 def _interface(address: Address, length: int) -> Interface:
-
     return ip_interface(f"{address}/{length}")
 
 
@@ -159,13 +158,3 @@ def free_ifname(taken: Iterable[IfName], prefix: str = "eth") -> IfName:
     return next(
         name for n in range(len(names) + 1) if (name := IfName(f"{prefix}{n}")) not in names
     )
-
-
-def address(text: str) -> Address:
-    """*text* as an address; raises InvalidRequest."""
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise InvalidRequest(
-            f"invalid IP address {shown(text)!r}: it should be like 10.77.0.5 or fd77::5"
-        ) from None

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
 from itertools import groupby
 
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import Address, Prefix
+from seaway.model.ids import Address, Prefix, address, prefix
 from seaway.model.port import MAX_PORT, ExposedPort, Proto, PublishedPort
 
 Binding = tuple[str, str]
@@ -56,7 +55,7 @@ def exposed_ports(texts: Iterable[str]) -> tuple[ExposedPort, ...]:
 
 def source_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
     """*texts* (``10.0.0.0/8``, ``10.0.0.5``, ``fd00::/8``) as prefixes; raises InvalidRequest."""
-    return tuple(dict.fromkeys(_prefix(text.strip()) for text in texts))
+    return tuple(dict.fromkeys(prefix(text.strip(), "source") for text in texts))
 
 
 def coalesced(ports: Iterable[PublishedPort]) -> tuple[PublishedPort, ...]:
@@ -104,15 +103,15 @@ def _ports(text: str, host: str, host_port: str, port: str) -> list[PublishedPor
     """Without a host port each of a range gets a free one of its own."""
     span, proto = _proto(text, port)
     first, last = _span(text, span)
-    address, count = _host(text, host), last - first + 1
+    at, count = _host(text, host), last - first + 1
     if host_port in {"", "0"}:
-        return [PublishedPort(proto=proto, port=n, host=address) for n in range(first, last + 1)]
+        return [PublishedPort(proto=proto, port=n, host=at) for n in range(first, last + 1)]
     host_first, host_last = _span(text, host_port)
     if host_last - host_first != last - first:
         raise _refusal(
             text, f"host ports {host_port} and ports {span} are ranges of different length"
         )
-    return [PublishedPort(proto=proto, port=first, host_port=host_first, count=count, host=address)]
+    return [PublishedPort(proto=proto, port=first, host_port=host_first, count=count, host=at)]
 
 
 def _whole(ports: Sequence[PublishedPort]) -> PublishedPort:
@@ -158,28 +157,12 @@ def _host(text: str, host: str) -> Address | None:
     if not host:
         return None
     try:
-        address = ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        raise _refusal(text, f"{host!r} is no IP address of the host") from None
-    if getattr(address, "scope_id", None):
-        raise _refusal(text, f"{host} has a scope; ports are published on addresses without one")
-    if address.is_multicast:
+        found = address(host.removeprefix("[").removesuffix("]"))
+    except InvalidRequest as error:
+        raise _refusal(text, str(error)) from None
+    if found.is_multicast:
         raise _refusal(text, f"{host} is a multicast address, not one of the host")
-    return address
-
-
-def _prefix(text: str) -> Prefix:
-    try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        right = ip_network(text, strict=False)
-    except ValueError:
-        raise InvalidRequest(
-            f"invalid source {text!r}: it is an address or a prefix, such as 10.0.0.0/8 or fd00::/8"
-        ) from None
-    raise InvalidRequest(f"invalid source {text}: it should be {right}")
+    return found
 
 
 def _shown(host: str, host_port: str, key: str) -> str:

@@ -21,7 +21,8 @@ from seaway.plan.operations import (
 )
 from seaway.plan.wiring import VERSIONS, Cabling, Wiring, route
 
-_OURS = re.compile(r"(sw|sv|sx)-[0-9a-f]{12}")
+_OURS = re.compile(r"(sw|sv)-[0-9a-f]{12}|sx-[1-9][0-9]{0,9}")
+"""Bridges and veth ends by their id; what was cut off, by its index."""
 
 
 def leftover_links(

@@ -36,16 +36,6 @@ def difference(old: Elements, new: Elements) -> str:
     return _lines("delete", old - new) + _lines("add", new - old)
 
 
-def piecewise(old: Elements, new: Elements) -> tuple[tuple[str, ...], str]:
-    """The same as ``difference``, for a firewall that may have come part of the way before.
-
-    First texts that delete one element each, and may be refused since it is gone; then one that
-    adds, which may add what is there.
-    """
-    gone = sorted(old - new, key=lambda e: (e.table, e.set, e.key))
-    return tuple(_lines("delete", [e]) for e in gone), _lines("add", new - old)
-
-
 def _lines(verb: str, elements: Iterable[Element]) -> str:
     by_set: dict[tuple[str, str], list[Element]] = {}
     for element in sorted(elements, key=lambda e: (e.table, e.set, e.key)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, NetworkName, Prefix, shown
+from seaway.model.ids import Address, NetworkName, Prefix, prefix, shown
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
 
 LONGEST = {4: 30, 6: 126}
@@ -193,23 +193,16 @@ def _refuse_overlap(prefix: Prefix, used: Iterable[tuple[NetworkName, Prefix]]) 
             )
 
 
-def prefix(text: str) -> Prefix:
+def subnet_prefix(text: str) -> Prefix:
     """*text* as a subnet, host bits clear; raises InvalidRequest, which offers the right one."""
     if "/" not in text:
         raise InvalidRequest(
             f"invalid network config:\ninvalid subnet {shown(text)}: it should be like 10.77.0.0/24 or fd77::/64"
         )
     try:
-        loose = ip_network(text, strict=False)
-    except ValueError as error:
-        raise InvalidRequest(
-            f"invalid network config:\ninvalid subnet {shown(text)}: {shown(str(error))}"
-        ) from None
-    if loose.network_address != ip_network(text.partition("/")[0]).network_address:
-        raise InvalidRequest(
-            f"invalid network config:\ninvalid subnet {shown(text)}: it should be {loose}"
-        )
-    return loose
+        return prefix(text, "subnet")
+    except InvalidRequest as error:
+        raise InvalidRequest(f"invalid network config:\n{error}") from None
 
 
 def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:

@@ -79,9 +79,9 @@ def target(wiring: Wiring, version: int) -> Address | None:
 
 def elements(wiring: Wiring) -> Elements:
     """What the firewall must know of a sandbox that hangs so."""
-    found = frozenset[object]().union(
-        *(guard_elements(a) | closed_elements(a) for a in wiring.attachments)
-    )
+    found: Elements = frozenset()
+    for attachment in wiring.attachments:
+        found |= guard_elements(attachment) | closed_elements(attachment)
     bridges = [
         a.network.options.bridge
         for a in wiring.attachments
@@ -90,7 +90,7 @@ def elements(wiring: Wiring) -> Elements:
     for version in VERSIONS if wiring.ports else ():
         if (address := target(wiring, version)) is not None:
             found |= port_elements(wiring.ports, address, bridges)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def change_ops(

@@ -71,8 +71,8 @@ class MemoryStore:
         return sorted(mine, key=lambda e: e.order)
 
     def allocation(self, network: NetworkId) -> NetworkAddresses:
-        """What is known of the network's addresses."""
-        return self._allocations.setdefault(network, NetworkAddresses())
+        """What is known of the network's addresses; of one that is not there: nothing."""
+        return self._allocations.get(network, NetworkAddresses())
 
     def setting(self, name: str) -> str | None:
         """A fact about the host that must outlive the daemon."""
@@ -164,6 +164,7 @@ class MemoryStore:
             case Network():
                 self._networks[record.id] = record
                 self._network_names[record.name] = record.id
+                self._allocations.setdefault(record.id, NetworkAddresses())
             case Sandbox():
                 self._put_sandbox(record)
             case Endpoint():
@@ -195,7 +196,14 @@ class MemoryStore:
         elif (endpoint := self._endpoints.pop(EndpointId(record_id), None)) is not None:
             self.allocation(endpoint.network).drop(endpoint)
             for owner in (endpoint.network, endpoint.sandbox):
-                self._owned.get(owner, {}).pop(endpoint.id, None)
+                self._disown(owner, endpoint.id)
+
+    def _disown(self, owner: NetworkId | SandboxId, endpoint: EndpointId) -> None:
+        """One endpoint less; an owner without any is not remembered."""
+        mine = self._owned[owner]
+        del mine[endpoint]
+        if not mine:
+            del self._owned[owner]
 
 
 class NetworkAddresses:

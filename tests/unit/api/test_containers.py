@@ -245,6 +245,32 @@ async def test_a_shared_namespace_shows_whose_it_is(stage: Stage) -> None:
         ({"Cmd": ["x"], "HostConfig": {"PortSpecs": ["x"]}}, 400, "invalid port 'x'"),
         ({"Cmd": ["x"], "HostConfig": {"ExtraHosts": ["x"]}}, 400, "invalid extra host 'x'"),
         ({"Cmd": ["x"], "HostConfig": {"Dns": ["x"]}}, 400, "invalid IP address 'x'"),
+        ({"Cmd": ["x"], "HostConfig": {"Dns": ["fe80::1%eth0"]}}, 400, "invalid IP address 'fe80"),
+        (
+            {"Cmd": ["x"], "HostConfig": {"DnsSearch": ["a\nnameserver 192.0.2.9"]}},
+            400,
+            "invalid search domain 'a\\\\nnameserver 192.0.2.9': 1 to 253 characters",
+        ),
+        (
+            {"Cmd": ["x"], "HostConfig": {"DnsOptions": ["rotate\nnameserver 192.0.2.9"]}},
+            400,
+            "invalid DNS option 'rotate\\\\nnameserver 192.0.2.9': it is NAME or NAME:NUMBER",
+        ),
+        (
+            {"Cmd": ["x"], "HostConfig": {"ExtraHosts": ["a\t192.0.2.9 b:10.0.0.1"]}},
+            400,
+            "invalid extra host 'a\\\\t192.0.2.9 b': 1 to 253 characters",
+        ),
+        (
+            {"Cmd": ["x"], "Hostname": "a\nb"},
+            400,
+            "invalid hostname 'a\\\\nb': 1 to 253 characters",
+        ),
+        (
+            {"Cmd": ["x"], "Hostname": "a" * 32, "Domainname": "b" * 32},
+            400,
+            f"invalid hostname '{'a' * 32}.{'b' * 32}': it has 65 characters, and Linux takes 64",
+        ),
         (
             {"Cmd": ["x"], "HostConfig": {"NetworkMode": "container:nosuch"}},
             404,

@@ -18,7 +18,7 @@ from seaway.model.network import BridgeOptions, NetworkWish
 from seaway.model.sandbox import Netns, Sandbox, SandboxWish
 from seaway.plan.firewall import Attachment, network_elements
 from seaway.plan.rules import Elements
-from seaway.plan.wiring import Wiring, elements
+from seaway.plan.wiring import VERSIONS, Wiring, default_attachment, elements
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,12 @@ def wanted(world: World) -> dict[str, object]:
         "paths": {world.paths.named(s.name): world.paths.bound(s) for s in running},
         "elements": found,
         "ports": {
-            s.id: frozenset(Hold(p.proto, p.host, p.host_port, p.count) for p in s.status.published)
+            s.id: {
+                Hold(p.proto, p.host, p.host_port, p.count): {
+                    v for v in VERSIONS if default_attachment(wirings[s.id], v) is not None
+                }
+                for p in s.status.published
+            }
             for s in running
             if s.status.published
         },

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 import pytest
 
 from fakes.world import a_world, network_wish
+from seaway.engine.network_names import NetworkNames
 from seaway.model.errors import Conflict, EngineError, Forbidden, InUse, NotFound
-from seaway.plan.operations import AddBridge, ChangeRules, DeleteLink
+from seaway.plan.operations import AddBridge, ChangeRules, DeleteLink, Operation
 
 
 async def test_a_created_network_has_a_bridge_rules_and_a_name() -> None:
@@ -145,6 +147,52 @@ async def test_prune_takes_unused_networks_and_keeps_those_of_stopped_sandboxes(
         assert await world.networks.prune([("keep", "no")]) == ("labelled",)
         assert await world.networks.prune() == ("idle",)
         assert {n.name for n in world.store.networks()} == {"wanted", "web"}
+
+
+async def test_prune_passes_over_what_somebody_else_takes_away_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world() as world:
+        for name in ("one", "two", "three"):
+            await world.network(name)
+        remove = world.kernel.remove
+
+        async def remove_late(operations: Iterable[Operation]) -> None:
+            await asyncio.sleep(0.001)
+            await remove(tuple(operations))
+
+        monkeypatch.setattr(world.kernel, "remove", remove_late)
+
+        pruned, _, _ = await asyncio.gather(
+            world.networks.prune(), world.networks.remove("two"), world.networks.remove("three")
+        )
+
+        assert pruned == ("one",)
+        assert list(world.store.networks()) == []
+
+
+async def test_a_network_is_not_removed_while_its_names_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    begun = asyncio.Event()
+
+    async def begin(*_: object) -> None:
+        begun.set()
+        await asyncio.sleep(0.01)
+        seen.append("begun")
+
+    async def end(*_: object) -> None:
+        seen.append("ended")
+
+    monkeypatch.setattr(NetworkNames, "begin", begin)
+    monkeypatch.setattr(NetworkNames, "end", end)
+    async with a_world() as world, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(world.networks.create(network_wish("web")))
+        await begun.wait()
+        tasks.create_task(world.networks.remove("web"))
+
+    assert seen == ["begun", "ended"]
 
 
 async def test_every_failure_of_a_creation_leaves_nothing_behind() -> None:

@@ -38,7 +38,7 @@ async def test_a_port_is_published_on_a_running_sandbox() -> None:
         assert ports == (tcp(8080, 80),)
         assert sandbox.status.published == (tcp(8080, 80),)
         assert leading(world) == {("any4", "tcp . 8080", "10.77.0.2 . 80")}
-        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1)}
+        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1)}
 
 
 async def test_a_random_port_is_told_and_kept() -> None:
@@ -255,7 +255,7 @@ async def test_a_random_port_that_was_unpublished_by_its_number_does_not_come_ba
 
         assert world.store.sandbox("box").ports == ()
         assert world.store.sandbox("box").status.published == ()
-        assert world.host_ports.held(box.id) == frozenset()
+        assert world.host_ports.held(box.id) == {}
 
 
 async def test_of_two_places_of_a_port_the_one_that_stays_is_the_one_that_was_not_named() -> None:
@@ -337,13 +337,13 @@ async def test_ports_are_let_go_in_a_family_that_leads_nowhere_any_more() -> Non
         await world.network("six", ["10.78.0.0/24", "fd78::/64"])
         box = await world.box("box", ["web", "six"], ports=(tcp(8080, 80),))
         hold = Hold(Proto.TCP, None, 8080, 1)
-        assert world.host_ports.families(box.id) == {hold: {4, 6}}
+        assert world.host_ports.held(box.id) == {hold: {4, 6}}
 
         await world.endpoints.disconnect("six", "box")
-        assert world.host_ports.families(box.id) == {hold: {4}}
+        assert world.host_ports.held(box.id) == {hold: {4}}
 
         await world.endpoints.connect("six", "box", EndpointWish())
-        assert world.host_ports.families(box.id) == {hold: {4, 6}}
+        assert world.host_ports.held(box.id) == {hold: {4, 6}}
 
 
 async def test_every_failure_of_a_disconnect_holds_both_families_as_before() -> None:
@@ -351,7 +351,7 @@ async def test_every_failure_of_a_disconnect_holds_both_families_as_before() -> 
         await world.network("web")
         await world.network("six", ["10.78.0.0/24", "fd78::/64"])
         box = await world.box("box", ["web", "six"], ports=(tcp(8080, 80),))
-        before = world.host_ports.families(box.id)
+        before = world.host_ports.held(box.id)
         world.steps.arm(None)
         await world.endpoints.disconnect("six", "box")
         count = len(world.steps.reached)
@@ -363,7 +363,7 @@ async def test_every_failure_of_a_disconnect_holds_both_families_as_before() -> 
                 await world.endpoints.disconnect("six", "box")
             world.steps.arm(None)
 
-            assert world.host_ports.families(box.id) == before, number
+            assert world.host_ports.held(box.id) == before, number
 
 
 # Ports that another program took while the daemon was away
@@ -384,13 +384,15 @@ async def test_a_port_that_was_taken_does_not_keep_the_others_from_being_held() 
 
         await without_a_daemon(world, 8081)
 
-        assert world.host_ports.held(box.id) == {
+        assert world.host_ports.held(box.id).keys() == {
             Hold(Proto.TCP, None, 8080, 1),
             Hold(Proto.UDP, None, 53, 1),
         }
         assert list(await world.engine.checkup.warnings()) == [
-            "port 8081/tcp of box: Bind for port 8081 failed: held by another program; "
-            "it still leads to box"
+            (
+                "port 8081/tcp of box: Bind for port 8081 failed: held by another program; "
+                "it still leads to box"
+            )
         ]
 
 
@@ -404,7 +406,7 @@ async def test_a_port_is_held_again_when_the_other_program_has_ended() -> None:
         world.host_ports.foreign.clear()
 
         assert list(await world.engine.checkup.warnings()) == []
-        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1)}
+        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1)}
 
 
 async def test_a_taken_port_that_is_unpublished_is_told_no_longer() -> None:
@@ -438,7 +440,61 @@ async def test_a_sandbox_whose_turn_is_taken_does_not_keep_the_checkup_waiting(
         box = await world.box("box", ports=(tcp(8080, 80),))
         await without_a_daemon(world, 8080)
 
-        async with world.engine.checkup.turns.take(box.id):
+        async with vars(world.engine.checkup)["_turns"].take(box.id):
             assert list(await world.engine.checkup.warnings()) == [
                 "port 8080/tcp of box is not held; it still leads to box"
             ]
+
+
+async def test_a_connect_that_failed_leaves_no_family_more_held() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("six", ["10.78.0.0/24", "fd78::/64"])
+        box = await world.box("box", ports=(tcp(8080, 80),))
+        world.kernel.fail_at = "ChangeRules"
+
+        with pytest.raises(EngineError):
+            await world.endpoints.connect("six", "box", EndpointWish())
+
+        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+
+
+# Published already: it gets the sources now given, and nothing else changes
+
+SOURCES = (ip_network("10.0.0.0/8"),)
+
+
+@pytest.mark.parametrize(
+    ("asked", "again", "asked_then"),
+    [
+        (tcp(0, 80), tcp(0, 80), tcp(0, 80)),
+        (tcp(0, 80), tcp(32768, 80), tcp(32768, 80)),
+        (tcp(32768, 80), tcp(0, 80), tcp(32768, 80)),
+    ],
+)
+async def test_a_port_that_is_published_already_stays_one_port(
+    asked: PublishedPort, again: PublishedPort, asked_then: PublishedPort
+) -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(asked,))
+
+        await world.ports.publish("box", [replace(again, sources=SOURCES)])
+
+        box = world.store.sandbox("box")
+        assert box.status.published == (replace(tcp(32768, 80), sources=SOURCES),)
+        assert box.ports == (replace(asked_then, sources=SOURCES),)
+
+
+@pytest.mark.parametrize("again", [tcp(8080, 80), tcp(0, 80)])
+async def test_a_port_at_the_networks_address_stays_one_port(again: PublishedPort) -> None:
+    async with a_world() as world:
+        option = ("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1")
+        await world.networks.create(network_wish("web", options=(option,)))
+        await world.box("box", ports=(tcp(8080, 80),))
+
+        await world.ports.publish("box", [replace(again, sources=SOURCES)])
+
+        local = replace(tcp(8080, 80), host=ip_address("127.0.0.1"), sources=SOURCES)
+        assert world.store.sandbox("box").status.published == (local,)
+        assert world.store.sandbox("box").ports == (replace(tcp(8080, 80), sources=SOURCES),)

@@ -241,8 +241,8 @@ async def test_a_port_that_somebody_took_still_leads_there_and_is_told() -> None
 
         assert list(await world.engine.checkup.warnings()) == [
             (
-                "ports of box: Bind for port 8080 failed: held by another program; "
-                "they still lead to it"
+                "port 8080/tcp of box: Bind for port 8080 failed: held by another program; "
+                "it still leads to box"
             )
         ]
         assert "tcp . 8080 : 10.77.0.2 . 80" in world.kernel.rulesets[-1]

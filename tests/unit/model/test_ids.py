@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import (
+    address,
+    host_name,
     ifname,
     link_local,
     mac,
     network_name,
     new_id,
     new_mac,
+    prefix,
+    resolver_option,
     sandbox_name,
     shown,
 )
@@ -100,9 +104,103 @@ def test_ids_are_64_digits_and_new_macs_are_macs() -> None:
     assert all(mac(m) == m for m in (new_mac() for _ in range(100)))
 
 
+@pytest.mark.parametrize("text", ["10.77.0.5", "fd77::5", "::", "::ffff:10.0.0.1"])
+def test_an_address_is_read(text: str) -> None:
+    assert address(text) == ip_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("10.77.0", "it should be like 10.77.0.5 or fd77::5"),
+        ("10.77.0.5/24", "it should be like 10.77.0.5 or fd77::5"),
+        ("fd77::1%x", "it has a scope; leave out the % and what follows it"),
+        ("fe80::1%eth0", "it has a scope; leave out the % and what follows it"),
+        ("fd77::1%} drop", "it has a scope; leave out the % and what follows it"),
+    ],
+)
+def test_an_address_that_is_none_or_has_a_scope_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        address(text)
+
+    assert str(caught.value) == f"invalid IP address {text!r}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("10.0.0.0/8", "10.0.0.0/8"), ("10.0.0.5", "10.0.0.5/32"), ("fd00::/8", "fd00::/8")],
+)
+def test_a_prefix_is_read_and_an_address_is_one(text: str, found: str) -> None:
+    assert prefix(text) == ip_network(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("10.1.2.3/8", "invalid source 10.1.2.3/8: it should be 10.0.0.0/8"),
+        ("x", "invalid source 'x': it should be like 10.77.0.0/24 or fd77::/64"),
+        ("/8", "invalid source '/8': it should be like 10.77.0.0/24 or fd77::/64"),
+        (
+            "fd00::/%8",
+            "invalid source 'fd00::/%8': it has a scope; leave out the % and what follows it",
+        ),
+        (
+            "fd00::%} x/64",
+            "invalid source 'fd00::%} x/64': it has a scope; leave out the % and what follows it",
+        ),
+    ],
+)
+def test_a_prefix_that_is_none_or_has_a_scope_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        prefix(text, "source")
+
+    assert str(caught.value) == sentence
+
+
+@given(text=st.text(max_size=20) | st.from_regex(r"[0-9a-f:.]{1,20}(%.{0,3})?(/[0-9]{1,3})?"))
+def test_an_address_or_prefix_that_is_taken_says_nothing_more(text: str) -> None:
+    for read in (address, prefix):
+        try:
+            assert set(str(read(text))) <= set("0123456789abcdef:./")
+        except InvalidRequest:
+            continue
+
+
+@pytest.mark.parametrize("text", ["a", "db", "host.docker.internal", "a_b-c.example.", "_x", "9"])
+def test_a_host_name_is_read(text: str) -> None:
+    assert host_name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "-a", "a-", "a b", "a\tb", "a\n", "a\nnameserver 1.2.3.4", "#a", "ä", "x" * 254],
+)
+def test_a_host_name_that_a_file_would_read_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        host_name(text, "search domain")
+
+    assert str(caught.value) == (
+        f"invalid search domain {shown(text)!r}: 1 to 253 characters of [a-zA-Z0-9_.-], "
+        "beginning with a letter, digit or underscore, and not ending with a dash"
+    )
+
+
+@pytest.mark.parametrize("text", ["ndots:1", "rotate", "edns0", "single-request-reopen"])
+def test_an_option_of_the_resolver_is_read(text: str) -> None:
+    assert resolver_option(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "ndots:", "ndots:x", "rotate\n", "a\nnameserver 9.9.9.9"]
+)
+def test_an_option_that_a_resolver_would_read_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="it is NAME or NAME:NUMBER, such as ndots:1"):
+        resolver_option(text)
+
+
 @given(text=st.text(max_size=20))
 def test_what_is_taken_is_taken_unchanged(text: str) -> None:
-    for read in (sandbox_name, network_name, ifname):
+    for read in (sandbox_name, network_name, ifname, host_name, resolver_option):
         try:
             assert read(text) == text
         except InvalidRequest:

@@ -275,12 +275,3 @@ def test_a_place_has_addresses_with_the_length_of_their_subnets() -> None:
 )
 def test_the_lowest_free_interface_name_is_given(taken: list[str], free: str) -> None:
     assert ipam.free_ifname(IfName(t) for t in taken) == free
-
-
-def test_a_text_that_is_no_address_is_told_what_one_looks_like() -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        ipam.address("10.77.0")
-
-    assert str(caught.value) == (
-        "invalid IP address '10.77.0': it should be like 10.77.0.5 or fd77::5"
-    )

@@ -64,11 +64,11 @@ def test_a_text_says_what_is_published(text: str, expected: PublishedPort) -> No
         ("82-80", "the range 82-80 ends before it begins"),
         ("9000-9001:80-82", "host ports 9000-9001 and ports 80-82 are ranges of different length"),
         ("9000-9001:80", "ranges of different length"),
-        ("localhost:8080:80", "'localhost' is no IP address of the host"),
+        ("localhost:8080:80", "invalid IP address 'localhost'"),
         ("::1:8080:80", "IPv6 addresses need brackets"),
         ("[::1:8080:80", "an IPv6 address stands in brackets"),
         ("[127.0.0.1]:8080:80", "an IPv6 address stands in brackets"),
-        ("[fe80::1%eth0]:8080:80", "has a scope"),
+        ("[fe80::1%eth0]:8080:80", "it has a scope"),
         ("224.0.0.1:8080:80", "is a multicast address"),
     ],
 )
@@ -137,8 +137,10 @@ def test_a_source_with_host_bits_is_refused_with_the_right_one() -> None:
         InvalidRequest, match=r"invalid source 10\.1\.2\.3/8: it should be 10\.0\.0\.0/8"
     ):
         source_prefixes(["10.1.2.3/8"])
-    with pytest.raises(InvalidRequest, match="invalid source 'home': it is an address or a prefix"):
+    with pytest.raises(InvalidRequest, match=r"invalid source 'home': it should be like 10\.77"):
         source_prefixes(["home"])
+    with pytest.raises(InvalidRequest, match="invalid source 'fd00::1%x': it has a scope"):
+        source_prefixes(["fd00::1%x"])
 
 
 def test_bindings_of_the_api_are_read() -> None:

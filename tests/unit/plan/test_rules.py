@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaway.plan.rules import Element, Elements, difference, piecewise
+from seaway.plan.rules import Element, Elements, difference
 
 HOSTS = st.dictionaries(
     st.tuples(
@@ -40,21 +40,6 @@ def carried_out(text: str, elements: Elements) -> Elements:
 @given(old=HOSTS, new=HOSTS)
 def test_the_difference_after_the_old_is_the_new(old: Elements, new: Elements) -> None:
     assert carried_out(difference(old, new), old) == new
-
-
-@given(old=HOSTS, new=HOSTS, done=st.sampled_from(["nothing", "all"]))
-def test_piece_by_piece_leads_to_the_new_from_wherever_it_was(
-    old: Elements, new: Elements, done: str
-) -> None:
-    deletions, additions = piecewise(old, new)
-
-    found = {(e.table, e.set, e.key): e for e in (old if done == "nothing" else new)}
-    for text in deletions:
-        match = LINE.fullmatch(text.rstrip())
-        assert match is not None
-        found.pop((match[2], match[3], match[4]), None)
-    assert frozenset(found.values()) | new == new
-    assert additions == difference(frozenset(), new - old)
 
 
 @given(old=HOSTS, new=HOSTS)

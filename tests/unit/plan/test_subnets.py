@@ -18,8 +18,8 @@ from seaway.plan.subnets import (
     free_subnet,
     overlap,
     planned_subnets,
-    prefix,
     skipped_for_routes,
+    subnet_prefix,
 )
 
 PLAIN = NetworkWish(name=NetworkName("n1"))
@@ -49,7 +49,7 @@ def planned(
 ) -> Subnet:
     """The one subnet of a network that is asked for so."""
     wish = SubnetWish(
-        prefix=prefix(subnet) if subnet else None,
+        prefix=subnet_prefix(subnet) if subnet else None,
         gateway=ip_address(gateway) if gateway else None,
         range=ip_network(range_) if range_ else None,
         auxiliary=tuple((n, ip_address(a)) for n, a in aux),
@@ -253,10 +253,11 @@ PRIVATE = "try a private one like 10.77.0.0/24 or fd77::/64"
         ),
         (
             "10.77.55.0/33",
-            (
-                "invalid subnet 10.77.55.0/33: '10.77.55.0/33' does not appear to be an IPv4 or IPv6 "
-                "network"
-            ),
+            "invalid subnet '10.77.55.0/33': it should be like 10.77.0.0/24 or fd77::/64",
+        ),
+        (
+            "fd00::%} x/64",
+            ("invalid subnet 'fd00::%} x/64': it has a scope; leave out the % and what follows it"),
         ),
     ],
 )

@@ -1,0 +1,216 @@
+"""What everything that holds host ports does, the fake and the one with sockets alike."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+import pytest
+
+from fakes.parts import CountedSteps, FakeHostPorts
+from netns.hostports_stage import BOTH, A, B, Host
+from seaway.contracts import Hold, HostPorts
+from seaway.model.errors import PortTaken, Unavailable
+from seaway.model.ids import SandboxId
+from seaway.model.port import Proto, PublishedPort
+
+TCP = PublishedPort(proto=Proto.TCP, port=80, host_port=8080)
+UDP = PublishedPort(proto=Proto.UDP, port=53, host_port=5300)
+ANY = PublishedPort(proto=Proto.TCP, port=81)
+HELD_TCP, HELD_UDP = Hold(Proto.TCP, None, 8080, 1), Hold(Proto.UDP, None, 5300, 1)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is tested, and how another program takes a TCP port."""
+
+    ports: HostPorts
+    steps: CountedSteps
+    take: Callable[[int], None]
+    hold_all: Callable[
+        [SandboxId, tuple[PublishedPort, ...], tuple[int, ...]], tuple[PublishedPort, ...]
+    ]
+
+    def hold(
+        self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
+    ) -> tuple[PublishedPort, ...]:
+        """Hold *ports* for *owner*."""
+        return self.hold_all(owner, ports, versions)
+
+
+@pytest.fixture(params=["fake", "sockets"])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Nothing is held yet."""
+    yield from fake() if request.param == "fake" else sockets()
+
+
+def fake() -> Iterator[Subject]:
+    """A book."""
+    steps = CountedSteps()
+    ports = FakeHostPorts(steps)
+    yield Subject(ports, steps, ports.foreign.add, ports.hold)
+
+
+def sockets() -> Iterator[Subject]:
+    """Real sockets, in a namespace of the test's own."""
+    if os.geteuid() != 0:
+        pytest.skip("namespaces need root")
+    host = Host()
+    with ExitStack() as programs:
+
+        def take(number: int) -> None:
+            server = host.do(lambda: socket.create_server(("127.0.0.1", number)))
+            programs.enter_context(server)
+
+        def hold(
+            owner: SandboxId, ports: tuple[PublishedPort, ...], versions: tuple[int, ...]
+        ) -> tuple[PublishedPort, ...]:
+            return host.hold(owner, *ports, versions=versions)
+
+        yield Subject(host.ports, host.steps, take, hold)
+    host.close()
+
+
+def test_ports_are_held_as_they_were_asked_for(subject: Subject) -> None:
+    assert subject.hold(A, TCP, UDP) == (TCP, UDP)
+
+    assert subject.ports.held(A) == {HELD_TCP: {4, 6}, HELD_UDP: {4, 6}}
+    assert subject.ports.held(B) == {}
+
+
+def test_a_range_is_held_as_one(subject: Subject) -> None:
+    subject.hold(A, replace(TCP, count=3))
+
+    assert subject.ports.held(A) == {Hold(Proto.TCP, None, 8080, 3): {4, 6}}
+    with pytest.raises(PortTaken):
+        subject.hold(B, replace(TCP, host_port=8082))
+    subject.hold(B, replace(TCP, host_port=8083))
+
+
+def test_a_port_of_one_family_is_held_in_that_alone(subject: Subject) -> None:
+    local = replace(TCP, host=ip_address("127.0.0.1"))
+    subject.hold(A, local)
+
+    assert subject.ports.held(A) == {Hold(Proto.TCP, ip_address("127.0.0.1"), 8080, 1): {4}}
+    subject.hold(B, replace(TCP, host=ip_address("::1")))
+
+
+@pytest.mark.parametrize("port", [TCP, ANY], ids=["fixed", "random"])
+def test_a_port_of_a_family_that_leads_nowhere_is_given_as_it_is(
+    subject: Subject, port: PublishedPort
+) -> None:
+    six = replace(port, host=ip_address("::1"))
+
+    assert subject.hold(A, six, versions=(4,)) == (six,)
+
+    assert subject.ports.held(A) == {}
+    subject.ports.keep_only(A)
+
+
+def test_random_ports_are_numbers_of_their_own(subject: Subject) -> None:
+    taken = subject.hold(A, ANY, replace(ANY, port=82), TCP)
+
+    numbers = {p.host_port for p in taken}
+    assert len(numbers) == 3
+    assert 0 not in numbers
+    assert [replace(p, host_port=0) for p in taken[:2]] == [ANY, replace(ANY, port=82)]
+    assert taken[2] == TCP
+
+
+def test_another_programs_port_is_refused(subject: Subject) -> None:
+    subject.take(8080)
+
+    with pytest.raises(PortTaken, match=r"8080 failed: .*held by "):
+        subject.hold(A, UDP, TCP)
+
+    assert subject.ports.held(A) == {}
+
+
+def test_another_sandboxs_port_is_refused(subject: Subject) -> None:
+    subject.hold(A, TCP)
+
+    with pytest.raises(PortTaken, match=r"8080 failed: .*published by "):
+        subject.hold(B, UDP, TCP)
+
+    assert subject.ports.held(B) == {}
+    assert subject.ports.held(A) == {HELD_TCP: {4, 6}}
+
+
+def test_one_port_for_two_places_of_a_sandbox_is_refused(subject: Subject) -> None:
+    with pytest.raises(PortTaken):
+        subject.hold(A, TCP, replace(TCP, port=81))
+
+    assert subject.ports.held(A) == {}
+
+
+def test_what_is_held_is_held_again_without_asking_the_others(subject: Subject) -> None:
+    subject.hold(A, TCP)
+
+    assert subject.hold(A, TCP, UDP) == (TCP, UDP)
+
+    assert subject.ports.held(A) == {HELD_TCP: {4, 6}, HELD_UDP: {4, 6}}
+
+
+def test_a_family_comes_and_goes(subject: Subject) -> None:
+    subject.hold(A, TCP, versions=(4,))
+    assert subject.ports.held(A) == {HELD_TCP: {4}}
+
+    subject.hold(A, TCP)
+    assert subject.ports.held(A) == {HELD_TCP: {4, 6}}
+
+    subject.ports.keep_only(A, {HELD_TCP: frozenset({6})})
+    assert subject.ports.held(A) == {HELD_TCP: {6}}
+
+
+def test_a_refusal_leaves_all_as_it_was(subject: Subject) -> None:
+    subject.hold(A, TCP, versions=(4,))
+    subject.hold(B, UDP)
+    before = subject.ports.held(A)
+
+    with pytest.raises(PortTaken):
+        subject.hold(A, TCP, ANY, UDP)
+
+    assert subject.ports.held(A) == before == {HELD_TCP: {4}}
+
+
+def test_what_is_let_go_is_free_for_others(subject: Subject) -> None:
+    subject.hold(A, TCP, UDP)
+
+    subject.ports.keep_only(A, {HELD_UDP: frozenset(BOTH)})
+    subject.hold(B, TCP)
+
+    assert subject.ports.held(A) == {HELD_UDP: {4, 6}}
+    subject.ports.keep_only(A)
+    assert subject.ports.held(A) == {}
+
+
+def test_what_was_never_held_is_not_held_by_keeping_it(subject: Subject) -> None:
+    subject.ports.keep_only(A, {HELD_TCP: frozenset(BOTH)})
+
+    assert subject.ports.held(A) == {}
+
+
+def test_what_was_held_is_told_as_it_was_then(subject: Subject) -> None:
+    subject.hold(A, TCP)
+    before = subject.ports.held(A)
+
+    subject.ports.keep_only(A)
+
+    assert before == {HELD_TCP: {4, 6}}
+
+
+def test_each_effect_is_a_step_that_can_fail(subject: Subject) -> None:
+    subject.hold(A, TCP)
+    subject.steps.arm(0)
+    with pytest.raises(Unavailable):
+        subject.hold(A, UDP)
+    subject.steps.arm(0)
+    with pytest.raises(Unavailable):
+        subject.ports.keep_only(A)
+    subject.steps.arm(None)
+
+    assert subject.ports.held(A) == {HELD_TCP: {4, 6}}

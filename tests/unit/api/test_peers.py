@@ -1,0 +1,95 @@
+"""Who is answered at all: nobody from inside a sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from seaway.api.peers import InsideSandbox, Peers, in_sandbox
+from seaway.model.ids import new_id
+from seaway.plan.oci import cgroup
+from unit.api.stage import Stage
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"0::/seaway-{ID}\n",
+        f"0::/../seaway-{ID}\n",
+        f"0::/seaway-{ID}/below\n",
+        f"0::/system.slice/seaway-{ID}/a:b\n",
+        f"4:memory:/\n3:cpu,cpuacct:/seaway-{ID}\n0::/\n",
+        f"0::/{cgroup(new_id())}\n",
+    ],
+)
+def test_a_process_in_a_sandboxs_cgroup_or_below_it_is_inside(text: str) -> None:
+    assert in_sandbox(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0::/\n",
+        "0::/system.slice/seaway.service\n",
+        f"0::/seaway-{ID[:12]}\n",
+        f"0::/x-seaway-{ID}\n",
+        f"0::/seaway-{ID}0\n",
+        f"1:name=seaway-{ID}:/\n",
+    ],
+)
+def test_any_other_process_is_outside(text: str) -> None:
+    assert not in_sandbox(text)
+
+
+async def met(proc: Path) -> list[bool]:
+    """Whether each of three requests on one connection of this process is refused."""
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    peers, found = Peers(proc), list[bool]()
+    for _ in range(3):
+        try:
+            peers.refuse_sandboxes(writer.transport)
+        except InsideSandbox:
+            found.append(True)
+        else:
+            found.append(False)
+        (proc / str(os.getpid()) / "cgroup").unlink(missing_ok=True)
+    theirs.close()
+    writer.close()
+    await writer.wait_closed()
+    assert await reader.read() == b""
+    return found
+
+
+@pytest.mark.parametrize(("text", "refused"), [("0::/user\n", False), (f"0::/seaway-{ID}\n", True)])
+async def test_a_connection_is_looked_at_once(tmp_path: Path, text: str, refused: bool) -> None:
+    mine = tmp_path / str(os.getpid())
+    mine.mkdir()
+    (mine / "cgroup").write_text(text)
+
+    assert await met(tmp_path) == [refused] * 3
+
+
+async def test_who_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    assert await met(tmp_path) == [True] * 3
+
+
+async def test_a_refused_client_is_told_in_one_sentence_and_nothing_happens(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seaway.api.peers.in_sandbox", lambda _: True)
+
+    answer = await stage.call("POST", "/networks/create", {"Name": "lan"})
+
+    assert (answer.status, answer.message) == (
+        403,
+        "the API is not for processes inside sandboxes, nor for those whose cgroup cannot be read",
+    )
+    assert "lan" not in {n.name for n in stage.world.store.networks()}
