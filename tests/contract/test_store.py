@@ -341,8 +341,7 @@ async def test_an_owner_whose_endpoints_are_gone_is_not_remembered(store: Memory
     await store.commit(delete=[an_endpoint("e2").id, BOX.id, WEB.id])
 
     assert list(store.endpoints_of(WEB.id)) == list(store.endpoints_of(BOX.id)) == []
-    kept = {name: value for name, value in vars(store).items() if isinstance(value, dict)}
-    assert [name for name, value in kept.items() if value] == []
+    assert [name for name, kept in vars(store).items() if isinstance(kept, dict) and kept] == []
 
 
 async def test_deleting_what_is_gone_succeeds(store: MemoryStore) -> None:

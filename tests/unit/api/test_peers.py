@@ -84,7 +84,10 @@ async def test_who_cannot_be_read_is_refused(tmp_path: Path) -> None:
 async def test_a_refused_client_is_told_in_one_sentence_and_nothing_happens(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seaway.api.peers.in_sandbox", lambda _: True)
+    def inside(_: str) -> bool:
+        return True
+
+    monkeypatch.setattr("seaway.api.peers.in_sandbox", inside)
 
     answer = await stage.call("POST", "/networks/create", {"Name": "lan"})
 
