@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seaway.api.peers import InsideSandbox, Peers, in_sandbox
-from seaway.model.ids import new_id
+from seaway.model.ids import SandboxId
 from seaway.plan.oci import cgroup
 from unit.api.stage import Stage
 
@@ -25,7 +25,7 @@ ID = "0123456789abcdef" * 4
         f"0::/seaway-{ID}/below\n",
         f"0::/system.slice/seaway-{ID}/a:b\n",
         f"4:memory:/\n3:cpu,cpuacct:/seaway-{ID}\n0::/\n",
-        f"0::/{cgroup(new_id())}\n",
+        f"0::/{cgroup(SandboxId(ID))}\n",
     ],
 )
 def test_a_process_in_a_sandboxs_cgroup_or_below_it_is_inside(text: str) -> None:
