@@ -302,7 +302,10 @@ def _sockets(proto: Proto, number: int, end: float) -> Iterator[str]:
 
 
 def _owner_of(sockets: Collection[str], end: float) -> str | None:
+    """Who else has one of *sockets*; we may hold the port in the other family ourselves."""
     for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
         try:
             if _has_one(process, sockets, end):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
