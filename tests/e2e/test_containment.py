@@ -296,14 +296,14 @@ def test_the_daemon_cannot_be_reached_by_a_copied_file_descriptor(daemon: Daemon
 def test_a_socket_that_a_restart_made_visible_answers_nobody_inside(
     stopped_daemon: Daemon,
 ) -> None:
-    stopped_daemon.host.sh("mount -t tmpfs -o mode=755 tmpfs /srv")
-    stopped_daemon.socket = PurePosixPath("/srv/api.sock")
+    stopped_daemon.host.sh("mount -t tmpfs -o mode=755 tmpfs /media")
+    stopped_daemon.socket = PurePosixPath("/media/api.sock")
     stopped_daemon.start()
     stopped_daemon.seaway("run", "-d", "--name", "box", "sleep", "60")
     code = (
         "import socket\n"
         "with socket.socket(socket.AF_UNIX) as sock:\n"
-        "    sock.connect('/srv/api.sock')\n"
+        "    sock.connect('/media/api.sock')\n"
         "    sock.sendall(b'GET /networks HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n')\n"
         "    print(b''.join(iter(lambda: sock.recv(9999), b'')).decode())\n"
     )

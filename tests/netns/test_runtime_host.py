@@ -150,14 +150,14 @@ def test_further_file_systems_of_the_host_are_seen_and_cannot_be_written(
     host: Host, data_dir: None
 ) -> None:
     host.sh(
-        "mount -t tmpfs tmpfs /srv; mkdir /srv/deep; mount -t tmpfs tmpfs /srv/deep;"
-        "echo one > /srv/file; echo two > /srv/deep/file"
+        "mount -t tmpfs tmpfs /media; mkdir /media/deep; mount -t tmpfs tmpfs /media/deep;"
+        "echo one > /media/file; echo two > /media/deep/file"
     )
 
     seen = output_of(
         host,
-        "cat /srv/file /srv/deep/file;"
-        "touch /srv/x 2>/dev/null || touch /srv/deep/x 2>/dev/null || echo refused",
+        "cat /media/file /media/deep/file;"
+        "touch /media/x 2>/dev/null || touch /media/deep/x 2>/dev/null || echo refused",
     )
 
     assert seen == "one\ntwo\nrefused\n"
@@ -167,18 +167,18 @@ def test_the_daemons_directories_are_not_seen_by_any_of_their_paths(
     host: Host, data_dir: None
 ) -> None:
     host.sh(
-        "mkdir -p /run/seaway /srv/again; mount -t tmpfs tmpfs /srv; mkdir /srv/again /srv/run;"
+        "mkdir -p /run/seaway; mount -t tmpfs tmpfs /media; mkdir /media/again /media/run;"
         "echo secret > /var/lib/seaway-test/secret;"
-        "mount --bind /var/lib /srv/again; mount --bind /run /srv/run; mount -t proc proc /mnt"
+        "mount --bind /var/lib /media/again; mount --bind /run /media/run; mount -t proc proc /mnt"
     )
 
     seen = output_of(
-        host, "ls -A /var/lib/seaway-test /srv/again /srv/again/seaway-test /srv/run /mnt"
+        host, "ls -A /var/lib/seaway-test /media/again /media/again/seaway-test /media/run /mnt"
     )
 
     assert seen == (
-        "/mnt:\n\n/srv/again:\nseaway-test\n\n/srv/again/seaway-test:\n\n"
-        "/srv/run:\n\n/var/lib/seaway-test:\n"
+        "/media/again:\nseaway-test\n\n/media/again/seaway-test:\n\n"
+        "/media/run:\n\n/mnt:\n\n/var/lib/seaway-test:\n"
     )
 
 
