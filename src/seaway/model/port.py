@@ -78,13 +78,18 @@ def counterparts(
 ) -> dict[PublishedPort, PublishedPort]:
     """What became of each of *asked*: one of *published* for each; those that wait have none.
 
-    The most definite come first, so that "any free port" never stands for one that was named.
+    Those published just as they were asked for come first, then the most definite, so that "any free
+    port" never stands for one that was named.
     """
+    asked, published = tuple(asked), tuple(published)
+    there = frozenset(published)
+    found = {port: port for port in asked if port in there}
     left: dict[tuple[Proto, int, int], list[PublishedPort]] = {}
     for port in published:
-        left.setdefault(_inner(port), []).append(port)
-    found: dict[PublishedPort, PublishedPort] = {}
-    for one in sorted(asked, key=lambda p: (p.host_port == 0, p.host is None)):
+        if port not in found:
+            left.setdefault(_inner(port), []).append(port)
+    waiting = [port for port in asked if port not in found]
+    for one in sorted(waiting, key=lambda p: (p.host_port == 0, p.host is None)):
         able = left.get(_inner(one), [])
         if (match := next((p for p in able if p.came_of(one)), None)) is not None:
             able.remove(match)
