@@ -75,18 +75,13 @@ class ContainerRoutes:
     async def stop(self, call: Call) -> web.Response:
         """End its process in peace, or by force after a time."""
         self._with_process(call.ref, "stopped")
-        signal = call.query.text("signal")
-        await self._sandboxes.stop(
-            call.ref,
-            timeout=call.query.whole("t"),
-            sig=signal_number(signal) if signal else None,
-        )
+        await self._sandboxes.stop(call.ref, timeout=call.query.whole("t"), sig=_signal(call))
         return empty(204)
 
     async def restart(self, call: Call) -> web.Response:
         """Stop it and start it."""
         self._with_process(call.ref, "restarted")
-        await self._sandboxes.restart(call.ref, timeout=call.query.whole("t"))
+        await self._sandboxes.restart(call.ref, timeout=call.query.whole("t"), sig=_signal(call))
         return empty(204)
 
     async def kill(self, call: Call) -> web.Response:
@@ -190,3 +185,9 @@ def size(call: Call) -> tuple[int, int]:
     if height is None or width is None or not (0 <= height < 1 << 16 and 0 <= width < 1 << 16):
         raise InvalidRequest("h and w are whole numbers: the terminal's height and width")
     return height, width
+
+
+def _signal(call: Call) -> int | None:
+    """The signal that the request names; None: the sandbox's own stop signal."""
+    text = call.query.text("signal")
+    return signal_number(text) if text else None

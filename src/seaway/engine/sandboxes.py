@@ -268,13 +268,15 @@ class Sandboxes:
             log.debug("the process was gone before the signal", extra={"sandbox": sandbox.name})
         self.tell("kill", sandbox, ("signal", str(number)))
 
-    async def restart(self, ref: str, *, timeout: int | None = None) -> None:
+    async def restart(
+        self, ref: str, *, timeout: int | None = None, sig: int | None = None
+    ) -> None:
         """Stop it, if it runs, and start it; one that removes itself at its end stays."""
         sandbox = self._store.sandbox(ref)
         self._restarting.add(sandbox.id)
         try:
             if sandbox.running:
-                await self.stop(sandbox.id, timeout=timeout)
+                await self.stop(sandbox.id, timeout=timeout, sig=sig)
             await self.start(sandbox.id)
         finally:
             self._restarting.discard(sandbox.id)

@@ -546,6 +546,18 @@ async def test_a_restart_keeps_a_sandbox_that_removes_itself() -> None:
         assert world.store.sandbox("app").running
 
 
+async def test_a_restart_stops_by_the_signal_that_is_asked_for() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        app = await world.program("app")
+        await world.sandboxes.start("app")
+        world.runtime.ignored = {signal.SIGTERM, signal.SIGKILL}
+
+        await world.sandboxes.restart("app", timeout=1, sig=signal.SIGINT)
+
+        assert world.store.sandbox(app.id).running
+
+
 async def test_whoever_attached_is_told_of_a_failed_start_whatever_failed() -> None:
     async with a_world() as world:
         await world.network("web")
