@@ -20,6 +20,7 @@ from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
 from seaway.plan.ipam import Allocation
 from seaway.plan.operations import Operation
+from seaway.plan.rules import Elements
 from seaway.plan.zone import Holder, Upstream, View
 
 Record = Network | Sandbox | Endpoint
@@ -45,8 +46,12 @@ class Kernel(Protocol):
         """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup at the end."""
         ...
 
-    async def replace_rules(self, ruleset: str) -> None:
-        """Replace our tables by *ruleset* in one transaction; raises KernelRefused."""
+    async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
+        """Replace our tables by *rules* with *elements* in their sets, in one transaction.
+
+        Should somebody else have been at the tables when ChangeRules comes, they are replaced so again,
+        with what was changed since. Raises KernelRefused.
+        """
         ...
 
     async def observe(self) -> Observed:

@@ -12,7 +12,7 @@ from e2e.stage import answer, make_ipv4_network, make_server
 NO_IPV6 = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
 
 
-def test_fr_38_without_ipv6_ports_work_by_ipv4(host: Host, stopped_daemon: Daemon) -> None:
+def test_fr38_without_ipv6_ports_work_by_ipv4(host: Host, stopped_daemon: Daemon) -> None:
     host.sh(NO_IPV6)
     stopped_daemon.start()
     make_ipv4_network(stopped_daemon, 1)
@@ -27,7 +27,7 @@ def test_fr_38_without_ipv6_ports_work_by_ipv4(host: Host, stopped_daemon: Daemo
         assert answer(host, proto, "127.0.0.1", 8090) == "web 10.77.1.1"
 
 
-def test_fr_38_without_ipv6_a_network_with_ipv6_is_refused(
+def test_fr38_without_ipv6_a_network_with_ipv6_is_refused(
     host: Host, stopped_daemon: Daemon
 ) -> None:
     host.sh(NO_IPV6)
@@ -42,7 +42,7 @@ def test_fr_38_without_ipv6_a_network_with_ipv6_is_refused(
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_fr_40_unpublished_ports_are_not_public(host: Host, daemon: Daemon, family: str) -> None:
+def test_fr40_unpublished_ports_are_not_public(host: Host, daemon: Daemon, family: str) -> None:
     daemon.seaway(
         "network", "create", "--ipv6", "--subnet", "198.18.77.0/24",
         "--subnet", "2001:db8:77:40::/64", "n1",

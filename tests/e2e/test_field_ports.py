@@ -29,7 +29,7 @@ both_protos = pytest.mark.parametrize("proto", ["tcp", "udp"])
 
 @with_and_without_bridge_nf
 @both_protos
-def test_fr_23_a_sandbox_reaches_itself_and_its_brothers_by_a_published_port(
+def test_fr23_a_sandbox_reaches_itself_and_its_brothers_by_a_published_port(
     host: Host, daemon: Daemon, proto: str
 ) -> None:
     make_ipv4_network(daemon, 1)
@@ -58,7 +58,7 @@ def test_fr_23_a_sandbox_reaches_itself_and_its_brothers_by_a_published_port(
 
 
 @with_and_without_bridge_nf
-def test_fr_24_udp_answers_come_from_the_address_that_was_asked(host: Host, daemon: Daemon) -> None:
+def test_fr24_udp_answers_come_from_the_address_that_was_asked(host: Host, daemon: Daemon) -> None:
     host.sh(
         "ip address add 192.0.2.9/24 dev eth0; ip address add 2001:db8:0:1::9/64 dev eth0 nodad"
     )
@@ -75,7 +75,7 @@ def test_fr_24_udp_answers_come_from_the_address_that_was_asked(host: Host, daem
     assert answer(far, "udp", "2001:db8:0:1::9", 5300) == "echo fd77:2::2"
 
 
-def test_fr_25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
+def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
     host: Host, daemon: Daemon
 ) -> None:
     make_ipv4_network(daemon, 1)
@@ -110,7 +110,7 @@ def test_fr_25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds
     assert leaked(before, host, daemon) == ()
 
 
-def test_fr_25_more_ports_than_descriptors_are_refused_at_once_and_leave_nothing(
+def test_fr25_more_ports_than_descriptors_are_refused_at_once_and_leave_nothing(
     host: Host, daemon: Daemon
 ) -> None:
     make_network(daemon, 1)
@@ -125,9 +125,7 @@ def test_fr_25_more_ports_than_descriptors_are_refused_at_once_and_leave_nothing
     assert leaked(before, host, daemon) == ()
 
 
-def test_fr_26_a_port_is_free_again_after_its_process_was_killed(
-    host: Host, daemon: Daemon
-) -> None:
+def test_fr26_a_port_is_free_again_after_its_process_was_killed(host: Host, daemon: Daemon) -> None:
     make_network(daemon, 1)
     for number in range(5):
         name = f"web{number}"
@@ -142,7 +140,7 @@ def test_fr_26_a_port_is_free_again_after_its_process_was_killed(
     assert within(3, lambda: elements(host, "any4") == [])
 
 
-def test_fr_26_a_port_is_free_again_after_all_was_killed(host: Host, daemon: Daemon) -> None:
+def test_fr26_a_port_is_free_again_after_all_was_killed(host: Host, daemon: Daemon) -> None:
     make_network(daemon, 1)
     for number in range(3):
         name = f"web{number}"
@@ -160,7 +158,7 @@ def test_fr_26_a_port_is_free_again_after_all_was_killed(host: Host, daemon: Dae
     assert elements(host, "any4") == []
 
 
-def test_fr_27_the_address_of_a_client_is_kept_in_both_families(host: Host, daemon: Daemon) -> None:
+def test_fr27_the_address_of_a_client_is_kept_in_both_families(host: Host, daemon: Daemon) -> None:
     make_network(daemon, 1)
     web = make_sandbox(daemon, "web", "n1")
     server = web.serve("web", "tcp", 80)
@@ -172,7 +170,7 @@ def test_fr_27_the_address_of_a_client_is_kept_in_both_families(host: Host, daem
     assert server.seen == ["2001:db8:0:1::2", "192.0.2.2"]
 
 
-def test_fr_27_ipv6_is_refused_at_once_where_the_sandbox_has_none(
+def test_fr27_ipv6_is_refused_at_once_where_the_sandbox_has_none(
     host: Host, daemon: Daemon
 ) -> None:
     make_ipv4_network(daemon, 1)
@@ -184,7 +182,7 @@ def test_fr_27_ipv6_is_refused_at_once_where_the_sandbox_has_none(
     assert answer(host.neighbour, "udp", "2001:db8:0:1::1", 8083) == "refused"
 
 
-def test_fr_32_one_element_leads_to_the_new_one_after_a_namespace_vanished(
+def test_fr32_one_element_leads_to_the_new_one_after_a_namespace_vanished(
     host: Host, daemon: Daemon
 ) -> None:
     make_network(daemon, 1)
@@ -206,7 +204,7 @@ def test_fr_32_one_element_leads_to_the_new_one_after_a_namespace_vanished(
 
 
 @pytest.mark.parametrize("with_file", [True, False], ids=["the-file-stays", "the-file-goes"])
-def test_fr_32_a_sandbox_whose_namespace_vanished_is_removed_whole(
+def test_fr32_a_sandbox_whose_namespace_vanished_is_removed_whole(
     host: Host, daemon: Daemon, *, with_file: bool
 ) -> None:
     make_network(daemon, 1)

@@ -12,7 +12,7 @@ import pytest
 
 from fakes.firewall import typical
 from seaway.plan.firewall import ruleset
-from seaway.plan.rules import Elements
+from seaway.plan.rules import Elements, whole
 
 HERE = Path(__file__).parent
 CASES: list[tuple[str, Elements, tuple[int, ...]]] = [
@@ -26,7 +26,7 @@ def test_the_ruleset_is_the_one_that_was_reviewed(
     name: str, elements: Elements, forwarding_is_ours: tuple[int, ...]
 ) -> None:
     golden = HERE / f"{name}.nft"
-    text = ruleset(elements, forwarding_is_ours=forwarding_is_ours)
+    text = whole(ruleset(forwarding_is_ours=forwarding_is_ours), elements)
     if os.environ.get("WRITE_GOLDEN"):
         golden.write_text(text)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fakes.firewall import TYPICAL_NETWORKS, WEB, WIRINGS, host_elements, moved, typical
 from netns.kernel_stage import Stage
-from netns.test_firewall import NetfilterThread, hosts, whole
+from netns.test_firewall import OUR_RULES, NetfilterThread, hosts, whole
 from seaway.codec.nftelements import Unpackable, declared
 from seaway.kernel.elements import ElementSocket
 from seaway.kernel.nft import NftRefused
@@ -230,12 +230,10 @@ def test_what_is_there_can_be_added_again(firewall: Firewall) -> None:
 
 async def test_the_kernel_says_which_set_refused(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    await stage.kernel.replace_rules(whole(NOTHING))
+    await stage.kernel.replace_rules(OUR_RULES)
     gone = ChangeRules(old=frozenset({GONE}), new=NOTHING)
 
-    with pytest.raises(
-        KernelRefused, match="ChangeRules: delete element inet seaway any4: No such"
-    ):
+    with pytest.raises(KernelRefused, match=r"ChangeRules: inet seaway any4 has no tcp \. "):
         await stage.kernel.apply([gone])
     await stage.kernel.remove([gone])
 
@@ -244,7 +242,7 @@ async def test_the_kernel_says_which_set_refused(tmp_path: Path) -> None:
 
 async def test_the_kernel_leaves_to_nft_what_only_nft_can_read(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    await stage.kernel.replace_rules(whole(NOTHING))
+    await stage.kernel.replace_rules(OUR_RULES)
     there = FINE | inet("any4", "17 . domain : 10.7.0.2 . 53")
 
     await stage.kernel.apply([ChangeRules(old=NOTHING, new=there)])
@@ -252,6 +250,28 @@ async def test_the_kernel_leaves_to_nft_what_only_nft_can_read(tmp_path: Path) -
     assert "udp . 53 : 10.7.0.2 . 53" in stage.run("nft", "list", "ruleset")
     await stage.kernel.remove([ChangeRules(old=there, new=NOTHING)] * 2)
     assert "elements" not in stage.run("nft", "list", "ruleset")
+    await stage.close()
+
+
+@pytest.mark.parametrize(
+    "meddling",
+    ["flush ruleset", "delete table bridge seaway", "flush map inet seaway any4"],
+)
+async def test_what_somebody_took_away_is_there_again_after_the_next_change(
+    tmp_path: Path, meddling: str
+) -> None:
+    stage = Stage(tmp_path)
+    before = host_elements(TYPICAL_NETWORKS, WIRINGS)
+    after = host_elements(TYPICAL_NETWORKS, (moved(WEB), *WIRINGS[1:]))
+    await stage.kernel.replace_rules(OUR_RULES, before)
+    await stage.kernel.apply([ChangeRules(old=before, new=after)])
+    whole_ruleset = stage.run("nft", "list", "ruleset")
+    await stage.kernel.apply([ChangeRules(old=after, new=before)])
+    stage.run("nft", meddling)
+
+    await stage.kernel.apply([ChangeRules(old=before, new=after)])
+
+    assert sorted(stage.run("nft", "list", "ruleset").split()) == sorted(whole_ruleset.split())
     await stage.close()
 
 

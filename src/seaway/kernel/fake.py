@@ -32,7 +32,7 @@ from seaway.plan.operations import (
     SetSysctl,
     UnnameNetns,
 )
-from seaway.plan.rules import Elements
+from seaway.plan.rules import Elements, whole
 
 
 @dataclass
@@ -133,10 +133,11 @@ class FakeKernel:
         if errors:
             raise ExceptionGroup("not everything could be removed", errors)
 
-    async def replace_rules(self, ruleset: str) -> None:
-        """Keep *ruleset* as the last of ``rulesets``."""
+    async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
+        """Keep the text as the last of ``rulesets``, and *elements* as those that are there."""
         self._reach("ReplaceRules")
-        self.rulesets.append(ruleset)
+        self.rulesets.append(whole(rules, elements))
+        self._state.elements = elements
 
     async def observe(self) -> Observed:
         """What the fake has."""

@@ -21,6 +21,7 @@ from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import KernelRefused
 from seaway.model.ids import IfName
 from seaway.plan.operations import AttachVeth, ForgetFlows, Operation
+from seaway.plan.rules import Elements
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,10 @@ class LinuxKernel:
         if errors:
             raise ExceptionGroup("not everything could be removed", errors)
 
-    async def replace_rules(self, ruleset: str) -> None:
-        """Replace our tables by *ruleset* in one transaction; raises KernelRefused."""
-        await self._ask("ReplaceRules", lambda: self._worker.host.nft.run(ruleset))
+    async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
+        """Replace our tables by *rules* with *elements*, in one transaction; raises KernelRefused."""
+        load = self._worker.host.firewall.load
+        await self._ask("ReplaceRules", lambda: load(rules, elements))
 
     async def observe(self) -> Observed:
         """What Linux has now; raises KernelRefused."""
@@ -122,7 +124,7 @@ class LinuxKernel:
 
     async def drops(self) -> Mapping[IfName, int]:
         """Packets that the source guard dropped, by the host's end of the link."""
-        return await self._thread.call(self._worker.drops)
+        return await self._thread.call(self._worker.host.firewall.drops)
 
     async def _ask(self, step: str, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._submit(step, work))

@@ -14,9 +14,8 @@ from typing import Self
 
 from seaway.codec.frames import announcement
 from seaway.kernel import netns
-from seaway.kernel.elements import ElementSocket
+from seaway.kernel.firewall import Firewall
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
-from seaway.kernel.nft import Nft
 from seaway.kernel.sysctl import Kept
 from seaway.model.ids import Address, IfName, Mac
 
@@ -33,22 +32,12 @@ class Host:
         self.home = netns.current()
         self.netlink = open_netlink()
         self.bridge_calls_iptables = Kept("net/bridge/bridge-nf-call-iptables")
-
-    @cached_property
-    def nft(self) -> Nft:
-        """The context for our tables."""
-        return Nft()
-
-    @cached_property
-    def elements(self) -> ElementSocket:
-        """The socket by which elements of our tables change."""
-        return ElementSocket()
+        self.firewall = Firewall()
 
     def close(self) -> None:
         """Let go of all of it."""
         self.netlink.close()
-        if "elements" in self.__dict__:
-            self.elements.close()
+        self.firewall.close()
         self.bridge_calls_iptables.close()
         close(self.home)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import assert_never
 
 from seaway.codec import rtnetlink
-from seaway.codec.nftelements import Unpackable
 from seaway.contracts import Steps
 from seaway.kernel import links, netns, nft, sysctl
 from seaway.kernel.descriptors import moved_up
@@ -20,7 +19,6 @@ from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, stre
 from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Announcement, Host, News, Visits
 from seaway.model.errors import KernelRefused
-from seaway.model.ids import IfName
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
@@ -41,7 +39,6 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.rules import Elements, difference
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +83,9 @@ class Worker:
         errors: list[Exception] = []
         with Visits(self.host, self._announce) as visits:
             for op in operations:
+                left = self.host.firewall.left_of(op) if isinstance(op, ChangeRules) else op
                 try:
-                    self._step(op, visits)
-                except nft.NftRefused as error:
-                    if not (isinstance(op, ChangeRules) and self._change_piecewise(op)):
-                        errors.append(refused(op, error))
+                    self._step(left, visits)
                 except Exception as error:  # noqa: BLE001
                     errors.append(refused(op, error))
         self._reap_when_many()
@@ -126,13 +121,6 @@ class Worker:
             if error.errno == EPROTONOSUPPORT:
                 return None
             raise
-
-    def drops(self) -> dict[IfName, int]:
-        """Packets that the source guard dropped; none where its table is not there."""
-        try:
-            return nft.counted_drops(self.host.nft.run("list set bridge seaway drops"))
-        except nft.NftRefused:
-            return {}
 
     def _undo(self, done: Sequence[Operation], visits: Visits) -> None:
         """Undo *done* and delete the links that this cuts off, so that nothing is left behind."""
@@ -182,7 +170,7 @@ class Worker:
             case LeaveNames():
                 self._leave_names(visits, op)
             case ChangeRules():
-                self._change_rules(op)
+                self.host.firewall.change(op.old - op.new, op.new - op.old)
             case ForgetFlows():
                 pass  # done aside, after the rest: see LinuxKernel
             case SetSysctl():
@@ -224,27 +212,6 @@ class Worker:
 
     def _announce(self, announcement: Announcement) -> None:
         self._aside(announcement.send)
-
-    def _change_rules(self, op: ChangeRules) -> None:
-        self._change_elements(op.old - op.new, op.new - op.old)
-
-    def _change_elements(self, gone: Elements, new: Elements) -> None:
-        """Delete *gone*, then add *new*, in one transaction; as text where only nft can read them."""
-        try:
-            self.host.elements.change(gone, new)
-        except Unpackable:
-            self.host.nft.run(difference(gone, new))
-
-    def _change_piecewise(self, op: ChangeRules) -> bool:
-        """Whether the rules are as wanted though some of them were so before (a removal said again)."""
-        for element in op.old - op.new:
-            with suppress(nft.NftRefused):
-                self._change_elements(frozenset({element}), frozenset())
-        try:
-            self._change_elements(frozenset(), op.new - op.old)
-        except nft.NftRefused:
-            return False
-        return True
 
 
 def _bind_and_close(fd: int, path: Path) -> None:

@@ -19,7 +19,7 @@ from seaway.model.ids import Address, IfName, Prefix, link_local
 from seaway.model.network import BridgeOptions, Icc, Network
 from seaway.model.port import PublishedPort
 from seaway.plan.operations import DOOMED_GROUP
-from seaway.plan.rules import Element, Elements, difference
+from seaway.plan.rules import Element, Elements
 
 HAIRPIN_MARK = "0x01000000"
 """The one bit of the packet mark that is ours: "answer must come back by the host"."""
@@ -190,16 +190,14 @@ NO_ROUTER_IN = """
     meta nfproto ipv{} meta iifkind != "bridge" meta oifkind != "bridge" ct state new drop"""
 
 
-def ruleset(elements: Elements, *, forwarding_is_ours: Collection[int]) -> str:
-    """Text for one nft transaction that replaces our tables and touches no other.
+def ruleset(*, forwarding_is_ours: Collection[int]) -> str:
+    """Text that replaces our tables, with nothing in their sets yet, and touches no other.
 
     *forwarding_is_ours*: the families (4, 6) in which we made the host forward.
     """
     closed = [NO_ROUTER_IN.format(version) for version in sorted(forwarding_is_ours)]
     foreign = "".join([NO_ROUTER, *closed]) if closed else ""
-    return RULES.substitute(
-        none=NO_RULES, mark=HAIRPIN_MARK, doomed=DOOMED_GROUP, foreign=foreign
-    ) + difference(frozenset(), elements)
+    return RULES.substitute(none=NO_RULES, mark=HAIRPIN_MARK, doomed=DOOMED_GROUP, foreign=foreign)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,11 @@ class Element:
         return f"{self.key} : {self.value}" if self.value else self.key
 
 
+def whole(rules: str, elements: Elements) -> str:
+    """Text for one nft transaction: *rules*, with *elements* in their sets."""
+    return rules + difference(frozenset(), elements)
+
+
 def difference(old: Elements, new: Elements) -> str:
     """Text for one nft transaction that makes *new* of *old*; empty when they are equal.
 

@@ -199,14 +199,14 @@ def test_no_difference_is_no_text() -> None:
 
 
 def test_a_ruleset_begins_by_taking_the_old_one_away() -> None:
-    assert ruleset(frozenset(), forwarding_is_ours=()).startswith(NO_RULES)
+    assert ruleset(forwarding_is_ours=()).startswith(NO_RULES)
 
 
 @pytest.mark.parametrize("families", [(), (4,), (6,), (4, 6)])
 def test_the_host_is_no_router_in_the_families_where_forwarding_is_ours(
     families: tuple[int, ...],
 ) -> None:
-    text = ruleset(frozenset(), forwarding_is_ours=families)
+    text = ruleset(forwarding_is_ours=families)
 
     closed = [v for v in (4, 6) if f'meta nfproto ipv{v} meta iifkind != "bridge"' in text]
     assert tuple(closed) == families

@@ -1,0 +1,90 @@
+"""Our tables in Linux: loaded as a whole at the start and on doubt, changed by elements otherwise."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+
+from seaway.codec.nftelements import Unpackable
+from seaway.kernel.elements import ElementSocket
+from seaway.kernel.nft import Nft, NftRefused, counted_drops
+from seaway.model.ids import IfName
+from seaway.plan.operations import ChangeRules
+from seaway.plan.rules import Element, Elements, difference, whole
+
+log = logging.getLogger(__name__)
+
+
+class Firewall:
+    """The tables of the namespace in which this is first used.
+
+    What was put there is known here and never read back. So when Linux refuses a change that follows
+    from it, somebody else has been at our tables, and all of them are loaded again.
+    """
+
+    def __init__(self) -> None:
+        self._rules = ""
+        self._elements: set[Element] = set()
+
+    @cached_property
+    def _nft(self) -> Nft:
+        return Nft()
+
+    @cached_property
+    def _socket(self) -> ElementSocket:
+        return ElementSocket()
+
+    def close(self) -> None:
+        """Let go of the kernel; the tables stay."""
+        if "_socket" in self.__dict__:
+            self._socket.close()
+
+    def load(self, rules: str, elements: Elements) -> None:
+        """Replace the tables by *rules* with *elements* in their sets, in one transaction.
+
+        Raises NftRefused.
+        """
+        self._nft.run(whole(rules, elements))
+        self._rules, self._elements = rules, set(elements)
+
+    def change(self, gone: Elements, new: Elements) -> None:
+        """Delete *gone*, then add *new*, in one transaction; raises NftRefused."""
+        if (strange := next(iter(gone - self._elements), None)) is not None:
+            raise NftRefused(f"{strange.table} {strange.set} has no {strange.key}")
+        try:
+            self._send(gone, new)
+        except NftRefused as error:
+            self._load_again(gone, new, error)
+        self._elements -= gone
+        self._elements |= new
+
+    def left_of(self, op: ChangeRules) -> ChangeRules:
+        """What *op* would still change: less than it says where some of it was done before."""
+        gone, new = op.old - op.new, op.new - op.old
+        return ChangeRules(old=gone & self._elements, new=new - self._elements)
+
+    def drops(self) -> dict[IfName, int]:
+        """Packets that the source guard dropped; none where its table is not there."""
+        try:
+            return counted_drops(self._nft.run("list set bridge seaway drops"))
+        except NftRefused:
+            return {}
+
+    def _send(self, gone: Elements, new: Elements) -> None:
+        """By netlink; as text where only nft can read the elements."""
+        try:
+            self._socket.change(gone, new)
+        except Unpackable:
+            self._nft.run(difference(gone, new))
+
+    def _load_again(self, gone: Elements, new: Elements, error: NftRefused) -> None:
+        """Load all as it shall be after the change; raises *error* where that is refused as well."""
+        wanted = frozenset((self._elements - gone) | new)
+        try:
+            self._nft.run(whole(self._rules, wanted))
+        except NftRefused:
+            raise error from None
+        log.warning(
+            "our firewall tables were not as we left them, and are loaded again",
+            extra={"reason": str(error)},
+        )
