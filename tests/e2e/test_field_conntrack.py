@@ -62,6 +62,26 @@ def test_fr50_no_flow_of_a_removed_sandbox_is_tracked(host: Host, daemon: Daemon
     assert within(1, lambda: "10.77.1.2" not in flows(host))
 
 
+def test_fr50_flows_that_a_killed_daemon_left_are_forgotten_by_the_next(
+    host: Host, daemon: Daemon
+) -> None:
+    make_ipv4_network(daemon, 1)
+    make_sandbox(daemon, "box", "n1")
+    make_sandbox(daemon, "stays", "n1")
+    daemon.seaway("sandbox", "rm", "box")
+    daemon.kill()
+    for address in ("10.77.1.2", "10.77.1.3"):
+        host.sh(
+            f"conntrack -I -p udp -s {address} -d 192.0.2.2 --sport 9 --dport 9 -t 600"
+            f" -r 192.0.2.2 -q {address} --reply-port-src 9 --reply-port-dst 9"
+        )
+
+    daemon.start()
+
+    assert within(1, lambda: "10.77.1.2" not in flows(host))
+    assert "10.77.1.3" in flows(host)
+
+
 def flows(host: Host) -> str:
     """What connection tracking knows on *host*."""
     return host.sh("conntrack -L 2>/dev/null; conntrack -L -f ipv6 2>/dev/null").out

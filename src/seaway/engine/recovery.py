@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,14 @@ from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import network_elements, ruleset
-from seaway.plan.operations import DOOMED_GROUP, BindNetns, CreateNetns, DeleteLink, Operation
+from seaway.plan.operations import (
+    DOOMED_GROUP,
+    BindNetns,
+    CreateNetns,
+    DeleteLink,
+    ForgetFlows,
+    Operation,
+)
 from seaway.plan.reconcile import (
     leftover_links,
     leftover_namespaces,
@@ -28,7 +35,7 @@ from seaway.plan.reconcile import (
     missing_network_ops,
 )
 from seaway.plan.rules import Elements
-from seaway.plan.wiring import Wiring, elements
+from seaway.plan.wiring import VERSIONS, Wiring, elements
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +93,7 @@ class Recovery:
             else:
                 await self._serve(sandbox, seen)
         await self._remove_ended()
+        await self._forget_flows()
         log.info("restored", extra={"sandboxes": len(self._running())})
 
     async def _end(self, sandbox: Sandbox, ended: Exit) -> None:
@@ -158,9 +166,12 @@ class Recovery:
         return any(s.id == sandbox for s in self._store.sandboxes())
 
     async def _removed(self, operations: tuple[Operation, ...]) -> None:
-        if not operations:
-            return
-        log.info("removing what is left over", extra={"operations": len(operations)})
+        if operations:
+            log.info("removing what is left over", extra={"operations": len(operations)})
+            await self._remove(operations)
+
+    async def _remove(self, operations: Sequence[Operation]) -> None:
+        """Carry out *operations* of removal; what is refused is told."""
         try:
             await self._kernel.remove(operations)
         except* EngineError as errors:
@@ -253,6 +264,16 @@ class Recovery:
             )
         await self._kernel.apply(make)
         return pid is None and sandbox.adopted_from is None
+
+    async def _forget_flows(self) -> None:
+        """Forget the flows of released addresses: the last daemon may have ended before it did."""
+        released = (
+            address
+            for network in self._store.networks()
+            for version in VERSIONS
+            for address in self._store.allocation(network.id).released(version)
+        )
+        await self._remove([ForgetFlows(address=a, version=a.version) for a in released])
 
     async def _remove_ended(self) -> None:
         for sandbox in tuple(self._store.sandboxes()):
