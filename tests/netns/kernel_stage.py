@@ -117,7 +117,6 @@ def veth(
     to: str = "sw-web",
     ifname: str = "eth0",
     addresses: Sequence[Interface] | None = None,
-    isolated: bool = False,
     guarded: bool = True,
     mac: str | None = None,
 ) -> AttachVeth:
@@ -133,7 +132,6 @@ def veth(
         host_mac=Mac(f"02:00:00:00:02:{number:02x}"),
         mtu=1400,
         addresses=tuple(addresses),
-        isolated=isolated,
         guarded=guarded,
     )
 

@@ -119,6 +119,7 @@ ONE_OF_EACH = (
     guard("any_na", '"sv-000000000002"'),
     guard("drops", '"sv-000000000002"'),
     guard("closed", '"sv-000000000002"'),
+    guard("itself", '"sv-000000000002" . "sv-000000000002"'),
 )
 
 

@@ -59,9 +59,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await stage.close()
 
 
-async def two_sandboxes(
-    stage: Stage, *, guarded: bool = True, isolated: bool = False
-) -> tuple[Path, Path]:
+async def two_sandboxes(stage: Stage, *, guarded: bool = True) -> tuple[Path, Path]:
     """10.7.0.2 and 10.7.0.3 on one bridge."""
     a, b = stage.netns("a"), stage.netns("b")
     await stage.kernel.apply(
@@ -69,8 +67,8 @@ async def two_sandboxes(
             bridge(),
             CreateNetns(path=a),
             CreateNetns(path=b),
-            veth(a, 2, guarded=guarded, isolated=isolated),
-            veth(b, 3, guarded=guarded, isolated=isolated),
+            veth(a, 2, guarded=guarded),
+            veth(b, 3, guarded=guarded),
             DefaultRoute(netns=a, ifname=IfName("eth0"), gateway=GATEWAY),
             DefaultRoute(netns=a, ifname=IfName("eth0"), gateway=GATEWAY6),
             DefaultRoute(netns=b, ifname=IfName("eth0"), gateway=GATEWAY),
@@ -257,26 +255,13 @@ async def test_a_datagram_sent_at_once_after_the_attach_arrives(stage: Stage) ->
     assert data == b"hello"
 
 
-async def test_isolated_sandboxes_reach_the_gateway_only(stage: Stage) -> None:
-    if await stage.kernel.sysctl("net/bridge/bridge-nf-call-iptables") == "1":
-        # With 1 the rules of the forward chain isolate, and the ports are left open.
-        stage.run("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=0")
-    a, _ = await two_sandboxes(stage, isolated=True)
-
-    assert ping(stage, a, "10.7.0.1")
-    assert not ping(stage, a, "10.7.0.3")
-
-
 async def test_a_guarded_port_has_its_flags_and_one_static_address(stage: Stage) -> None:
     await two_sandboxes(stage)
 
     (link,) = ip_json(stage, "link", "show", "sv-000000000002")
     port = link["linkinfo"]["info_slave_data"]
     fdb = stage.run("bridge", "fdb", "show", "br", "sw-web", "brport", "sv-000000000002")
-    assert (port["learning"], port["locked"], port["isolated"]) == (False, True, False)
-    assert port["hairpin"] is (
-        await stage.kernel.sysctl("net/bridge/bridge-nf-call-iptables") == "1"
-    )
+    assert (port["learning"], port["locked"], port["hairpin"]) == (False, True, True)
     assert link["address"] == "02:00:00:00:02:02"
     assert "02:00:00:00:01:02 master sw-web static" in fdb
 

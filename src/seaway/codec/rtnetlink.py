@@ -239,8 +239,8 @@ class PortFlags:
     learning: bool = True
     locked: bool = False
     """Take frames only from MAC addresses that the forwarding table has at this port."""
-    isolated: bool = False
     hairpin: bool = False
+    """Send a frame back to the port from which it came, too."""
     unicast_flood: bool = True
     """Send it frames for MAC addresses that nobody is known to have."""
 
@@ -255,7 +255,6 @@ def raise_port(index: int, port: PortFlags) -> Request:
         (_IFLA_BRPORT_MODE, port.hairpin),
         (_IFLA_BRPORT_LEARNING, port.learning),
         (_IFLA_BRPORT_UNICAST_FLOOD, port.unicast_flood),
-        (_IFLA_BRPORT_ISOLATED, port.isolated),
         (_IFLA_BRPORT_LOCKED, port.locked),
     )
     data = b"".join(attribute(kind, bytes([value])) for kind, value in flags)

@@ -99,7 +99,6 @@ class BridgeDriver:
                 host_mac=_mac_of(endpoint.id),
                 mtu=options.mtu,
                 addresses=place.addresses,
-                isolated=options.icc is Icc.CLOSED,
                 guarded=guarded(options, endpoint),
             ),
         )

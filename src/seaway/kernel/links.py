@@ -155,15 +155,16 @@ def _rename_away(netlink: Netlink, index: int) -> None:
 
 
 def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
-    # br_netfilter translates a published port while the frame is in the bridge: the frame goes on
-    # there to a brother, which isolation would refuse, or back to where it came from.
-    in_bridge = host.bridge_calls_iptables.read() == "1"
+    """Make it a port that is right with br_netfilter and without, whenever that comes or goes.
+
+    br_netfilter translates a published port while the frame is in the bridge, which may have to send
+    it back to where it came from; rules keep the rest from coming back.
+    """
     port = PortFlags(
         learning=not op.guarded,
         locked=op.guarded,
         unicast_flood=not op.guarded,
-        isolated=op.isolated and not in_bridge,
-        hairpin=in_bridge,
+        hairpin=True,
     )
     requests = [rtnetlink.raise_port(index, port)]
     if op.guarded:

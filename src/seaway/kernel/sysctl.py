@@ -30,37 +30,6 @@ def read(path: str) -> str | None:
         os.close(fd)
 
 
-class Kept:
-    """A setting that is read often, kept open; used on one thread.
-
-    To find a file under net/ takes 0.5 ms with a thousand namespaces, each of which has files of the
-    same names (``proc_sys_compare()``, fs/proc/proc_sysctl.c); to read one that is open takes 2 µs.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._fd: int | None = None
-
-    def read(self) -> str | None:
-        """As ``read``: the value, or None when this kernel has no such setting now."""
-        if self._fd is not None:
-            try:
-                return os.pread(self._fd, _ROOM, 0).decode().strip()
-            except OSError:  # its module was unloaded
-                self.close()
-        try:
-            self._fd = os.open(checked(self._path), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        return os.pread(self._fd, _ROOM, 0).decode().strip()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-
 def write(path: str, value: str) -> None:
     """Set a setting; raises OSError."""
     fd = os.open(checked(path), os.O_WRONLY | os.O_CLOEXEC)

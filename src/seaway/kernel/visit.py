@@ -16,7 +16,6 @@ from seaway.codec.frames import announcement
 from seaway.kernel import netns
 from seaway.kernel.firewall import Firewall
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
-from seaway.kernel.sysctl import Kept
 from seaway.model.ids import Address, IfName, Mac
 
 log = logging.getLogger(__name__)
@@ -31,14 +30,12 @@ class Host:
     def __init__(self) -> None:
         self.home = netns.current()
         self.netlink = open_netlink()
-        self.bridge_calls_iptables = Kept("net/bridge/bridge-nf-call-iptables")
         self.firewall = Firewall()
 
     def close(self) -> None:
         """Let go of all of it."""
         self.netlink.close()
         self.firewall.close()
-        self.bridge_calls_iptables.close()
         close(self.home)
 
 

@@ -151,6 +151,7 @@ table bridge seaway {
   set any_na { type ifname; }
   set drops { type ifname; counter; }
   set closed { type ifname; }
+  set itself { type ifname . ifname; }
 
   chain guard {
     type filter hook prerouting priority -300; policy accept;
@@ -176,9 +177,12 @@ table bridge seaway {
     drop
   }
 
-  # No way from one closed sandbox to another, but by a published port that br_netfilter translated.
+  # Nobody hears what he says to all. No way from one closed sandbox to another, but by a published
+  # port that br_netfilter translated within the bridge. Behind br_netfilter, which passes by chains of
+  # its own priority, 0.
   chain between {
-    type filter hook forward priority 0; policy accept;
+    type filter hook forward priority 1; policy accept;
+    meta pkttype { broadcast, multicast } iifname . oifname @itself drop
     iifname @closed oifname @closed meta mark & $mark == 0 drop
   }
 }
@@ -252,12 +256,15 @@ def guard_elements(attachment: Attachment) -> Elements:
     return frozenset(found)
 
 
-def closed_elements(attachment: Attachment) -> Elements:
-    """What keeps an endpoint from its brothers, if its network wants that."""
-    options, endpoint = attachment.network.options, attachment.endpoint
-    if not isinstance(options, BridgeOptions) or options.icc is Icc.OPEN:
+def link_elements(attachment: Attachment) -> Elements:
+    """What keeps an endpoint from itself, and from its brothers if its network wants that."""
+    options, link = attachment.network.options, f'"{attachment.endpoint.link}"'
+    if not isinstance(options, BridgeOptions):
         return frozenset()
-    return frozenset([Element(BRIDGE, "closed", f'"{endpoint.link}"')])
+    found = [Element(BRIDGE, "itself", f"{link} . {link}")]
+    if options.icc is Icc.CLOSED:
+        found.append(Element(BRIDGE, "closed", link))
+    return frozenset(found)
 
 
 def guarded(options: BridgeOptions, endpoint: Endpoint) -> bool:

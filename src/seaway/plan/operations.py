@@ -102,11 +102,6 @@ class AttachVeth:
     host_mac: Mac
     mtu: int
     addresses: tuple[Interface, ...]
-    isolated: bool = False
-    """Bridge port isolation: no frames from and to other isolated ports, also while no rule is there.
-
-    Not where br_netfilter is in the way; the rules alone keep them apart then.
-    """
     guarded: bool = True
 
 

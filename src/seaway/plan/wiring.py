@@ -15,7 +15,7 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName
 from seaway.model.network import BridgeOptions, Network
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan.firewall import Attachment, closed_elements, guard_elements, port_elements
+from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
     ChangeRules,
     DefaultRoute,
@@ -81,7 +81,7 @@ def elements(wiring: Wiring) -> Elements:
     """What the firewall must know of a sandbox that hangs so."""
     found: Elements = frozenset()
     for attachment in wiring.attachments:
-        found |= guard_elements(attachment) | closed_elements(attachment)
+        found |= guard_elements(attachment) | link_elements(attachment)
     bridges = [
         a.network.options.bridge
         for a in wiring.attachments

@@ -88,7 +88,7 @@ def test_a_bridge_is_made_without_delay_and_spanning_tree() -> None:
 
 
 def test_a_port_gets_its_flags_in_the_message_that_brings_it_up() -> None:
-    port = PortFlags(learning=False, locked=True, isolated=True, hairpin=False, unicast_flood=False)
+    port = PortFlags(learning=False, locked=True, hairpin=True, unicast_flood=False)
     seen = as_pyroute2_sees(ifinfmsg, rtnetlink.raise_port(9, port))
 
     info = seen.get_attr("IFLA_LINKINFO")
@@ -98,8 +98,8 @@ def test_a_port_gets_its_flags_in_the_message_that_brings_it_up() -> None:
     assert info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge"
     assert data.get_attr("IFLA_BRPORT_LEARNING") == 0
     assert data.get_attr("IFLA_BRPORT_UNICAST_FLOOD") == 0
-    assert data.get_attr("IFLA_BRPORT_MODE") == 0
-    assert data.get_attr("IFLA_BRPORT_ISOLATED") == 1
+    assert data.get_attr("IFLA_BRPORT_MODE") == 1
+    assert data.get_attr("IFLA_BRPORT_LOCKED") == 1
 
 
 def test_a_closed_port_takes_and_sends_nothing() -> None:
