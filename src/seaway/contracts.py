@@ -49,9 +49,13 @@ class Kernel(Protocol):
     async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
         """Replace our tables by *rules* with *elements* in their sets, in one transaction.
 
-        Should somebody else have been at the tables when ChangeRules comes, they are replaced so again,
-        with what was changed since. Raises KernelRefused.
+        Should somebody else delete them, or have been at them when ChangeRules comes, they are replaced
+        so again, with what was changed since. Raises KernelRefused.
         """
+        ...
+
+    async def remove_rules(self) -> None:
+        """Take our tables away, there or not; raises KernelRefused."""
         ...
 
     async def observe(self) -> Observed:

@@ -11,7 +11,6 @@ from seaway.engine.gate import Gate
 from seaway.engine.networks import Networks
 from seaway.engine.sandboxes import Sandboxes
 from seaway.model.errors import EngineError, Unavailable
-from seaway.plan.firewall import NO_RULES
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Purge:
         if left:
             self._gate.open()
             raise Unavailable("not everything could be removed; purge again: " + "; ".join(left))
-        await self._kernel.replace_rules(NO_RULES)
+        await self._kernel.remove_rules()
         done.append("removed tables inet seaway and bridge seaway")
         done += await self._forwarding.put_back()
         log.info("purged", extra={"removed": len(done)})

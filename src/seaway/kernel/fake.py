@@ -12,6 +12,7 @@ from typing import assert_never
 from seaway.contracts import LinkState, Observed, Steps
 from seaway.model.errors import KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
@@ -138,6 +139,12 @@ class FakeKernel:
         self._reach("ReplaceRules")
         self.rulesets.append(whole(rules, elements))
         self._state.elements = elements
+
+    async def remove_rules(self) -> None:
+        """Keep that there are none as the last of ``rulesets``."""
+        self._reach("RemoveRules")
+        self.rulesets.append(NO_RULES)
+        self._state.elements = frozenset()
 
     async def observe(self) -> Observed:
         """What the fake has."""

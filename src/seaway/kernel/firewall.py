@@ -9,6 +9,7 @@ from seaway.codec.nftelements import Unpackable
 from seaway.kernel.elements import ElementSocket
 from seaway.kernel.nft import Nft, NftRefused, counted_drops
 from seaway.model.ids import IfName
+from seaway.plan.firewall import NO_RULES, TABLES
 from seaway.plan.operations import ChangeRules
 from seaway.plan.rules import Element, Elements, difference, whole
 
@@ -23,7 +24,8 @@ class Firewall:
     """
 
     def __init__(self) -> None:
-        self._rules = ""
+        self._rules: str | None = None
+        """The text that was loaded; None while there shall be no table."""
         self._elements: set[Element] = set()
 
     @cached_property
@@ -47,6 +49,19 @@ class Firewall:
         self._nft.run(whole(rules, elements))
         self._rules, self._elements = rules, set(elements)
 
+    def unload(self) -> None:
+        """Take the tables away, there or not; raises NftRefused."""
+        self._nft.run(NO_RULES)
+        self._rules, self._elements = None, set()
+
+    def mend(self) -> None:
+        """Load the tables again if one of them is gone; raises NftRefused."""
+        if self._rules is None:
+            return
+        there = {line.removeprefix("table ") for line in self._nft.run("list tables").splitlines()}
+        if gone := TABLES - there:
+            self._load_again(frozenset(self._elements), f"{', '.join(sorted(gone))} was gone")
+
     def change(self, gone: Elements, new: Elements) -> None:
         """Delete *gone*, then add *new*, in one transaction; raises NftRefused."""
         if (strange := next(iter(gone - self._elements), None)) is not None:
@@ -54,7 +69,10 @@ class Firewall:
         try:
             self._send(gone, new)
         except NftRefused as error:
-            self._load_again(gone, new, error)
+            try:
+                self._load_again(frozenset((self._elements - gone) | new), str(error))
+            except NftRefused:
+                raise error from None
         self._elements -= gone
         self._elements |= new
 
@@ -77,14 +95,11 @@ class Firewall:
         except Unpackable:
             self._nft.run(difference(gone, new))
 
-    def _load_again(self, gone: Elements, new: Elements, error: NftRefused) -> None:
-        """Load all as it shall be after the change; raises *error* where that is refused as well."""
-        wanted = frozenset((self._elements - gone) | new)
-        try:
-            self._nft.run(whole(self._rules, wanted))
-        except NftRefused:
-            raise error from None
+    def _load_again(self, elements: Elements, reason: str) -> None:
+        if self._rules is None:
+            raise NftRefused("there are no tables")
+        self._nft.run(whole(self._rules, elements))
         log.warning(
             "our firewall tables were not as we left them, and are loaded again",
-            extra={"reason": str(error)},
+            extra={"reason": reason},
         )

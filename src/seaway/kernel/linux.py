@@ -16,6 +16,7 @@ from seaway.kernel.forgetting import Forgetting
 from seaway.kernel.netlink import Netlink, strerror
 from seaway.kernel.netns import bound, enter
 from seaway.kernel.observe import observe
+from seaway.kernel.tablewatch import TableWatch
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import KernelRefused
@@ -43,6 +44,7 @@ class LinuxKernel:
         self._thread = KernelThread()
         self._worker = self._thread.submit(lambda: self._begin(host)).result()
         self._forgetting = Forgetting(self._worker.host.home)
+        self._tables: TableWatch | None = None
         reaper = self._worker.reaper
         self._thread.when_idle(reaper.step, lambda: reaper.has_work)
 
@@ -55,6 +57,9 @@ class LinuxKernel:
         """Delete the links that wait for it, and end the threads; closed already is fine."""
         if self._thread.ended:
             return
+        if self._tables is not None:
+            asyncio.get_running_loop().remove_reader(self._tables)
+            self._tables.close()
         self._forgetting.close()
         closed = self._thread.submit(self._worker.close)
         self._thread.end()
@@ -98,6 +103,18 @@ class LinuxKernel:
         """Replace our tables by *rules* with *elements*, in one transaction; raises KernelRefused."""
         load = self._worker.host.firewall.load
         await self._ask("ReplaceRules", lambda: load(rules, elements))
+        if self._tables is None:
+            self._tables = await self._thread.call(TableWatch)
+            asyncio.get_running_loop().add_reader(self._tables, self._mend_rules, self._tables)
+
+    async def remove_rules(self) -> None:
+        """Take our tables away; raises KernelRefused."""
+        await self._ask("RemoveRules", self._worker.host.firewall.unload)
+
+    def _mend_rules(self, tables: TableWatch) -> None:
+        """Load our tables again if somebody else deleted one."""
+        if tables.deleted():
+            self._thread.submit(self._worker.mend_rules)
 
     async def observe(self) -> Observed:
         """What Linux has now; raises KernelRefused."""

@@ -122,6 +122,13 @@ class Worker:
                 return None
             raise
 
+    def mend_rules(self) -> None:
+        """Load our tables again if one of them is gone; told in the log where that is refused."""
+        try:
+            self.host.firewall.mend()
+        except nft.NftRefused as error:
+            log.error("our firewall tables are gone", extra={"reason": str(error)})  # noqa: TRY400
+
     def _undo(self, done: Sequence[Operation], visits: Visits) -> None:
         """Undo *done* and delete the links that this cuts off, so that nothing is left behind."""
         for op in reversed(done):

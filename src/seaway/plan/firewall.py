@@ -26,6 +26,7 @@ HAIRPIN_MARK = "0x01000000"
 
 INET = "inet seaway"
 BRIDGE = "bridge seaway"
+TABLES = frozenset({INET, BRIDGE})
 
 NO_RULES = """\
 table inet seaway
