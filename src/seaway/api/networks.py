@@ -17,11 +17,10 @@ from seaway.api.wishes import endpoint_wish, network_wish
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, Exhausted, InvalidRequest
 from seaway.model.ids import IfName
-from seaway.model.network import BridgeOptions, HostOptions, Icc, Network, NullOptions, Subnet
+from seaway.model.network import Icc, Network, Subnet
 
 log = logging.getLogger(__name__)
 
-DRIVERS = {BridgeOptions: "bridge", HostOptions: "host", NullOptions: "null"}
 _FILTERS = frozenset({"driver", "id", "name", "label", "scope", "type", "dangling"})
 _PRUNE_FILTERS = frozenset({"until", "label", "label!"})
 
@@ -96,7 +95,7 @@ class NetworkRoutes:
         used = bool(self._store.endpoints_of(network.id))
         dangling = filters.flag("dangling")
         return (
-            filters.fits("driver", driver(network))
+            filters.fits("driver", network.driver)
             and filters.fits_start("id", network.id)
             and filters.fits_pattern("name", network.name)
             and filters.fits_labels("label", dict(network.labels))
@@ -133,11 +132,6 @@ async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
         return dict[IfName, int]()
 
 
-def driver(network: Network) -> str:
-    """The name of the driver that makes *network*."""
-    return DRIVERS[type(network.options)]
-
-
 def shown(
     network: Network, members: dict[str, wire.NetworkMember] | UnsetType = UNSET
 ) -> wire.Network:
@@ -146,7 +140,7 @@ def shown(
         name=network.name,
         id=network.id,
         created=moments.shown(network.created),
-        driver=driver(network),
+        driver=network.driver,
         enable_ipv4=network.subnet(4) is not None or not network.subnets,
         enable_ipv6=network.subnet(6) is not None,
         ipam=wire.ShownIpam(
@@ -172,7 +166,7 @@ def _subnet(subnet: Subnet) -> wire.ShownIpamConfig:
 def _options(network: Network) -> dict[str, str]:
     """As asked for; those of the predefined bridge as Docker shows its own."""
     options = network.options
-    if not network.predefined or not isinstance(options, BridgeOptions):
+    if not network.predefined or options.bridge is None:
         return dict(network.asked_options)
     bridge = "com.docker.network.bridge."
     return {

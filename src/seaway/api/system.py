@@ -13,6 +13,7 @@ from seaway.api.call import Call, Route, answer
 from seaway.api.parts import Parts
 from seaway.api.wishes import no_image
 from seaway.model.errors import NotFound
+from seaway.model.network import KINDS
 from seaway.model.sandbox import State
 
 API_VERSION = (1, 50)
@@ -94,9 +95,7 @@ class SystemRoutes:
                 containers=len(states),
                 containers_running=running,
                 containers_stopped=len(states) - running,
-                plugins=wire.Plugins(
-                    volume=[], network=["bridge", "host", "null"], log=["k8s-file"]
-                ),
+                plugins=wire.Plugins(volume=[], network=[*KINDS], log=["k8s-file"]),
                 system_time=moments.shown(parts.clock.now()),
                 kernel_version=platform.release(),
                 operating_system=operating_system(),

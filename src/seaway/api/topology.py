@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from seaway.api import wire
 from seaway.api.inspection import Hanging, hanging, host_addresses, kind
-from seaway.api.networks import driver, drop_counts
+from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
 from seaway.contracts import Observed
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import IfName
-from seaway.model.network import BridgeOptions, Icc, Network
+from seaway.model.network import Icc, Network
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.operations import BRIDGE_GROUP
@@ -59,18 +59,17 @@ def _uplink(observed: Observed) -> str:
 def _network(
     network: Network, ends: Sequence[tuple[Hanging, Endpoint]], drops: Mapping[IfName, int]
 ) -> wire.MapNetwork:
-    options = network.options if isinstance(network.options, BridgeOptions) else None
     return wire.MapNetwork(
         id=network.id,
         name=network.name,
-        driver=driver(network),
-        bridge=options.bridge if options else "",
+        driver=network.driver,
+        bridge=network.options.bridge or "",
         subnets=[
             wire.MapSubnet(subnet=str(s.prefix), gateway=str(s.gateway)) for s in network.subnets
         ],
         internal=network.internal,
-        masquerade=bool(options and options.masquerade and not network.internal),
-        icc=bool(options and options.icc is Icc.OPEN),
+        masquerade=network.masquerades,
+        icc=network.options.icc is Icc.OPEN,
         endpoints=[_endpoint(found, e, drops) for found, e in ends],
     )
 

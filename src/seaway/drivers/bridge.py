@@ -39,7 +39,7 @@ FOREIGN_LINKS = ("docker", "br-", "veth", "cni", "virbr", "lxc", "lxd", "podman"
 class BridgeDriver:
     """Makes bridges, and joins sandboxes to them by veth pairs."""
 
-    name = "bridge"
+    name = BridgeOptions.driver
     places = True
     multiple = True
     known_options = KNOWN
@@ -99,7 +99,7 @@ class BridgeDriver:
                 host_mac=_mac_of(endpoint.id),
                 mtu=options.mtu,
                 addresses=place.addresses,
-                guarded=guarded(options, endpoint),
+                guarded=guarded(network, endpoint),
             ),
         )
 

@@ -14,7 +14,7 @@ from seaway.plan.operations import Operation
 class HostDriver:
     """Its ports are the host's; there is one such network."""
 
-    name = "host"
+    name = HostOptions.driver
     places = False
     multiple = False
     known_options: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from seaway.model.network import NullOptions
 class NullDriver:
     """Its sandboxes stay alone; there is one such network."""
 
-    name = "null"
+    name = NullOptions.driver
     places = False
     multiple = False
     known_options: frozenset[str] = frozenset()

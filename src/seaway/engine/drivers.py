@@ -8,10 +8,8 @@ from pathlib import Path
 from seaway.contracts import Driver
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import NotFound
-from seaway.model.network import BridgeOptions, HostOptions, Network, NullOptions
+from seaway.model.network import Network
 from seaway.plan.operations import Operation
-
-_NAMES = {BridgeOptions: "bridge", HostOptions: "host", NullOptions: "null"}
 
 
 class Drivers:
@@ -30,7 +28,7 @@ class Drivers:
 
     def of(self, network: Network) -> Driver:
         """The driver that makes *network*."""
-        return self._drivers[_NAMES[type(network.options)]]
+        return self._drivers[network.driver]
 
     def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
         """What makes *endpoint*'s interface in *netns*."""

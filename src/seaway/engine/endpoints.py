@@ -268,7 +268,7 @@ class Endpoints:
                 attributes=(
                     ("container", sandbox.id),
                     ("name", network.name),
-                    ("type", self._drivers.of(network).name),
+                    ("type", network.driver),
                 ),
             )
         )

@@ -14,7 +14,7 @@ from seaway.engine.turns import Turns
 from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
-from seaway.model.network import BridgeOptions, Network, NetworkWish, Subnet
+from seaway.model.network import Network, NetworkWish, Subnet
 from seaway.plan.operations import ChangeRules
 from seaway.plan.reconcile import missing_network_ops
 from seaway.plan.subnets import AddressPool, overlap, planned_subnets, skipped_for_routes
@@ -133,11 +133,7 @@ class Networks:
 
     def _bridges(self) -> frozenset[IfName]:
         """Links that networks use, though Linux may not have them yet."""
-        return frozenset(
-            network.options.bridge
-            for network in self._store.networks()
-            if isinstance(network.options, BridgeOptions)
-        )
+        return frozenset(b for n in self._store.networks() if (b := n.options.bridge) is not None)
 
     def _warnings(self, network: Network, observed: Observed) -> tuple[str, ...]:
         used = [p for name, p in self._used() if name != network.name]
@@ -239,7 +235,7 @@ class Networks:
                 type="network",
                 action=action,
                 actor=network.id,
-                attributes=(("name", network.name), ("type", self._drivers.of(network).name)),
+                attributes=(("name", network.name), ("type", network.driver)),
             )
         )
 

@@ -17,7 +17,7 @@ from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import NetnsPaths, Wires
 from seaway.model.errors import EngineError, Unavailable
 from seaway.model.ids import IfName, SandboxId
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import network_elements, ruleset
 from seaway.plan.operations import (
@@ -289,10 +289,9 @@ def _masters(links: Mapping[IfName, LinkState]) -> dict[IfName, IfName | None]:
 
 def _broken_bridge(network: Network, links: Mapping[IfName, LinkState]) -> IfName | None:
     """The bridge of *network*, if it is there but down or without an address of its own."""
-    if not isinstance(network.options, BridgeOptions):
-        return None
-    link = links.get(network.options.bridge)
+    bridge = network.options.bridge
+    link = links.get(bridge) if bridge is not None else None
     gateways = {subnet.gateway for subnet in network.subnets}
     if link is None or (link.up and gateways.issubset(link.addresses)):
         return None
-    return network.options.bridge
+    return bridge

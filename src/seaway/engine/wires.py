@@ -13,7 +13,6 @@ from seaway.engine.drivers import Drivers
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import NetworkId
-from seaway.model.network import BridgeOptions
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import Attachment
@@ -313,8 +312,7 @@ def _waiting(sandbox: Sandbox, wiring: Wiring) -> list[PublishedPort]:
 def bound(ports: Sequence[PublishedPort], wiring: Wiring) -> tuple[PublishedPort, ...]:
     """*ports*, those without a host address at the one that their network prefers, if it does."""
     attachment = default_attachment(wiring, 4)
-    options = attachment.network.options if attachment is not None else None
-    host = options.host_binding if isinstance(options, BridgeOptions) else None
+    host = attachment.network.options.host_binding if attachment is not None else None
     return tuple(replace(p, host=host) if host and p.host is None else p for p in ports)
 
 

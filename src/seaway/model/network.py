@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar, Final, get_args
 
 from seaway.model.ids import Address, IfName, NetworkId, NetworkName, Prefix
 
@@ -44,7 +46,9 @@ class Icc(StrEnum):
 class BridgeOptions:
     """Options of the ``bridge`` driver."""
 
+    driver: ClassVar[str] = "bridge"
     bridge: IfName
+    """The host's link on which the endpoints are, and by which the rules know the network."""
     mtu: int
     """Bytes; MIN_MTU to MAX_MTU, MIN_MTU6 at least where the network has IPv6."""
     icc: Icc = Icc.OPEN
@@ -55,17 +59,38 @@ class BridgeOptions:
     """The host address of ports that are published without one; None: all."""
 
 
+class Unbridged:
+    """What the core knows of a network whose endpoints are on no bridge of the host: nothing to do."""
+
+    __slots__ = ()
+
+    bridge: ClassVar[IfName | None] = None
+    mtu: ClassVar[int | None] = None
+    icc: ClassVar[Icc] = Icc.CLOSED
+    masquerade: ClassVar[bool] = False
+    source_guard: ClassVar[bool] = False
+    host_binding: ClassVar[Address | None] = None
+
+
 @dataclass(frozen=True, slots=True)
-class HostOptions:
+class HostOptions(Unbridged):
     """The ``host`` driver has none: sandboxes use the host's own namespace."""
 
+    driver: ClassVar[str] = "host"
+
 
 @dataclass(frozen=True, slots=True)
-class NullOptions:
+class NullOptions(Unbridged):
     """The ``null`` driver has none: sandboxes have loopback only."""
+
+    driver: ClassVar[str] = "null"
 
 
 Options = BridgeOptions | HostOptions | NullOptions
+"""How a network is made. What the core asks of it, each kind answers; nobody asks which kind it is."""
+
+KINDS: Final[Mapping[str, type[Options]]] = {kind.driver: kind for kind in get_args(Options)}
+"""The kinds of options by the word of their driver. Stores keep that word, so it never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +112,16 @@ class Network:
     labels: tuple[tuple[str, str], ...] = ()
     asked_options: tuple[tuple[str, str], ...] = ()
     """The options as they were given, to show again."""
+
+    @property
+    def driver(self) -> str:
+        """The name of the driver that makes it."""
+        return self.options.driver
+
+    @property
+    def masquerades(self) -> bool:
+        """Whether what leaves it for the outside takes the host's address."""
+        return self.options.masquerade and not self.internal
 
     def subnet(self, version: int) -> Subnet | None:
         """The subnet of family *version* (4 or 6), if there is one."""

@@ -16,7 +16,7 @@ from string import Template
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName, Prefix, link_local
-from seaway.model.network import BridgeOptions, Icc, Network
+from seaway.model.network import Icc, Network
 from seaway.model.port import PublishedPort
 from seaway.plan.operations import DOOMED_GROUP
 from seaway.plan.rules import Element, Elements
@@ -215,16 +215,15 @@ class Attachment:
 
 def network_elements(network: Network) -> Elements:
     """What the firewall must know of *network*, whoever is on it."""
-    options = network.options
-    if not isinstance(options, BridgeOptions):
+    if network.options.bridge is None:
         return frozenset()
-    bridge = f'"{options.bridge}"'
+    bridge = f'"{network.options.bridge}"'
     found = [Element(INET, "bridges", bridge)]
     if network.internal:
         found.append(Element(INET, "internal", bridge))
-    if options.icc is Icc.OPEN:
+    if network.options.icc is Icc.OPEN:
         found.append(Element(INET, "icc", f"{bridge} . {bridge}"))
-    if options.masquerade and not network.internal:
+    if network.masquerades:
         found += [
             Element(INET, f"masq{s.version}", f"{bridge} . {s.prefix}") for s in network.subnets
         ]
@@ -233,10 +232,8 @@ def network_elements(network: Network) -> Elements:
 
 def guard_elements(attachment: Attachment) -> Elements:
     """The addresses that an endpoint may use, if its network guards them."""
-    options, endpoint = attachment.network.options, attachment.endpoint
-    if not isinstance(options, BridgeOptions) or endpoint.place is None:
-        return frozenset()
-    if not guarded(options, endpoint):
+    network, endpoint = attachment.network, attachment.endpoint
+    if endpoint.place is None or not guarded(network, endpoint):
         return frozenset()
     link = f'"{endpoint.link}"'
     own: list[Address] = [a.ip for a in endpoint.place.addresses]
@@ -260,7 +257,7 @@ def guard_elements(attachment: Attachment) -> Elements:
 def link_elements(attachment: Attachment) -> Elements:
     """What keeps an endpoint from itself, and from its brothers if its network wants that."""
     options, link = attachment.network.options, f'"{attachment.endpoint.link}"'
-    if not isinstance(options, BridgeOptions):
+    if options.bridge is None:
         return frozenset()
     found = [Element(BRIDGE, "itself", f"{link} . {link}")]
     if options.icc is Icc.CLOSED:
@@ -268,10 +265,13 @@ def link_elements(attachment: Attachment) -> Elements:
     return frozenset(found)
 
 
-def guarded(options: BridgeOptions, endpoint: Endpoint) -> bool:
-    """Whether the source guard holds *endpoint*: its own wish, else the network's."""
-    wish = endpoint.wish.source_guard
-    return options.source_guard if wish is None else wish
+def guarded(network: Network, endpoint: Endpoint) -> bool:
+    """Whether the source guard holds *endpoint*: its own wish, else the network's.
+
+    It stands at the ports of a bridge; where there is none, it holds nobody.
+    """
+    wish, options = endpoint.wish.source_guard, network.options
+    return options.bridge is not None and (options.source_guard if wish is None else wish)
 
 
 def port_elements(

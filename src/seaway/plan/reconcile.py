@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from seaway.model.ids import IfName
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
@@ -32,7 +32,7 @@ def leftover_links(
 
     *groups* are the host's links with their link group. Veth ends go before bridges.
     """
-    bridges = {n.options.bridge for n in networks if isinstance(n.options, BridgeOptions)}
+    bridges = {n.options.bridge for n in networks}
     ends = {a.endpoint.link for w in wirings for a in w.attachments}
     found = [
         name
@@ -59,7 +59,7 @@ def missing_network_ops(
     operations: Iterable[Operation], network: Network, links: Collection[IfName]
 ) -> tuple[Operation, ...]:
     """Of the *operations* that make *network*, those that are needed: the rules are there already."""
-    if isinstance(network.options, BridgeOptions) and network.options.bridge in links:
+    if network.options.bridge in links:
         return ()
     return tuple(o for o in operations if not isinstance(o, ChangeRules))
 
@@ -73,10 +73,7 @@ def mending_ops(
     anew. Default routes are said again, since saying them twice does no harm.
     """
     broken = [
-        a
-        for a in wiring.attachments
-        if isinstance(a.network.options, BridgeOptions)
-        and masters.get(a.endpoint.link) != a.network.options.bridge
+        a for a in wiring.attachments if masters.get(a.endpoint.link) != a.network.options.bridge
     ]
     remove = tuple(o for a in broken for o in cabling.detach_ops(a.network, a.endpoint, netns))
     attach = [o for a in broken for o in cabling.attach_ops(a.network, a.endpoint, netns)]

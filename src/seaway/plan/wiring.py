@@ -13,7 +13,7 @@ from typing import Protocol
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
@@ -82,11 +82,7 @@ def elements(wiring: Wiring) -> Elements:
     found: Elements = frozenset()
     for attachment in wiring.attachments:
         found |= guard_elements(attachment) | link_elements(attachment)
-    bridges = [
-        a.network.options.bridge
-        for a in wiring.attachments
-        if isinstance(a.network.options, BridgeOptions)
-    ]
+    bridges = [b for a in wiring.attachments if (b := a.network.options.bridge) is not None]
     for version in VERSIONS if wiring.ports else ():
         if (address := target(wiring, version)) is not None:
             found |= port_elements(wiring.ports, address, bridges)

@@ -15,7 +15,7 @@ from ipaddress import (
     ip_network,
 )
 from pathlib import Path, PurePath
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 from cattrs import Converter
@@ -23,17 +23,9 @@ from cattrs import Converter
 from seaway.contracts import Record
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, Interface, Prefix
-from seaway.model.network import BridgeOptions, HostOptions, Network, NullOptions, Options
+from seaway.model.network import KINDS, Network, Options
 from seaway.model.sandbox import Sandbox
 
-DRIVERS: Final[dict[type, str]] = {
-    BridgeOptions: "bridge",
-    HostOptions: "host",
-    NullOptions: "null",
-}
-"""The word under which the file keeps each kind of options: it never changes."""
-
-_KINDS = {word: kind for kind, word in DRIVERS.items()}
 _TEXTS = (
     IPv4Address,
     IPv6Address,
@@ -50,9 +42,7 @@ R = TypeVar("R", Network, Sandbox, Endpoint)
 def encoded(record: Record) -> bytes:
     """*record* as JSON."""
     if isinstance(record, Network):
-        return msgspec.json.encode(
-            {"driver": DRIVERS[type(record.options)], "network": record}, enc_hook=_text
-        )
+        return msgspec.json.encode({"driver": record.driver, "network": record}, enc_hook=_text)
     return msgspec.json.encode(record, enc_hook=_text)
 
 
@@ -73,7 +63,7 @@ def _text(value: object) -> str:
 
 def _options(plain: Mapping[str, object], _: object) -> object:
     fields = dict(plain)
-    return cast(object, _CONVERTER.structure(fields, _KINDS[str(fields.pop("driver"))]))
+    return cast(object, _CONVERTER.structure(fields, KINDS[str(fields.pop("driver"))]))
 
 
 def _converter() -> Converter:

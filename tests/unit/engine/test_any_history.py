@@ -14,7 +14,7 @@ from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import sandbox_name
-from seaway.model.network import BridgeOptions, NetworkWish
+from seaway.model.network import NetworkWish
 from seaway.model.sandbox import Netns, Sandbox, SandboxWish
 from seaway.plan.firewall import Attachment, network_elements
 from seaway.plan.rules import Elements
@@ -148,7 +148,7 @@ def wanted(world: World) -> dict[str, object]:
     running = [s for s in world.store.sandboxes() if s.running and s.netns is Netns.OWN]
     wirings = {s.id: wiring_of(world, s) for s in running}
     hung = [a for w in wirings.values() for a in w.attachments]
-    bridges = {n.id: n.options.bridge for n in networks if isinstance(n.options, BridgeOptions)}
+    bridges = {n.id: b for n in networks if (b := n.options.bridge) is not None}
     found: Elements = frozenset()
     for each in (*map(network_elements, networks), *map(elements, wirings.values())):
         found |= each

@@ -35,7 +35,8 @@ async def test_a_removed_network_leaves_nothing_behind() -> None:
         await world.networks.remove("web")
 
         assert world.snapshot() == before
-        assert DeleteLink(name=network.options.bridge) in world.kernel.operations  # type: ignore[union-attr]
+        assert network.options.bridge is not None
+        assert DeleteLink(name=network.options.bridge) in world.kernel.operations
 
 
 async def test_of_20_creations_of_one_name_at_once_one_succeeds() -> None:

@@ -14,7 +14,7 @@ from seaway.contracts import LinkState
 from seaway.engine.forwarding import Forwarding
 from seaway.model.errors import Unavailable
 from seaway.model.ids import IfName, SandboxId
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox, State
 from seaway.plan.firewall import NO_RULES
 
@@ -33,7 +33,7 @@ async def furnished(world: World) -> tuple[Network, Sandbox, Sandbox]:
 
 def bridge(network: Network) -> IfName:
     """The name of its bridge."""
-    assert isinstance(network.options, BridgeOptions)
+    assert network.options.bridge is not None
     return network.options.bridge
 
 

@@ -16,6 +16,7 @@ from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import (
     NO_RULES,
     Attachment,
+    closed_elements,
     guard_elements,
     network_elements,
     port_elements,
@@ -72,7 +73,12 @@ def test_an_internal_network_is_closed_and_not_masqueraded() -> None:
 
 
 def test_a_network_without_a_bridge_needs_no_rules() -> None:
-    assert network_elements(replace(FRONT, options=HostOptions(), subnets=())) == frozenset()
+    unbridged = replace(FRONT, options=HostOptions(), subnets=())
+    endpoint = an_endpoint(network=unbridged, wish=EndpointWish(source_guard=True))
+    attachment = Attachment(network=unbridged, endpoint=endpoint)
+
+    assert network_elements(unbridged) == frozenset()
+    assert guard_elements(attachment) == closed_elements(attachment) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from fakes.firewall import FRONT, VAULT, WEB
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.ids import IfName
+from seaway.model.network import NullOptions
+from seaway.plan.firewall import Attachment
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
@@ -121,3 +124,13 @@ def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
 
     assert [type(o) for o in make] == [NoDefaultRoute, NoDefaultRoute]
     assert mending_ops(Wiring(), NETNS, Cabling(), {}) == ((), ())
+
+
+def test_an_end_on_no_bridge_is_never_made_anew() -> None:
+    network = replace(FRONT, options=NullOptions(), subnets=())
+    attachment = Attachment(network=network, endpoint=WEB.attachments[0].endpoint)
+
+    remove, make = mending_ops(Wiring(attachments=(attachment,)), NETNS, Cabling(), {})
+
+    assert remove == ()
+    assert [type(o) for o in make] == [NoDefaultRoute, NoDefaultRoute]

@@ -1,0 +1,42 @@
+"""Records as the store's file keeps them: files that are there already must be read for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.records import a_network
+from seaway.model.network import HostOptions, Network, NullOptions, Options
+from seaway.store.records import decoded, encoded
+
+BRIDGE = a_network("a1")
+ID = "a1" + 62 * "0"
+BRIDGED = (
+    '{"bridge":"sw-a10000000000","mtu":1500,"icc":"open","masquerade":true,"source_guard":true,'
+    '"host_binding":null}'
+)
+
+
+def text(driver: str, options: str) -> bytes:
+    """A network without subnets, as files have it."""
+    return (
+        f'{{"driver":"{driver}","network":{{"id":"{ID}","name":"na1","created":1,"options":{options},'
+        '"subnets":[],"internal":false,"attachable":false,"predefined":false,"labels":[],'
+        '"asked_options":[]}}'
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (BRIDGE.options, text("bridge", BRIDGED)),
+        (HostOptions(), text("host", "{}")),
+        (NullOptions(), text("null", "{}")),
+    ],
+)
+def test_a_network_is_kept_under_the_word_of_its_driver(options: Options, kept: bytes) -> None:
+    network = replace(BRIDGE, options=options, subnets=())
+
+    assert encoded(network) == kept
+    assert decoded(Network, kept) == network
