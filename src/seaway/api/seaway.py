@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
 from collections.abc import Sequence
@@ -16,18 +15,10 @@ from seaway.api.inspection import Inspection, hanging
 from seaway.api.parts import Parts
 from seaway.api.topology import published, summary, whole_map
 from seaway.api.wishes import namespace_wish
-from seaway.model.errors import EngineError, InvalidRequest
+from seaway.model.errors import InvalidRequest
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.portspec import named_ports, published_ports, source_prefixes
-
-log = logging.getLogger(__name__)
-
-CALL_IP6TABLES = "net/bridge/bridge-nf-call-ip6tables"
-NO_LOOPBACK6 = (
-    "published ports do not answer on [::1] while net.bridge.bridge-nf-call-ip6tables is 1; "
-    "every other address of the host works"
-)
 
 
 class SeawayRoutes:
@@ -76,7 +67,8 @@ class SeawayRoutes:
         body = await call.body(wire.Publish)
         ports = published_ports(_given(body.ports), source_prefixes(body.sources or ()))
         sandbox, done = await self._parts.engine.ports.publish(call.ref, ports)
-        return await self._changed(sandbox, done, await self._warnings(sandbox, done))
+        warnings = await self._parts.engine.checkup.of_publish(sandbox, done)
+        return await self._changed(sandbox, done, warnings)
 
     async def unpublish(self, call: Call) -> web.Response:
         """Take published ports away."""
@@ -84,30 +76,13 @@ class SeawayRoutes:
         sandbox, gone = await self._parts.engine.ports.unpublish(
             call.ref, named_ports(_given(body.ports)), now=bool(body.now)
         )
-        return await self._changed(sandbox, gone, [])
+        return await self._changed(sandbox, gone, ())
 
     async def _changed(
-        self, sandbox: Sandbox, ports: Sequence[PublishedPort], warnings: list[str]
+        self, sandbox: Sandbox, ports: Sequence[PublishedPort], warnings: Sequence[str]
     ) -> web.Response:
         shown = published(hanging(self._store, sandbox), ports)
-        return answer(wire.Published(published=shown, warnings=warnings))
-
-    async def _warnings(self, sandbox: Sandbox, done: Sequence[PublishedPort]) -> list[str]:
-        versions = hanging(self._store, sandbox).versions
-        if not sandbox.running:
-            return [f"{sandbox.name} is not running: its ports are published when it starts"]
-        if not done or not versions:
-            text = f"{sandbox.name} is on no network with a way out: "
-            return [text + "its ports are published when it is connected to one"]
-        return [NO_LOOPBACK6] if 6 in versions and await self._hides_loopback6() else []
-
-    async def _hides_loopback6(self) -> bool:
-        """Whether bridged frames go through ip6tables; that it cannot be known undoes no publish."""
-        try:
-            return await self._parts.kernel.sysctl(CALL_IP6TABLES) == "1"
-        except EngineError as error:
-            log.warning("a setting could not be read", extra={"reason": str(error)})
-            return False
+        return answer(wire.Published(published=shown, warnings=[*warnings]))
 
     async def map(self, call: Call) -> web.Response:  # noqa: ARG002
         """Everything in one picture."""

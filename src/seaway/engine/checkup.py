@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Address
 
 from seaway.contracts import Kernel, Store
 from seaway.engine.recovery import Recovery
 from seaway.engine.turns import Turns
-from seaway.engine.wires import Wires
-from seaway.model.errors import NotFound
-from seaway.model.port import PublishedPort
+from seaway.engine.wires import Wires, ways_out
+from seaway.model.errors import EngineError, NotFound
+from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
 from seaway.plan.subnets import overlap
 
+log = logging.getLogger(__name__)
+
+LOOPBACK6 = IPv6Address("::1")
 NF_CALL6 = "net/bridge/bridge-nf-call-ip6tables"
-LOOPBACK6 = (
-    "bridge-nf-call-ip6tables is 1 on this host: ports published on [::1] cannot be reached by [::1]; "
-    "set it to 0, or use another address of the host"
+NO_LOOPBACK6 = (
+    "published ports do not answer on [::1] while net.bridge.bridge-nf-call-ip6tables is 1; "
+    "every other address of the host works"
 )
 PATIENCE = 1
 """Seconds to wait for the turn of a sandbox in which something is being done."""
@@ -47,9 +52,34 @@ class Checkup:
             for route in routes
             if overlap(subnet.prefix, route)
         ]
-        if self._publishes6() and await self._kernel.sysctl(NF_CALL6) == "1":
-            found.append(LOOPBACK6)
+        hidden = any(self._is_on_loopback6(s, s.status.published) for s in running)
+        if hidden and await self._hides_loopback6():
+            found.append(NO_LOOPBACK6)
         return found
+
+    async def of_publish(self, sandbox: Sandbox, done: Sequence[PublishedPort]) -> Sequence[str]:
+        """Why ports that *sandbox* was to publish, *done* among them, cannot be reached yet."""
+        if not sandbox.running:
+            return [f"{sandbox.name} is not running: its ports are published when it starts"]
+        if not done:
+            text = f"{sandbox.name} is on no network with a way out: "
+            return [text + "its ports are published when it is connected to one"]
+        hidden = self._is_on_loopback6(sandbox, done) and await self._hides_loopback6()
+        return [NO_LOOPBACK6] if hidden else []
+
+    def _is_on_loopback6(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> bool:
+        """Whether one of *ports* should answer on ``[::1]``."""
+        return any(hosts_meet(port.host, LOOPBACK6) for port in ports) and 6 in ways_out(
+            self._wires.wiring(sandbox)
+        )
+
+    async def _hides_loopback6(self) -> bool:
+        """Whether bridged frames go through ip6tables; that it cannot be known undoes nothing."""
+        try:
+            return await self._kernel.sysctl(NF_CALL6) == "1"
+        except EngineError as error:
+            log.warning("a setting could not be read", extra={"reason": str(error)})
+            return False
 
     async def _lost_ports(self, sandbox: Sandbox) -> list[str]:
         """The ports of *sandbox* that another program has; those it has no longer are held again."""
@@ -63,14 +93,6 @@ class Checkup:
             return []  # removed meanwhile
         except TimeoutError:
             return [_lost(sandbox, p, " is not held") for p in self._wires.unheld(sandbox)]
-
-    def _publishes6(self) -> bool:
-        publishing = {s.id for s in self._store.sandboxes() if s.status.published}
-        return any(
-            e.sandbox in publishing and network.subnet(6) is not None
-            for network in self._store.networks()
-            for e in self._store.endpoints_of(network.id)
-        )
 
 
 def _lost(sandbox: Sandbox, port: PublishedPort, why: str) -> str:

@@ -245,7 +245,7 @@ class Wires:
         one (no network that leads outside) none is held, as none is published.
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
-        versions = _ways_out(wiring)
+        versions = ways_out(wiring)
         ports = bound((*wiring.ports, *_waiting(sandbox, wiring)), wiring)
         if not ports or not versions:
             return Wiring(attachments=wiring.attachments)
@@ -256,7 +256,7 @@ class Wires:
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:
         """Let go of the host's ports of *sandbox* in families without a way out; gives the wiring."""
-        versions = _ways_out(wiring)
+        versions = ways_out(wiring)
         held = self._host_ports.held(sandbox.id)
         kept = {h: f & frozenset(versions) for h, f in held.items()}
         if kept != held:
@@ -267,12 +267,12 @@ class Wires:
         """The ports that lead to *sandbox* and are not held: taken while no daemon held them."""
         held = self._host_ports.held(sandbox.id)
         missing = [p for p in sandbox.status.published if hold_of(p) not in held]
-        versions = _ways_out(self.wiring(sandbox)) if missing else ()
+        versions = ways_out(self.wiring(sandbox)) if missing else ()
         return tuple(p for p in missing if any(p.is_on(v) for v in versions))
 
     def hold_again(self, sandbox: Sandbox) -> tuple[tuple[PublishedPort, EngineError], ...]:
         """Hold each unheld port of *sandbox* that can be held; gives the others, with the reason."""
-        versions = _ways_out(self.wiring(sandbox))
+        versions = ways_out(self.wiring(sandbox))
         missing = self.unheld(
             sandbox
         )  # all at once first: most are free, and there may be thousands
@@ -297,7 +297,7 @@ def hold_of(port: PublishedPort) -> Hold:
     return Hold(port.proto, port.host, port.host_port, port.count)
 
 
-def _ways_out(wiring: Wiring) -> tuple[int, ...]:
+def ways_out(wiring: Wiring) -> tuple[int, ...]:
     """The families in which a sandbox that hangs so reaches the outside, and is reached."""
     return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
 

@@ -169,6 +169,7 @@ class FakeKernel:
 
     async def sysctl(self, path: str) -> str | None:
         """The value of a setting that was set, by the test or by SetSysctl."""
+        self._reach("ReadSysctl")
         return self.sysctls.get(path)
 
     async def bound(self, directory: Path) -> Mapping[Path, bool]:
