@@ -175,6 +175,11 @@ def drops(daemon: Daemon, network: str) -> dict[str, int]:
     return {str(m["Name"]): int(str(m["Drops"])) for m in members}
 
 
+def bridge_of(daemon: Daemon, network: str) -> str:
+    """The bridge of a network that was given none."""
+    return "sw-" + daemon.seaway("network", "inspect", "-f", "{{.Id}}", network).out[:12]
+
+
 def place(daemon: Daemon, sandbox: str, network: str) -> Mapping[str, object]:
     """A sandbox's endpoint on *network*, as ``inspect`` shows it."""
     shown = cast(

@@ -11,7 +11,7 @@ import pytest
 from bed.daemon import Daemon
 from bed.fingerprint import at_rest, leaked
 from bed.host import Host
-from e2e.stage import make_ipv4_network, make_network, make_sandbox, place
+from e2e.stage import bridge_of, make_ipv4_network, make_network, make_sandbox, pings, place
 
 
 def connect(daemon: Daemon, network: str, sandbox: str, **ipam: str) -> tuple[int, str]:
@@ -230,6 +230,29 @@ def test_a_mac_address_that_no_interface_can_have_is_refused(daemon: Daemon, mac
 
     assert status == 400
     assert mac in message
+
+
+def test_the_mac_address_of_the_bridge_is_refused_and_nothing_is_left_behind(
+    host: Host, daemon: Daemon
+) -> None:
+    """With it a sandbox would take the gateway from all who are on the network."""
+    make_network(daemon, 1)
+    box = make_sandbox(daemon, "box", "n1")
+    make_sandbox(daemon, "other")
+    bridge = bridge_of(daemon, "n1")
+    mac = host.sh(f"cat /sys/class/net/{bridge}/address").out.strip()
+    before = at_rest(host)
+
+    body = {"Container": "other", "EndpointConfig": {"MacAddress": mac}}
+    status, message = answered(daemon, "/networks/n1/connect", body)
+
+    assert status == 409
+    assert (
+        message
+        == f"mac address {mac} is in use on network n1 by its bridge {bridge}; ask for another"
+    )
+    assert leaked(before, host) == ()
+    assert pings(box, "10.77.1.1")
 
 
 def test_a_mac_address_is_unique_on_its_network_and_free_on_others(daemon: Daemon) -> None:

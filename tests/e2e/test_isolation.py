@@ -21,6 +21,7 @@ from e2e.stage import (
     SHUT,
     add_machine,
     answer,
+    bridge_of,
     make_network,
     make_sandbox,
     make_server,
@@ -371,11 +372,6 @@ def sysctls(host: Host) -> list[str]:
     places = " ".join(f"/proc/sys/net/{room}" for room in ("bridge", "ipv4", "ipv6", "netfilter"))
     lines = host.sh(f"grep -rs '' {places}", check=False).out.splitlines()
     return sorted(line for line in lines if "nf_conntrack_count" not in line)
-
-
-def bridge_of(daemon: Daemon, network: str) -> str:
-    """The bridge of a network that was given none."""
-    return "sw-" + daemon.seaway("network", "inspect", "-f", "{{.Id}}", network).out[:12]
 
 
 def link_local_of(spot: Spot, ifname: str = "eth0") -> str:

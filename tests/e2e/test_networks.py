@@ -12,6 +12,7 @@ from bed.host import Host
 from bed.spot import Spot
 from e2e.stage import (
     answer,
+    bridge_of,
     make_ipv4_network,
     make_network,
     make_sandbox,
@@ -29,11 +30,6 @@ def mtu(spot: Spot, link: str) -> int:
     """The MTU of a link at *spot*."""
     found: list[dict[str, object]] = json.loads(spot.sh(f"ip -j link show dev {link}").out)
     return int(str(found[0]["mtu"]))
-
-
-def bridge_of(daemon: Daemon, network: str) -> str:
-    """The bridge of a network that was given none."""
-    return "sw-" + daemon.seaway("network", "inspect", "-f", "{{.Id}}", network).out[:12]
 
 
 # bridge

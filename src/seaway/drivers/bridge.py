@@ -9,7 +9,7 @@ from pathlib import Path
 from seaway.contracts import NetworkFacts
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import Address, IfName, Mac, address, ifname
+from seaway.model.ids import Address, IfName, address, ifname, mac_of
 from seaway.model.network import MAX_MTU, MIN_MTU, MIN_MTU6, BridgeOptions, Icc, Network
 from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
@@ -68,7 +68,7 @@ class BridgeDriver:
             ChangeRules(old=frozenset(), new=network_elements(network)),
             AddBridge(
                 name=options.bridge,
-                mac=_mac_of(network.id),
+                mac=network.bridge_mac,
                 mtu=options.mtu,
                 addresses=tuple(
                     ip_interface(f"{s.gateway}/{s.prefix.prefixlen}") for s in network.subnets
@@ -96,7 +96,7 @@ class BridgeDriver:
                 netns=netns,
                 ifname=place.ifname,
                 mac=place.mac,
-                host_mac=_mac_of(endpoint.id),
+                host_mac=mac_of(endpoint.id),
                 mtu=options.mtu,
                 addresses=place.addresses,
                 guarded=guarded(network, endpoint),
@@ -114,11 +114,6 @@ class BridgeDriver:
 def _options(network: Network) -> BridgeOptions:
     assert isinstance(network.options, BridgeOptions)
     return network.options
-
-
-def _mac_of(an_id: str) -> Mac:
-    """A locally administered MAC made from an id: the same after every restart."""
-    return Mac("02:" + ":".join(an_id[n : n + 2] for n in range(0, 10, 2)))
 
 
 def _bridge_name(asked: Mapping[str, str], facts: NetworkFacts) -> IfName:

@@ -144,7 +144,7 @@ class Endpoints:
             return self._store.network(ref)
 
     def wished(self, network: Network, sandbox: Sandbox, wish: EndpointWish) -> Endpoint:
-        """A new endpoint of *sandbox*, not live yet; raises InvalidRequest for an impossible wish."""
+        """A new endpoint of *sandbox*, not live yet; raises for an impossible wish (``refuse_wish``)."""
         refuse_wish(network, wish)
         order = max((e.order for e in self._store.endpoints_of(sandbox.id)), default=0) + 1
         return Endpoint(
@@ -221,6 +221,7 @@ class Endpoints:
         allocation = self._store.allocation(network.id)
         wanted = endpoint.wish.mac
         if wanted is not None:
+            ipam.refuse_mac(network, wanted)
             holder = allocation.mac_holder(wanted)
             if holder not in {None, endpoint.id}:
                 assert holder is not None
@@ -278,7 +279,7 @@ NONE_MODE = "container cannot be connected to multiple networks with one of the 
 
 
 def refuse_wish(network: Network, wish: EndpointWish) -> None:
-    """Raise InvalidRequest for addresses that no endpoint of *network* can have."""
+    """Raise InvalidRequest, AddressTaken, Conflict for what no endpoint of *network* can have."""
     for address in wish.addresses:
         subnet = network.subnet(address.version)
         if subnet is None or address not in subnet.prefix:
@@ -289,6 +290,8 @@ def refuse_wish(network: Network, wish: EndpointWish) -> None:
             )
         ipam.refuse_address(network, subnet, address)
     _refuse_twice(wish.addresses)
+    if wish.mac is not None:
+        ipam.refuse_mac(network, wish.mac)
     for alias in wish.aliases:
         refuse_alias(alias)
 

@@ -181,6 +181,11 @@ def new_mac() -> Mac:
     return Mac(":".join(f"{byte:02x}" for byte in (first & 0xFC | 2, *rest)))
 
 
+def mac_of(an_id: str) -> Mac:
+    """A locally administered MAC address made from an id: the same after every restart."""
+    return Mac("02:" + ":".join(an_id[n : n + 2] for n in range(0, 10, 2)))
+
+
 def link_local(address: Mac) -> IPv6Address:
     """The modified EUI-64 link-local address that the kernel gives *address* (RFC 4291, appendix A)."""
     m = bytes.fromhex(address.replace(":", ""))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
-from seaway.model.ids import Address, IfName, NetworkId, NetworkName, Prefix
+from seaway.model.ids import Address, IfName, Mac, NetworkId, NetworkName, Prefix, mac_of
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
@@ -117,6 +117,11 @@ class Network:
     def driver(self) -> str:
         """The name of the driver that makes it."""
         return self.options.driver
+
+    @property
+    def bridge_mac(self) -> Mac:
+        """The MAC address of its bridge, if it has one."""
+        return mac_of(self.id)
 
     @property
     def masquerades(self) -> bool:

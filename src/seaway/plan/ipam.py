@@ -7,7 +7,7 @@ from ipaddress import ip_interface
 from typing import Protocol
 
 from seaway.model.endpoint import Place
-from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
+from seaway.model.errors import Conflict, Exhausted, Forbidden, InvalidRequest
 from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
@@ -79,6 +79,15 @@ def refuse_address(network: Network, subnet: Subnet, address: Address) -> None:
         )
     if (use := _reserved(subnet).get(address)) is not None:
         raise AddressTaken(address, network.name, use)
+
+
+def refuse_mac(network: Network, mac: Mac) -> None:
+    """Raise Conflict where *mac* is the bridge's: whoever has it takes the gateway from all others."""
+    if (bridge := network.options.bridge) is not None and mac == network.bridge_mac:
+        raise Conflict(
+            f"mac address {mac} is in use on network {network.name} by its bridge {bridge}; "
+            "ask for another"
+        )
 
 
 def _reserved(subnet: Subnet) -> dict[Address, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 
@@ -14,7 +15,7 @@ from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest, NotFound
 from seaway.model.ids import IfName, Mac, mac, new_mac
 from seaway.model.sandbox import Sandbox, SandboxWish
-from seaway.plan.operations import ForgetFlows
+from seaway.plan.operations import AddBridge, ForgetFlows
 from seaway.plan.zone import View
 
 A_WISH = EndpointWish()
@@ -254,6 +255,30 @@ async def test_a_mac_in_use_on_the_network_is_refused_with_its_holders_name() ->
         )
         assert endpoint.place is not None
         assert endpoint.place.mac == taken
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_the_mac_of_the_bridge_is_refused_and_nothing_is_left_behind(running: bool) -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.network("other")
+        (*_, mac_) = [o.mac for o in world.kernel.operations if isinstance(o, AddBridge)][:1]
+        await (world.box("box", []) if running else world.program("box", []))
+        before = world.snapshot()
+        wish = EndpointWish(mac=mac_)
+
+        with pytest.raises(Conflict) as caught:
+            await world.endpoints.connect("web", "box", wish)
+        with pytest.raises(Conflict):
+            await world.box("more", wish=wish)
+
+        assert re.fullmatch(
+            f"mac address {mac_} is in use on network web by its bridge sw-[0-9a-f]{{12}}; "
+            "ask for another",
+            str(caught.value),
+        )
+        assert world.snapshot() == before
+        await world.endpoints.connect("other", "box", wish)
 
 
 def test_1000_generated_macs_are_different_local_and_unicast() -> None:
