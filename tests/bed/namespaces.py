@@ -46,12 +46,21 @@ def inside(place: Place, work: Callable[[], T]) -> T:
     A process that *work* starts is in all namespaces of *place*; *work* itself keeps its process
     namespace (pid_namespaces(7): only children move).
     """
+
+    def entered() -> T:
+        _enter(place)
+        return work()
+
+    return in_thread(entered)
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """What *work* gives in a thread made for it, which may go anywhere; its errors are raised here."""
     result: list[T] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            _enter(place)
             result.append(work())
         except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
             errors.append(error)

@@ -10,6 +10,8 @@ import pytest
 
 from bed.daemon import Daemon
 from bed.host import Host
+from bed.spot import Spot
+from e2e.stage import make_network, make_server
 
 
 @pytest.fixture
@@ -28,3 +30,9 @@ def daemon(stopped_daemon: Daemon) -> Daemon:
     """A running daemon on *host*."""
     stopped_daemon.start()
     return stopped_daemon
+
+
+@pytest.fixture
+def web(daemon: Daemon) -> Spot:
+    """The sandbox "web" on network n1, 10.77.1.2 and fd77:1::2; it answers on port 80."""
+    return make_server(daemon, "web", make_network(daemon, 1))

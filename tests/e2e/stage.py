@@ -6,6 +6,7 @@ Network *n* of a test has 10.77.*n*.0/24 and fd77:*n*::/64, gateways .1 and ::1;
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,12 @@ with_and_without_bridge_nf = pytest.mark.parametrize(
     "host", [False, True], ids=["nf-call-0", "nf-call-1"], indirect=True
 )
 """A test on a host whose bridges show their frames to iptables, and on one whose do not."""
+
+
+def post(daemon: Daemon, path: str, body: object) -> tuple[int, str]:
+    """The status of a request to do something, and the sentence with which it is refused."""
+    status, content = daemon.request("POST", path, body)
+    return status, str(json.loads(content).get("message", "")) if content else ""
 
 
 def make_network(daemon: Daemon, number: int, *flags: str) -> str:

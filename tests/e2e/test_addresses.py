@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from ipaddress import IPv6Network
 from typing import Any
 
@@ -11,14 +10,14 @@ import pytest
 from bed.daemon import Daemon
 from bed.fingerprint import at_rest, leaked
 from bed.host import Host
-from e2e.stage import bridge_of, make_ipv4_network, make_network, make_sandbox, pings, place
+from e2e.stage import bridge_of, make_ipv4_network, make_network, make_sandbox, pings, place, post
 
 
 def connect(daemon: Daemon, network: str, sandbox: str, **ipam: str) -> tuple[int, str]:
     """Status and message of a connect with fixed addresses."""
     config = {"IPAMConfig": ipam} if ipam else None
     body = {"Container": sandbox, "EndpointConfig": config}
-    return answered(daemon, f"/networks/{network}/connect", body)
+    return post(daemon, f"/networks/{network}/connect", body)
 
 
 def create(
@@ -26,12 +25,7 @@ def create(
 ) -> tuple[int, str]:
     """Status and message of a network's making."""
     body = {"Name": name, "IPAM": {"Config": [*configs]}, **more}
-    return answered(daemon, "/networks/create", body)
-
-
-def answered(daemon: Daemon, path: str, body: object) -> tuple[int, str]:
-    status, content = daemon.request("POST", path, body)
-    return status, str(json.loads(content).get("message", "")) if content else ""
+    return post(daemon, "/networks/create", body)
 
 
 def subnets(daemon: Daemon, network: str) -> list[str]:
@@ -226,7 +220,7 @@ def test_a_mac_address_that_no_interface_can_have_is_refused(daemon: Daemon, mac
     make_sandbox(daemon, "box")
     body = {"Container": "box", "EndpointConfig": {"MacAddress": mac}}
 
-    status, message = answered(daemon, "/networks/n1/connect", body)
+    status, message = post(daemon, "/networks/n1/connect", body)
 
     assert status == 400
     assert mac in message
@@ -244,7 +238,7 @@ def test_the_mac_address_of_the_bridge_is_refused_and_nothing_is_left_behind(
     before = at_rest(host)
 
     body = {"Container": "other", "EndpointConfig": {"MacAddress": mac}}
-    status, message = answered(daemon, "/networks/n1/connect", body)
+    status, message = post(daemon, "/networks/n1/connect", body)
 
     assert status == 409
     assert (
@@ -262,7 +256,7 @@ def test_a_mac_address_is_unique_on_its_network_and_free_on_others(daemon: Daemo
     make_sandbox(daemon, "other")
     body = {"Container": "other", "EndpointConfig": {"MacAddress": "02:00:00:00:00:40"}}
 
-    status, message = answered(daemon, "/networks/n1/connect", body)
+    status, message = post(daemon, "/networks/n1/connect", body)
     assert status == 409
     assert "box" in message
-    assert answered(daemon, "/networks/n2/connect", body)[0] == 200
+    assert post(daemon, "/networks/n2/connect", body)[0] == 200

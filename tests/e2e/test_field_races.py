@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from bed.daemon import Daemon
 from bed.fingerprint import at_rest, leaked
 from bed.host import Host
 from e2e.resolving import resolve
-from e2e.stage import make_ipv4_network, make_network, place, ports_of
+from e2e.stage import make_ipv4_network, make_network, place, ports_of, post
 
 T = TypeVar("T")
 
@@ -20,11 +19,6 @@ def at_once(works: list[Callable[[], T]]) -> list[T]:
     """What all *works* give, done at the same time."""
     with ThreadPoolExecutor(len(works)) as pool:
         return [future.result() for future in [pool.submit(work) for work in works]]
-
-
-def post(daemon: Daemon, path: str, body: object) -> tuple[int, str]:
-    status, content = daemon.request("POST", path, body)
-    return status, str(json.loads(content).get("message", "")) if content else ""
 
 
 def test_fr08_one_of_twenty_networks_of_the_same_name_is_made(host: Host, daemon: Daemon) -> None:

@@ -61,9 +61,9 @@ def test_one_network_cannot_reach_another(host: Host, daemon: Daemon, proto: str
 
 @with_and_without_bridge_nf
 @both_protos
-def test_the_lan_reaches_published_ports_only(host: Host, daemon: Daemon, proto: str) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_the_lan_reaches_published_ports_only(
+    host: Host, daemon: Daemon, web: Spot, proto: str
+) -> None:
     route_subnets_by_host(host.neighbour)
     daemon.seaway("publish", "web", f"8080:80/{proto}")
 

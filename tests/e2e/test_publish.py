@@ -30,10 +30,10 @@ HOLDER = "failed to set up container networking: driver failed programming exter
 
 @with_and_without_bridge_nf
 @both_protos
-def test_everybody_reaches_a_published_port_by_ipv4(host: Host, daemon: Daemon, proto: str) -> None:
-    make_network(daemon, 1)
+def test_everybody_reaches_a_published_port_by_ipv4(
+    host: Host, daemon: Daemon, web: Spot, proto: str
+) -> None:
     make_network(daemon, 2)
-    web = make_server(daemon, "web", "n1")
     brother = make_sandbox(daemon, "brother", "n1")
     far = make_sandbox(daemon, "far", "n2")
 
@@ -68,10 +68,10 @@ def test_everybody_reaches_a_published_port_by_ipv4(host: Host, daemon: Daemon, 
 
 @with_and_without_bridge_nf
 @both_protos
-def test_everybody_reaches_a_published_port_by_ipv6(host: Host, daemon: Daemon, proto: str) -> None:
-    make_network(daemon, 1)
+def test_everybody_reaches_a_published_port_by_ipv6(
+    host: Host, daemon: Daemon, web: Spot, proto: str
+) -> None:
     make_network(daemon, 2)
-    web = make_server(daemon, "web", "n1")
     brother = make_sandbox(daemon, "brother", "n1")
     far = make_sandbox(daemon, "far", "n2")
 
@@ -102,11 +102,9 @@ def test_everybody_reaches_a_published_port_by_ipv6(host: Host, daemon: Daemon, 
 
 @both_protos
 def test_the_host_reaches_a_published_port_by_the_loopback_address_of_ipv6(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
     make_network(daemon, 2)
-    make_server(daemon, "web", "n1")
     make_server(daemon, "two", "n2")
 
     daemon.seaway("publish", "web", f"8080:80/{proto}")
@@ -131,11 +129,8 @@ def test_loopback_of_ipv6_is_refused_at_once_where_the_sandbox_has_no_ipv6(
 
 @pytest.mark.parametrize("host", [True], ids=["nf-call-1"], indirect=True)
 def test_publish_and_status_say_that_loopback_of_ipv6_cannot_work(
-    host: Host, daemon: Daemon
+    host: Host, daemon: Daemon, web: Spot
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
-
     said = daemon.seaway("publish", "web", "8080:80")
 
     assert said.err == (
@@ -229,9 +224,9 @@ def test_a_network_chooses_the_address_of_ports_that_are_published_without_one(
 
 @with_and_without_bridge_nf
 @both_protos
-def test_a_port_on_127_0_0_1_is_for_the_host_alone(host: Host, daemon: Daemon, proto: str) -> None:
-    make_network(daemon, 1)
-    web = make_server(daemon, "web", "n1")
+def test_a_port_on_127_0_0_1_is_for_the_host_alone(
+    host: Host, daemon: Daemon, web: Spot, proto: str
+) -> None:
     far = make_sandbox(daemon, "far", "n1")
 
     daemon.seaway("publish", "web", f"127.0.0.1:8080:80/{proto}")
@@ -245,10 +240,8 @@ def test_a_port_on_127_0_0_1_is_for_the_host_alone(host: Host, daemon: Daemon, p
 
 @both_protos
 def test_a_neighbour_that_routes_127_0_0_1_to_the_host_reaches_nothing_there(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
-    web = make_server(daemon, "web", "n1")
     host.serve("the host's own", proto, 9000, "127.0.0.1")
     daemon.seaway("publish", "web", f"127.0.0.1:8080:80/{proto}")
 
@@ -273,11 +266,8 @@ def _route_loopback_to(attacker: Spot, gateway: str) -> None:
 
 @both_protos
 def test_ports_on_other_loopback_addresses_are_for_the_host_alone(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
-
     daemon.seaway("publish", "web", f"127.0.0.2:8080:80/{proto}", f"[::1]:8081:80/{proto}")
 
     assert answer(host, proto, "127.0.0.2", 8080) == "web 10.77.1.1"
@@ -338,10 +328,8 @@ def second_bind(host: Host, proto: str, address: str, option: int | None) -> int
 
 @both_protos
 def test_a_port_that_is_no_longer_published_is_the_hosts_again(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", f"8080:80/{proto}")
     daemon.seaway("unpublish", "web", f"8080:80/{proto}")
 
@@ -353,10 +341,8 @@ def test_a_port_that_is_no_longer_published_is_the_hosts_again(
 @pytest.mark.parametrize("family", ["192.0.2.1", "2001:db8:0:1::1"], ids=["ipv4", "ipv6"])
 @both_protos
 def test_a_busy_port_is_refused_by_the_name_of_its_holder_and_leaves_nothing(
-    host: Host, daemon: Daemon, proto: str, family: str
+    host: Host, daemon: Daemon, web: Spot, proto: str, family: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     code = (
         "import socket, sys, time\n"
         "s = socket.socket(int(sys.argv[1]), int(sys.argv[2]))\n"
@@ -385,10 +371,8 @@ def test_a_busy_port_is_refused_by_the_name_of_its_holder_and_leaves_nothing(
 
 
 def test_a_port_of_another_sandbox_is_refused_and_a_run_with_it_leaves_nothing(
-    host: Host, daemon: Daemon
+    host: Host, daemon: Daemon, web: Spot
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
     before = at_rest(host, daemon)
 

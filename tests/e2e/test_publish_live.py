@@ -7,6 +7,7 @@ import pytest
 from bed.daemon import Daemon
 from bed.fingerprint import at_rest, leaked
 from bed.host import Host
+from bed.spot import Spot
 from e2e.stage import (
     answer,
     elements,
@@ -30,10 +31,8 @@ both_protos = pytest.mark.parametrize("proto", ["tcp", "udp"])
 
 
 def test_publish_and_unpublish_of_a_running_sandbox_leave_nothing(
-    host: Host, daemon: Daemon
+    host: Host, daemon: Daemon, web: Spot
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     before = at_rest(host, daemon)
 
     daemon.seaway("publish", "web", "8080:80", "81/udp", "9000-9099:9000-9099")
@@ -58,10 +57,8 @@ def test_a_sandbox_that_goes_takes_its_ports_with_it(host: Host, daemon: Daemon)
 @with_and_without_bridge_nf
 @both_families
 def test_an_open_udp_flow_to_the_host_follows_a_publish_at_once(
-    host: Host, daemon: Daemon, address: str, client: str
+    host: Host, daemon: Daemon, web: Spot, address: str, client: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     own = host.serve("the host's own", "udp", 8080, address)
     with host.neighbour.connect("udp", address, 8080) as flow:
         assert say(flow) == f"the host's own {client}"
@@ -74,10 +71,8 @@ def test_an_open_udp_flow_to_the_host_follows_a_publish_at_once(
 
 @both_families
 def test_an_open_udp_flow_follows_an_unpublish_at_once(
-    host: Host, daemon: Daemon, address: str, client: str
+    host: Host, daemon: Daemon, web: Spot, address: str, client: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80/udp")
     with host.neighbour.connect("udp", address, 8080) as flow:
         assert say(flow) == f"web {client}"
@@ -127,10 +122,8 @@ def test_open_udp_flows_within_a_range_follow_too(host: Host, daemon: Daemon) ->
 @with_and_without_bridge_nf
 @both_families
 def test_an_open_tcp_stream_outlives_its_unpublish(
-    host: Host, daemon: Daemon, address: str, client: str
+    host: Host, daemon: Daemon, web: Spot, address: str, client: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
     with host.neighbour.connect("tcp", address, 8080) as stream:
         assert say(stream) == f"web {client}"
@@ -144,10 +137,8 @@ def test_an_open_tcp_stream_outlives_its_unpublish(
 @with_and_without_bridge_nf
 @both_families
 def test_an_open_tcp_stream_ends_when_its_port_is_unpublished_now(
-    host: Host, daemon: Daemon, address: str, client: str
+    host: Host, daemon: Daemon, web: Spot, address: str, client: str
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80", "8081:80")
     with (
         host.neighbour.connect("tcp", address, 8080) as stream,
@@ -202,11 +193,9 @@ def test_a_port_that_is_not_published_cannot_be_unpublished(daemon: Daemon) -> N
 @with_and_without_bridge_nf
 @both_protos
 def test_a_port_for_some_sources_is_closed_to_all_others(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
     make_network(daemon, 2)
-    web = make_server(daemon, "web", "n1")
     brother = make_sandbox(daemon, "brother", "n1")
     far = make_sandbox(daemon, "far", "n2")
 
@@ -231,11 +220,9 @@ def test_a_port_for_some_sources_is_closed_to_all_others(
 
 @both_protos
 def test_the_host_itself_and_sandboxes_are_sources_too(
-    host: Host, daemon: Daemon, proto: str
+    host: Host, daemon: Daemon, web: Spot, proto: str
 ) -> None:
-    make_network(daemon, 1)
     make_network(daemon, 2)
-    web = make_server(daemon, "web", "n1")
     far = make_sandbox(daemon, "far", "n2")
 
     sources = ("127.0.0.0/8", "::1", "192.0.2.1", "10.77.0.0/16")
@@ -252,9 +239,9 @@ def test_the_host_itself_and_sandboxes_are_sources_too(
 
 
 @both_protos
-def test_publishing_again_changes_who_may_come_in(host: Host, daemon: Daemon, proto: str) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_publishing_again_changes_who_may_come_in(
+    host: Host, daemon: Daemon, web: Spot, proto: str
+) -> None:
     daemon.seaway("publish", "--from", "203.0.113.0/24", "web", f"8080:80/{proto}")
     assert answer(host.neighbour, proto, "192.0.2.1", 8080, 0.25) == "silent"
 
@@ -318,10 +305,10 @@ def test_a_port_moves_with_the_default_route(
     ]
 
 
-def test_a_port_moves_to_a_network_of_higher_priority_and_back(host: Host, daemon: Daemon) -> None:
-    make_network(daemon, 1)
+def test_a_port_moves_to_a_network_of_higher_priority_and_back(
+    host: Host, daemon: Daemon, web: Spot
+) -> None:
     make_network(daemon, 2)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80", "8080:80/udp")
     with host.neighbour.connect("udp", "192.0.2.1", 8080) as flow:
         assert say(flow) == "web 192.0.2.2"
@@ -372,9 +359,7 @@ def test_ports_wait_for_a_network_with_a_way_out(host: Host, daemon: Daemon) -> 
 
 
 @with_and_without_bridge_nf
-def test_ports_and_their_flows_outlive_the_daemon(host: Host, daemon: Daemon) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_ports_and_their_flows_outlive_the_daemon(host: Host, daemon: Daemon, web: Spot) -> None:
     daemon.seaway("publish", "web", "8080:80", "8080:80/udp")
     with (
         host.neighbour.connect("tcp", "192.0.2.1", 8080) as stream,

@@ -14,7 +14,7 @@ from bed.host import Host
 from bed.pulse import Pulse
 from bed.spot import Spot
 from e2e.resolving import resolve
-from e2e.stage import make_network, make_sandbox, make_server, say
+from e2e.stage import make_network, make_sandbox, say
 
 WAYS = {"in peace": Daemon.stop, "killed": Daemon.kill}
 ended = pytest.mark.parametrize("end", WAYS.values(), ids=[*WAYS])
@@ -42,9 +42,9 @@ def answered(asker: Spot, name: str, seconds: float) -> list[str]:
 
 
 @ended
-def test_fr33_running_sandboxes_lose_no_packet(host: Host, daemon: Daemon, end: End) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_fr33_running_sandboxes_lose_no_packet(
+    host: Host, daemon: Daemon, web: Spot, end: End
+) -> None:
     daemon.seaway("publish", "web", "8088:80", "8088:80/udp")
     before = at_rest(host)
     pulse = Pulse(host.neighbour, "192.0.2.1", 8088)
@@ -64,9 +64,7 @@ def test_fr33_running_sandboxes_lose_no_packet(host: Host, daemon: Daemon, end: 
 
 
 @ended
-def test_traffic_between_sandboxes_loses_no_packet(daemon: Daemon, end: End) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_traffic_between_sandboxes_loses_no_packet(daemon: Daemon, web: Spot, end: End) -> None:
     pulse = Pulse(make_sandbox(daemon, "cli", "n1"), "fd77:1::2", 80)
 
     end(daemon)
@@ -146,9 +144,9 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=[*DAMAGE])
-def test_a_start_heals_what_somebody_broke(host: Host, daemon: Daemon, damage: str) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_a_start_heals_what_somebody_broke(
+    host: Host, daemon: Daemon, web: Spot, damage: str
+) -> None:
     daemon.seaway("publish", "web", "8080:80")
     make_sandbox(daemon, "cli", "n1")
     daemon.stop()
@@ -168,10 +166,8 @@ def test_a_start_heals_what_somebody_broke(host: Host, daemon: Daemon, damage: s
 
 @ended
 def test_a_port_that_was_taken_meanwhile_still_leads_to_its_sandbox(
-    host: Host, daemon: Daemon, end: End
+    host: Host, daemon: Daemon, web: Spot, end: End
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
     end(daemon)
     host.serve("thief", "tcp", 8080, "192.0.2.1")
@@ -239,9 +235,9 @@ def reboot(host: Host, pids: list[str]) -> None:
 
 
 @ended
-def test_an_open_stream_of_the_host_itself_goes_on(host: Host, daemon: Daemon, end: End) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
+def test_an_open_stream_of_the_host_itself_goes_on(
+    host: Host, daemon: Daemon, web: Spot, end: End
+) -> None:
     daemon.seaway("publish", "web", "127.0.0.1:8080:80")
     with host.connect("tcp", "127.0.0.1", 8080) as stream:
         assert say(stream).startswith("web ")
@@ -253,10 +249,8 @@ def test_an_open_stream_of_the_host_itself_goes_on(host: Host, daemon: Daemon, e
 
 
 def test_a_daemon_that_starts_twenty_times_leaves_nothing_behind(
-    host: Host, daemon: Daemon
+    host: Host, daemon: Daemon, web: Spot
 ) -> None:
-    make_network(daemon, 1)
-    make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
     before = at_rest(host)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import TypeVar
 
+from bed.namespaces import in_thread
 from seaway.kernel.linux import LinuxKernel
 from seaway.model.ids import IfName, Interface, Mac
 from seaway.plan.operations import AddBridge, AttachVeth, DetachVeth
@@ -139,25 +139,6 @@ def veth(
 def detach(op: AttachVeth) -> DetachVeth:
     """What cuts *op* off."""
     return DetachVeth(link=op.link, netns=op.netns, ifname=op.ifname)
-
-
-def in_thread(work: Callable[[], T]) -> T:
-    """What *work* gives in a thread made for it; its errors are raised here."""
-    result: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
 
 
 def _new_namespaces() -> tuple[int, int]:

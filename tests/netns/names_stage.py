@@ -12,8 +12,7 @@ import os
 import socket
 import struct
 import subprocess
-import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+
+from bed.namespaces import in_thread
 
 T = TypeVar("T")
 
@@ -43,25 +44,6 @@ table ip names {
   }
 }
 """
-
-
-def in_thread(work: Callable[[], T]) -> T:
-    """What *work* gives in a thread made for it, whose namespace nobody else is in."""
-    result: list[T] = []
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except Exception as error:  # noqa: BLE001 - carried to the caller's thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
 
 
 def _made() -> int:
