@@ -128,11 +128,6 @@ class Driver(Protocol):
         ...
 
     @property
-    def places(self) -> bool:
-        """Whether endpoints get addresses and an interface of their own."""
-        ...
-
-    @property
     def known_options(self) -> frozenset[str]:
         """The options that mean something to it."""
         ...

@@ -40,7 +40,6 @@ class BridgeDriver:
     """Makes bridges, and joins sandboxes to them by veth pairs."""
 
     name = BridgeOptions.driver
-    places = True
     multiple = True
     known_options = KNOWN
 

@@ -15,7 +15,6 @@ class HostDriver:
     """Its ports are the host's; there is one such network."""
 
     name = HostOptions.driver
-    places = False
     multiple = False
     known_options: frozenset[str] = frozenset()
 

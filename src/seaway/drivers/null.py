@@ -13,7 +13,6 @@ class NullDriver:
     """Its sandboxes stay alone; there is one such network."""
 
     name = NullOptions.driver
-    places = False
     multiple = False
     known_options: frozenset[str] = frozenset()
 

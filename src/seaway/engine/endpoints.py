@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from seaway.contracts import Events, Store
-from seaway.engine.drivers import Drivers
 from seaway.engine.files import Files
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires, published, with_network, without_network
@@ -31,16 +30,9 @@ class Endpoints:
     """What users do with a sandbox's place on a network."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        wires: Wires,
-        files: Files,
-        drivers: Drivers,
-        events: Events,
-        turns: Turns,
+        self, *, store: Store, wires: Wires, files: Files, events: Events, turns: Turns
     ) -> None:
-        self._store, self._wires, self._files, self._drivers = store, wires, files, drivers
+        self._store, self._wires, self._files = store, wires, files
         self._events, self._turns = events, turns
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
@@ -88,7 +80,7 @@ class Endpoints:
                 await self._store.commit(delete=[orphan.id])
                 return
             network = self._store.network(network_ref)
-            if sandbox.netns is Netns.HOST or not self._drivers.of(network).places:
+            if sandbox.netns is Netns.HOST or not network.places:
                 raise InvalidRequest(
                     f"cannot disconnect container from {network.name} network - "
                     "container was created in that network mode"
@@ -162,7 +154,7 @@ class Endpoints:
         """
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
-            if self._drivers.of(network).places:
+            if network.places:
                 endpoint = replace(endpoint, place=self._place(network, endpoint), live=True)
             else:
                 endpoint = replace(endpoint, live=True)
@@ -237,7 +229,7 @@ class Endpoints:
     # Refusals
 
     def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:
-        if not self._drivers.of(network).places:
+        if not network.places:
             raise InvalidRequest(
                 f"cannot connect container to {network.name} network - "
                 f"container must be created in {network.name} network mode"

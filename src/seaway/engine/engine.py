@@ -84,9 +84,7 @@ def engine_over(
         gate=gate,
         pools=pools,
     )
-    endpoints = Endpoints(
-        store=store, wires=wires, files=files, drivers=all_drivers, events=events, turns=turns
-    )
+    endpoints = Endpoints(store=store, wires=wires, files=files, events=events, turns=turns)
     streams = PendingStreams(runtime)
     assembly = Assembly(
         store=store,
@@ -106,7 +104,7 @@ def engine_over(
         runtime=runtime,
         wires=wires,
         endpoints=endpoints,
-        plans=SandboxPlans(store=store, drivers=all_drivers, endpoints=endpoints, clock=clock),
+        plans=SandboxPlans(store=store, endpoints=endpoints, clock=clock),
         assembly=assembly,
         streams=streams,
         events=events,

@@ -117,7 +117,7 @@ class Networks:
             name=wish.name,
             created=self._clock.now(),
             options=options,
-            subnets=self._subnets(wish, observed) if driver.places else (),
+            subnets=self._subnets(wish, observed) if options.places else (),
             internal=wish.internal,
             attachable=wish.attachable,
             predefined=predefined,

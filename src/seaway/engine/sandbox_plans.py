@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seaway.contracts import Clock, Store
-from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints, refuse_alias
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import InvalidRequest
@@ -18,11 +17,8 @@ from seaway.plan.names import made_up_name
 class SandboxPlans:
     """Reads wishes against what there is."""
 
-    def __init__(
-        self, *, store: Store, drivers: Drivers, endpoints: Endpoints, clock: Clock
-    ) -> None:
-        self._store, self._drivers = store, drivers
-        self._endpoints, self._clock = endpoints, clock
+    def __init__(self, *, store: Store, endpoints: Endpoints, clock: Clock) -> None:
+        self._store, self._endpoints, self._clock = store, endpoints, clock
 
     def sandbox(self, wish: SandboxWish) -> Sandbox:
         """A new sandbox as *wish* says; raises InvalidRequest, NotFound (whose namespace it shares)."""
@@ -74,7 +70,7 @@ class SandboxPlans:
             )
         mode = wish.network_mode if wish.network_mode != "default" or wish.process else ""
         for network, _ in found:
-            fits = self._drivers.of(network).places == sandbox.has_networks
+            fits = network.places == sandbox.has_networks
             if not fits or sandbox.netns is Netns.SHARED:
                 raise InvalidRequest(
                     f"conflicting options: network {network.name} and "

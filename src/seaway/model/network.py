@@ -47,6 +47,7 @@ class BridgeOptions:
     """Options of the ``bridge`` driver."""
 
     driver: ClassVar[str] = "bridge"
+    places: ClassVar[bool] = True
     bridge: IfName
     """The host's link on which the endpoints are, and by which the rules know the network."""
     mtu: int
@@ -77,6 +78,7 @@ class HostOptions(Unbridged):
     """The ``host`` driver has none: sandboxes use the host's own namespace."""
 
     driver: ClassVar[str] = "host"
+    places: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class NullOptions(Unbridged):
     """The ``null`` driver has none: sandboxes have loopback only."""
 
     driver: ClassVar[str] = "null"
+    places: ClassVar[bool] = False
 
 
 Options = BridgeOptions | HostOptions | NullOptions
@@ -117,6 +120,11 @@ class Network:
     def driver(self) -> str:
         """The name of the driver that makes it."""
         return self.options.driver
+
+    @property
+    def places(self) -> bool:
+        """Whether its endpoints get addresses and an interface of their own."""
+        return self.options.places
 
     @property
     def bridge_mac(self) -> Mac:

@@ -211,7 +211,7 @@ def test_host_and_null_have_one_network_and_nothing_to_do(
     network = replace(FRONT, options=options_, subnets=())
     endpoint = an_endpoint(network=network)
 
-    assert (driver.name, driver.places, driver.multiple) == (name, False, False)
+    assert (driver.name, network.places, driver.multiple) == (name, False, False)
     assert driver.options({}, FACTS) == options_
     assert [
         *driver.create_ops(network),
