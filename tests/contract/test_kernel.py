@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from seaway.contracts import Kernel
 from seaway.kernel.fake import FakeKernel
 from seaway.model.errors import KernelRefused
 from seaway.model.ids import IfName
+from seaway.plan.firewall import BRIDGE, INET, NO_RULES, ruleset
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
@@ -25,19 +27,45 @@ from seaway.plan.operations import (
     DefaultRoute,
     DeleteLink,
     DeleteNetns,
+    DetachVeth,
     ForgetFlows,
+    LeaveNames,
     NameNetns,
     NoDefaultRoute,
+    Operation,
     RedirectNames,
     SetSysctl,
     UnnameNetns,
 )
-from seaway.plan.rules import Element
+from seaway.plan.rules import Element, Elements
 
-ETH0 = IfName("eth0")
+ETH0, ETH1 = IfName("eth0"), IfName("eth1")
 GATEWAY = ip_address("10.7.0.1")
-RULES = "table inet seaway { map one { type inet_service : ipv4_addr; }\n}\n"
-ELEMENT = Element("inet seaway", "one", "80", "10.7.0.2")
+NOTHING: Elements = frozenset()
+
+
+def one(name: str, key: str, value: str = "", *, table: str = INET) -> Elements:
+    """One element of a set or map."""
+    return frozenset({Element(table, name, key, value)})
+
+
+WEB, DB = one("bridges", '"sw-web"'), one("bridges", '"sw-db"')
+PORT = one("any4", "tcp . 80", "10.7.0.2 . 8080")
+ELSEWHERE = one("any4", "tcp . 80", "10.7.0.3 . 8080")
+MASQ = one("masq4", '"sw-web" . 10.7.0.0/16')
+RANGE = one("range_any4", "udp . 100-200", "10.7.0.2")
+FROM = one("from_any4", "tcp . 10-20 . 10.0.0.0/8")
+EACH_KIND = [WEB, PORT, MASQ, RANGE, FROM, one("drops", '"sv-1"', table=BRIDGE)]
+
+
+def change(old: Elements = NOTHING, new: Elements = NOTHING) -> ChangeRules:
+    """Elements *new* of *old*."""
+    return ChangeRules(old=old, new=new)
+
+
+def kind_of(elements: Elements) -> str:
+    """The set that they are in, to name a test by."""
+    return next(iter(elements)).set
 
 
 @dataclass
@@ -57,6 +85,24 @@ class Subject:
         """Names of the host's links."""
         return set((await self.kernel.observe()).links)
 
+    async def load(self, elements: Elements = NOTHING) -> None:
+        """Load our tables with *elements* in them."""
+        await self.kernel.replace_rules(ruleset(forwarding_is_ours=()), elements)
+
+    async def refusal(self, *operations: Operation) -> str:
+        """Why *operations* are refused."""
+        with pytest.raises(KernelRefused) as caught:
+            await self.kernel.apply(operations)
+        return str(caught.value).removeprefix("the kernel refused ")
+
+    async def has(self, elements: Elements) -> bool:
+        """Whether all of *elements*, of maps by their keys, are there; if so, they stay."""
+        try:
+            await self.kernel.apply([change(elements), change(new=elements)])
+        except KernelRefused:
+            return False
+        return True
+
 
 @asynccontextmanager
 async def _linux(directory: Path) -> AsyncGenerator[Subject]:
@@ -68,7 +114,9 @@ async def _linux(directory: Path) -> AsyncGenerator[Subject]:
 @asynccontextmanager
 async def _fake(directory: Path) -> AsyncGenerator[Subject]:
     steps = Steps()
-    yield Subject(FakeKernel(steps), steps, directory)
+    kernel = FakeKernel(steps)
+    kernel.sysctls["net/ipv4/ip_forward"] = "0"
+    yield Subject(kernel, steps, directory)
 
 
 @pytest.fixture(params=["fake", "linux"])
@@ -128,12 +176,13 @@ async def test_a_fault_is_a_refusal_of_its_operation(subject: Subject) -> None:
     assert subject.steps.reached == ["kernel.AddBridge", "kernel.CreateNetns", "kernel.Observe"]
 
 
-@pytest.mark.parametrize("missing", ["bridge", "netns"])
-async def test_an_attach_needs_bridge_and_namespace(subject: Subject, missing: str) -> None:
-    ops = [bridge() if missing == "netns" else CreateNetns(path=subject.path)]
+async def test_an_attach_needs_bridge_and_namespace(subject: Subject) -> None:
+    without_namespace = await subject.refusal(bridge(), veth(subject.path, 2))
+    without_bridge = await subject.refusal(CreateNetns(path=subject.path), veth(subject.path, 2))
 
-    with pytest.raises(KernelRefused, match="AttachVeth"):
-        await subject.kernel.apply([*ops, veth(subject.path, 2)])
+    assert without_namespace == f"AttachVeth: there is no network namespace at {subject.path}"
+    assert without_bridge == "AttachVeth: there is no interface sw-web"
+    assert await subject.links() == {"lo"}
 
 
 async def test_two_interfaces_of_one_name_are_refused(subject: Subject) -> None:
@@ -166,6 +215,8 @@ async def test_removing_what_is_not_there_is_fine(subject: Subject) -> None:
             DeleteNetns(path=subject.path),
             DeleteLink(name=IfName("sw-web")),
             ForgetFlows(address=GATEWAY),
+            LeaveNames(netns=subject.path),
+            change(WEB | PORT),
         ]
     )
 
@@ -195,7 +246,7 @@ async def test_a_namespace_that_is_there_is_refused(subject: Subject) -> None:
 
 
 async def test_what_is_no_namespace_is_not_bound(subject: Subject) -> None:
-    with pytest.raises(KernelRefused, match="/etc/hostname is not a network namespace"):
+    with pytest.raises(KernelRefused, match=r"BindNetns: .*network namespace"):
         await subject.kernel.apply([BindNetns(path=subject.path, source=Path("/etc/hostname"))])
 
     assert await subject.kernel.bound(subject.path.parent) == {}
@@ -214,17 +265,304 @@ async def test_names_of_namespaces_are_seen_where_they_lead(subject: Subject) ->
     assert await subject.kernel.bound(name.parent) == {name: False}
 
 
-async def test_names_need_a_namespace(subject: Subject) -> None:
-    with pytest.raises(KernelRefused, match="RedirectNames"):
-        await subject.kernel.apply([RedirectNames(netns=subject.path, port=35353)])
+async def test_what_happens_in_a_namespace_needs_one(subject: Subject) -> None:
+    path, gateway = subject.path, ip_address("10.7.0.1")
+    missing = f"there is no network namespace at {path}"
+
+    names = await subject.refusal(RedirectNames(netns=path, port=35353))
+    route = await subject.refusal(DefaultRoute(netns=path, ifname=ETH0, gateway=gateway))
+    again = await subject.refusal(BindNetns(path=path.with_name("b"), source=path))
+    with pytest.raises(KernelRefused) as opened:
+        await subject.kernel.open_socket(path, socket.AF_INET, socket.SOCK_DGRAM)
+
+    assert names == f"RedirectNames: {missing}"
+    assert route == f"DefaultRoute: {missing}"
+    assert again == f"BindNetns: {missing}"
+    assert str(opened.value) == f"the kernel refused OpenSocket: {missing}"
+
+
+async def test_a_default_route_needs_its_interface_and_a_way_to_its_gateway(
+    subject: Subject,
+) -> None:
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), veth(subject.path, 2)])
+
+    async def refusal(ifname: str, gateway: str) -> str:
+        route = DefaultRoute(netns=subject.path, ifname=IfName(ifname), gateway=ip_address(gateway))
+        return await subject.refusal(route)
+
+    assert await refusal("eth9", "10.7.0.1") == "DefaultRoute: there is no interface eth9"
+    assert await refusal("eth0", "10.9.9.9") == "DefaultRoute: Nexthop has invalid gateway"
+    assert await refusal("eth0", "169.254.0.1") == "DefaultRoute: Nexthop has invalid gateway"
+    assert await refusal("eth0", "2001:db8::1") == "DefaultRoute: No route to host"
+    for gateway in ("10.7.0.1", "fd00:7::1", "fe80::1"):
+        route = DefaultRoute(netns=subject.path, ifname=ETH0, gateway=ip_address(gateway))
+        await subject.kernel.apply([route])
+
+
+async def test_a_bridge_that_goes_leaves_its_ports(subject: Subject) -> None:
+    pair = veth(subject.path, 2)
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
+
+    await subject.kernel.remove([DeleteLink(name=IfName("sw-web"))])
+
+    assert (await subject.kernel.observe()).links[pair.link].master is None
+    assert await subject.refusal(pair) == "AttachVeth: there is no interface sw-web"
+
+
+async def test_the_end_on_the_host_takes_the_other_with_it(subject: Subject) -> None:
+    pair = veth(subject.path, 2)
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
+
+    await subject.kernel.remove([DeleteLink(name=pair.link)])
+
+    await subject.kernel.apply([veth(subject.path, 3)])
+    assert pair.link not in await subject.links()
+
+
+async def test_a_link_is_cut_off_whatever_it_is_called_inside(subject: Subject) -> None:
+    pair = veth(subject.path, 2)
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
+
+    await subject.kernel.remove(
+        [DetachVeth(link=pair.link, netns=subject.path, ifname=IfName("eth9"))]
+    )
+
+    await subject.kernel.apply([veth(subject.path, 3)])
+
+
+async def test_an_interface_of_another_link_is_not_cut_off(subject: Subject) -> None:
+    pair, other = veth(subject.path, 2), veth(subject.path, 3, ifname="eth1")
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair, other])
+
+    await subject.kernel.remove([DetachVeth(link=pair.link, netns=subject.path, ifname=ETH1)])
+
+    refusal = await subject.refusal(veth(subject.path, 4, ifname="eth1"))
+    assert refusal == "AttachVeth: File exists"
+
+
+async def test_a_namespace_that_is_bound_twice_outlives_one_of_them(subject: Subject) -> None:
+    again = subject.path.with_name("b")
+    pair = veth(subject.path, 2)
+    await subject.kernel.apply(
+        [bridge(), CreateNetns(path=subject.path), BindNetns(path=again, source=subject.path), pair]
+    )
+
+    await subject.kernel.remove([DeleteNetns(path=subject.path)])
+
+    assert await subject.kernel.bound(again.parent) == {again: True}
+    assert pair.link in await subject.links()
+    refusal = await subject.refusal(veth(again, 3))
+    assert refusal == "AttachVeth: File exists"
+
+
+async def test_a_name_leads_to_the_last_namespace_and_goes_when_that_is_undone(
+    subject: Subject,
+) -> None:
+    name, there = subject.path.with_name("web"), subject.path.with_name("b")
+    await subject.kernel.apply([CreateNetns(path=there), NameNetns(name=name, path=subject.path)])
+    nowhere = await subject.kernel.bound(name.parent)
+
+    await subject.kernel.apply([NameNetns(name=name, path=there)])
+    somewhere = await subject.kernel.bound(name.parent)
+    await subject.refusal(NameNetns(name=name, path=subject.path), CreateNetns(path=there))
+
+    assert nowhere == {there: True, name: False}
+    assert somewhere == {there: True, name: True}
+    assert await subject.kernel.bound(name.parent) == {there: True}
+
+
+async def test_each_question_is_a_step_but_that_for_drops(subject: Subject) -> None:
+    await subject.kernel.observe()
+    await subject.kernel.sysctl("net/ipv4/ip_forward")
+    await subject.kernel.bound(subject.directory)
+    await subject.kernel.drops()
+    await subject.load()
+    (await subject.kernel.open_socket(None, socket.AF_INET, socket.SOCK_DGRAM)).close()
+
+    steps = ("Observe", "ReadSysctl", "Bound", "ReplaceRules", "OpenSocket")
+    assert subject.steps.reached == [f"kernel.{step}" for step in steps]
+
+
+# The firewall's elements
 
 
 async def test_rules_change_there_and_back(subject: Subject) -> None:
-    await subject.kernel.replace_rules(RULES)
-    there = ChangeRules(old=frozenset(), new=frozenset({ELEMENT}))
-    back = ChangeRules(old=frozenset({ELEMENT}), new=frozenset())
+    await subject.load()
+    there, back = change(new=PORT), change(PORT)
 
     await subject.kernel.apply([there, back, there])
+
+    assert await subject.has(PORT)
+
+
+@pytest.mark.parametrize("elements", EACH_KIND, ids=kind_of)
+async def test_an_element_that_is_there_may_be_added_again(
+    subject: Subject, elements: Elements
+) -> None:
+    await subject.load(elements)
+
+    await subject.kernel.apply([change(new=elements)])
+
+    assert await subject.has(elements)
+
+
+@pytest.mark.parametrize("elements", EACH_KIND, ids=kind_of)
+async def test_an_element_that_is_not_there_cannot_be_deleted(
+    subject: Subject, elements: Elements
+) -> None:
+    await subject.load()
+    (element,) = elements
+
+    refusal = await subject.refusal(change(elements, DB))
+
+    assert refusal == (
+        f"ChangeRules: delete element {element.table} {element.set}: No such file or directory"
+    )
+    assert not await subject.has(DB)
+
+
+async def test_a_key_leads_elsewhere_only_when_its_element_is_deleted(subject: Subject) -> None:
+    await subject.load(PORT | RANGE)
+    other_range = one("range_any4", "udp . 100-200", "10.7.0.3")
+
+    assert await subject.refusal(change(new=ELSEWHERE)) == (
+        "ChangeRules: add element inet seaway any4: File exists"
+    )
+    assert await subject.refusal(change(new=other_range)) == (
+        "ChangeRules: add element inet seaway range_any4: File exists"
+    )
+    await subject.kernel.apply([change(PORT | RANGE, ELSEWHERE | other_range)])
+    await subject.kernel.apply([change(new=ELSEWHERE | other_range)])
+
+
+async def test_an_element_of_a_map_that_leads_elsewhere_is_not_the_one_to_delete(
+    subject: Subject,
+) -> None:
+    await subject.load(PORT)
+
+    refusal = await subject.refusal(change(ELSEWHERE))
+
+    assert refusal == "ChangeRules: delete element inet seaway any4: No such file or directory"
+    assert await subject.has(PORT)
+
+
+@pytest.mark.parametrize(
+    ("there", "new"),
+    [
+        (MASQ, one("masq4", '"sw-web" . 10.7.1.0/24')),
+        (MASQ, one("masq4", '"sw-web" . 10.6.0.0/15')),
+        (RANGE, one("range_any4", "udp . 150-250", "10.7.0.2")),
+        (RANGE, one("range_any4", "udp . 50-150", "10.7.0.2")),
+        (RANGE, one("range_any4", "udp . 150", "10.7.0.2")),
+        (FROM, one("from_any4", "tcp . 15-25 . 10.1.0.0/16")),
+    ],
+    ids=["within", "around to the same end", "right", "left", "one", "both fields"],
+)
+async def test_an_interval_with_an_end_in_another_is_refused(
+    subject: Subject, there: Elements, new: Elements
+) -> None:
+    await subject.load(there)
+
+    refusal = await subject.refusal(change(new=new))
+
+    assert refusal == f"ChangeRules: add element inet seaway {kind_of(new)}: File exists"
+    assert await subject.has(there)
+    await subject.kernel.apply([change(there, new)])
+
+
+@pytest.mark.parametrize(
+    ("there", "new"),
+    [
+        (MASQ, one("masq4", '"sw-web" . 10.0.0.0/8')),
+        (MASQ, one("masq4", '"sw-db" . 10.7.0.0/24')),
+        (RANGE, one("range_any4", "udp . 50-250", "10.7.0.2")),
+        (RANGE, one("range_any4", "tcp . 150", "10.7.0.2")),
+        (RANGE, one("range_any4", "udp . 201-210", "10.7.0.2")),
+        (FROM, one("from_any4", "tcp . 15-25 . 11.0.0.0/8")),
+    ],
+    ids=["around", "other link", "range around", "other protocol", "beside", "one field"],
+)
+async def test_an_interval_whose_ends_are_in_no_other_is_fine(
+    subject: Subject, there: Elements, new: Elements
+) -> None:
+    await subject.load(there)
+
+    await subject.kernel.apply([change(new=new)])
+
+    await subject.kernel.apply([change(there | new)])
+
+
+async def test_intervals_of_one_change_may_not_overlap_either(subject: Subject) -> None:
+    await subject.load()
+
+    refusal = await subject.refusal(change(new=MASQ | one("masq4", '"sw-web" . 10.7.1.0/24')))
+
+    assert refusal == "ChangeRules: add element inet seaway masq4: File exists"
+    assert not await subject.has(MASQ)
+
+
+@pytest.mark.parametrize("ever", [True, False], ids=["removed", "never there"])
+async def test_without_tables_no_element_changes(subject: Subject, ever: bool) -> None:
+    if ever:
+        await subject.load(WEB)
+        await subject.kernel.replace_rules(NO_RULES)
+
+    missing = "element inet seaway bridges: No such file or directory"
+    assert await subject.refusal(change(WEB)) == f"ChangeRules: delete {missing}"
+    assert await subject.refusal(change(new=WEB)) == f"ChangeRules: add {missing}"
+    await subject.kernel.apply([change(), change(WEB, WEB)])
+
+
+async def test_a_whole_ruleset_has_its_own_elements_alone(subject: Subject) -> None:
+    await subject.load(WEB)
+
+    await subject.load(DB | PORT)
+
+    assert await subject.has(DB | PORT)
+    assert not await subject.has(WEB)
+
+
+async def test_a_refused_ruleset_leaves_the_former(subject: Subject) -> None:
+    await subject.load(WEB)
+
+    with pytest.raises(KernelRefused, match="ReplaceRules"):
+        await subject.load(PORT | ELSEWHERE)
+
+    assert await subject.has(WEB)
+
+
+async def test_a_change_is_undone_with_the_rest_of_its_list(subject: Subject) -> None:
+    await subject.load(WEB)
+
+    await subject.refusal(change(WEB, DB | PORT), veth(subject.path, 2))
+
+    assert await subject.has(WEB)
+    assert not await subject.has(DB)
+    assert not await subject.has(PORT)
+
+
+async def test_a_removal_of_rules_may_be_said_again(subject: Subject) -> None:
+    await subject.load(DB)
+
+    for _ in range(2):
+        await subject.kernel.remove([change(WEB | DB, PORT)])
+
+    assert await subject.has(PORT)
+    assert not await subject.has(DB)
+
+
+async def test_a_removal_that_must_add_what_cannot_be_is_told(subject: Subject) -> None:
+    await subject.load(PORT | WEB)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await subject.kernel.remove([change(WEB | DB, ELSEWHERE), change(NOTHING, DB)])
+
+    (error,) = caught.value.exceptions
+    assert str(error) == (
+        "the kernel refused ChangeRules: add element inet seaway any4: File exists"
+    )
+    assert await subject.has(WEB)
+    assert await subject.has(DB)
 
 
 async def test_a_setting_is_read_back_and_put_back(subject: Subject) -> None:
@@ -237,6 +575,8 @@ async def test_a_setting_is_read_back_and_put_back(subject: Subject) -> None:
 
     assert await subject.kernel.sysctl("net/ipv4/ip_forward") == "1"
     assert await subject.kernel.sysctl("net/ipv4/none_such") is None
+    none_such = SetSysctl(path="net/ipv4/none_such", value="1", before="0")
+    assert await subject.refusal(none_such) == "SetSysctl: No such file or directory"
 
 
 async def test_a_host_without_routes_has_ethernets_mtu(subject: Subject) -> None:

@@ -22,6 +22,7 @@ from seaway.model.ids import Address, Prefix, network_name, sandbox_name
 from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox, SandboxWish
+from seaway.plan.firewall import ruleset
 from seaway.plan.subnets import AddressPool
 from seaway.store.memory import MemoryStore
 
@@ -45,6 +46,7 @@ class World:
         """Empty parts, joined."""
         self.store = MemoryStore(self.steps)
         self.kernel = FakeKernel(self.steps)
+        self.kernel.load(ruleset(forwarding_is_ours=()))
         self.kernel.sysctls["net/ipv6/conf/all/disable_ipv6"] = "0"
         self.runtime = FakeRuntime(self.steps)
         self.join()
@@ -116,6 +118,7 @@ class World:
         """All that a failed use case must leave as it was."""
         kernel = deepcopy(vars(self.kernel)["_state"])
         kernel.last_index = 0
+        kernel.tables = kernel.tables.elements
         kernel.links = {name: link.master for name, link in kernel.links.items()}
         return {
             "networks": set(self.store.networks()),

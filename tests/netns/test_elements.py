@@ -20,6 +20,7 @@ from netns.kernel_stage import Stage
 from netns.test_firewall import OUR_RULES, NetfilterThread, hosts, whole
 from seaway.codec.nftelements import Unpackable, declared
 from seaway.kernel.elements import ElementSocket
+from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.kernel.nft import NftRefused
 from seaway.model.errors import KernelRefused
 from seaway.model.port import Proto, PublishedPort
@@ -234,7 +235,9 @@ async def test_the_kernel_says_which_set_refused(tmp_path: Path) -> None:
     await stage.kernel.replace_rules(OUR_RULES)
     gone = ChangeRules(old=frozenset({GONE}), new=NOTHING)
 
-    with pytest.raises(KernelRefused, match=r"ChangeRules: inet seaway any4 has no tcp \. "):
+    with pytest.raises(
+        KernelRefused, match="ChangeRules: delete element inet seaway any4: No such"
+    ):
         await stage.kernel.apply([gone])
     await stage.kernel.remove([gone])
 
@@ -318,6 +321,49 @@ def test_changes_both_ways_one_after_another_make_what_the_whole_text_makes(
     now = firewall.json()
     firewall.load(whole(steps[-1][0]))
     assert now == firewall.json()
+
+
+FEW = (
+    inet("bridges", '"a"', '"b"')
+    | inet("any4", *(f"tcp . {port} : 10.7.0.{n} . 1" for port in (1, 2) for n in (1, 2)))
+    | inet("masq4", *(f'"{link}" . 10.7.0.0/16' for link in "ab"), '"a" . 10.8.0.0/16')
+    | inet("range_any4", *(f"udp . {at} : 10.7.0.1" for at in ("1-9", "5-12", "9-15", "16")))
+    | inet("range_any4", "udp . 5-12 : 10.7.0.2")
+    | inet("from_any4", *(f"tcp . {p} . {a}.0.0.0/8" for p in ("1-9", "5-12") for a in (10, 11)))
+)
+"""Elements that are often in each other's way, and intervals of which none lies within another."""
+INTERVALS = {"masq4", "range_any4", "from_any4"}
+SOME = st.frozensets(st.sampled_from(sorted(FEW, key=repr)), max_size=4)
+
+
+@given(changes=st.lists(st.tuples(SOME, SOME), min_size=1, max_size=30))
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_tables_in_memory_refuse_what_linux_refuses_in_its_words(
+    firewall: Firewall, changes: list[tuple[Elements, Elements]]
+) -> None:
+    firewall.load(whole(NOTHING))
+    tables = FakeTables.of(OUR_RULES, NOTHING)
+
+    for asked, new in changes:
+        # Linux deletes by the key alone, and of intervals any that holds the first point
+        keys = {(e.set, e.key) for e in tables.elements}
+        missing = {e for e in asked if e.set not in INTERVALS and (e.set, e.key) not in keys}
+        gone = asked & (tables.elements | missing)
+        refusal = words = ""
+        try:
+            firewall.change(gone, new)
+        except NftRefused as error:
+            refusal = str(error)
+        try:
+            tables = tables.changed(gone - new, new - gone)
+        except TablesRefused as error:
+            words = str(error)
+        assert words == refusal
+
+    listed = sum(map(len, firewall.listing().values()))
+    assert listed == len(tables.elements)
 
 
 def test_20000_ports_that_lead_elsewhere_change_in_one_transaction(firewall: Firewall) -> None:

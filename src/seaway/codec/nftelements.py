@@ -120,18 +120,26 @@ def element(kind: SetType, key: str, value: str = "") -> bytes:
 
 def _packed(fields: Sequence[str], text: str) -> Span:
     """The fields in *text*, each padded to four bytes, as nft concatenates them."""
-    words = text.split(" . ")
-    if len(words) != len(fields):
-        raise Unpackable(f"{text} has {len(words)} fields, not {len(fields)}")
     first = last = b""
-    for name, word in zip(fields, words, strict=True):
-        try:
-            begin, end = _FIELDS[name](word)
-        except (KeyError, ValueError, OSError, OverflowError, struct.error) as error:
-            raise Unpackable(f"{word} as {name}") from error
+    for begin, end in spans(fields, text):
         padding = bytes(-len(begin) % 4) if len(fields) > 1 else b""
         first, last = first + begin + padding, last + end + padding
     return first, last
+
+
+def spans(fields: Sequence[str], text: str) -> tuple[Span, ...]:
+    """What each of the *fields* in *text* spans; raises Unpackable."""
+    words = text.split(" . ")
+    if len(words) != len(fields):
+        raise Unpackable(f"{text} has {len(words)} fields, not {len(fields)}")
+    return tuple(_span(name, word) for name, word in zip(fields, words, strict=True))
+
+
+def _span(name: str, word: str) -> Span:
+    try:
+        return _FIELDS[name](word)
+    except (KeyError, ValueError, OSError, OverflowError, struct.error) as error:
+        raise Unpackable(f"{word} as {name}") from error
 
 
 def _interface(word: str) -> Span:

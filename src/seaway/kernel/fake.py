@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
 from seaway.contracts import LinkState, Observed, Steps
+from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
 from seaway.plan.firewall import NO_RULES
@@ -32,6 +33,7 @@ from seaway.plan.operations import (
     RedirectNames,
     SetSysctl,
     UnnameNetns,
+    inverse,
 )
 from seaway.plan.rules import Elements, whole
 
@@ -48,6 +50,12 @@ class FakeNetns:
     names_port: int | None = None
     """Where 127.0.0.11:53 leads to."""
 
+    def cut(self, link: IfName) -> None:
+        """Lose the far end of *link*, whatever it is called, with the routes by it."""
+        gone = {name for name, op in self.links.items() if op.link == link}
+        self.links = {n: op for n, op in self.links.items() if n not in gone}
+        self.default_routes = {v: r for v, r in self.default_routes.items() if r[0] not in gone}
+
 
 @dataclass
 class FakeState:
@@ -60,8 +68,9 @@ class FakeState:
     namespaces: dict[Path, FakeNetns] = field(default_factory=dict[Path, FakeNetns])
     names: dict[Path, Path] = field(default_factory=dict[Path, Path])
     """Symbolic links to namespaces."""
-    elements: Elements = frozenset()
+    tables: FakeTables = field(default_factory=FakeTables)
     sysctls: dict[str, str] = field(default_factory=dict[str, str])
+    """The settings that this kernel has."""
     last_index: int = 1
 
 
@@ -78,9 +87,10 @@ class FakeKernel:
         self._state = FakeState()
         self.operations: list[Operation] = []
         self.rulesets: list[str] = []
-        """Each text that was loaded whole; ``elements`` holds what ChangeRules made since."""
+        """Each text that was loaded whole."""
         self.foreign: set[Path] = set()
         """Namespaces made by somebody else, to be bound."""
+        self._strangers: dict[Path, FakeNetns] = {}
         self.fail_at: str | None = None
         self.routes: tuple[Prefix, ...] = ()
         self.addresses: tuple[Address, ...] = ()
@@ -105,7 +115,7 @@ class FakeKernel:
     @property
     def elements(self) -> Elements:
         """The firewall's elements."""
-        return self._state.elements
+        return self._state.tables.elements
 
     @property
     def sysctls(self) -> dict[str, str]:
@@ -113,14 +123,15 @@ class FakeKernel:
         return self._state.sysctls
 
     async def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations*, in order, or none; raises KernelRefused."""
-        before, done = deepcopy(self._state), len(self.operations)
+        """Carry out all of *operations*, in order, or undo them; raises KernelRefused."""
+        before = len(self.operations)
         try:
             for op in operations:
                 self._step(op)
         except KernelRefused:
-            self._state = before
-            del self.operations[done:]
+            for op in reversed(self.operations[before:]):
+                self._undo(op)
+            del self.operations[before:]
             raise
 
     async def remove(self, operations: Sequence[Operation]) -> None:
@@ -128,23 +139,34 @@ class FakeKernel:
         errors: list[KernelRefused] = []
         for op in operations:
             try:
-                self._step(op)
+                self._step(op.left(self.elements) if isinstance(op, ChangeRules) else op)
             except KernelRefused as error:
                 errors.append(error)
         if errors:
             raise ExceptionGroup("not everything could be removed", errors)
 
     async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
-        """Keep the text as the last of ``rulesets``, and *elements* as those that are there."""
+        """Have the tables of *rules* with *elements*, and keep their text as the last of ``rulesets``."""
         self._reach("ReplaceRules")
+        self.load(rules, elements)
         self.rulesets.append(whole(rules, elements))
-        self._state.elements = elements
 
     async def remove_rules(self) -> None:
-        """Keep that there are none as the last of ``rulesets``."""
+        """Have no tables, and keep that as the last of ``rulesets``."""
         self._reach("RemoveRules")
+        self._state.tables = FakeTables()
         self.rulesets.append(NO_RULES)
-        self._state.elements = frozenset()
+
+    def load(self, rules: str, elements: Elements = frozenset()) -> None:
+        """Have the tables of *rules* with *elements*, which are there when a test begins."""
+        try:
+            self._state.tables = FakeTables.of(rules, elements)
+        except TablesRefused as error:
+            raise KernelRefused("ReplaceRules", str(error)) from error
+
+    def reboot(self) -> None:
+        """Forget all but the settings, which the host's own boot sets."""
+        self._state = FakeState(sysctls=self.sysctls)
 
     async def observe(self) -> Observed:
         """What the fake has."""
@@ -168,7 +190,7 @@ class FakeKernel:
         return sock
 
     async def sysctl(self, path: str) -> str | None:
-        """The value of a setting that was set, by the test or by SetSysctl."""
+        """The value of a setting, as the test or SetSysctl left it."""
         self._reach("ReadSysctl")
         return self.sysctls.get(path)
 
@@ -202,6 +224,13 @@ class FakeKernel:
         self._do(op)
         self.operations.append(op)
 
+    def _undo(self, op: Operation) -> None:
+        """As the kernel's worker does, which tells what it cannot undo in the log only."""
+        back = inverse(op)
+        if back is not None:
+            with suppress(KernelRefused):
+                self._do(back)
+
     def _do(self, op: Operation) -> None:  # noqa: C901
         match op:
             case AddBridge():
@@ -209,12 +238,9 @@ class FakeKernel:
             case DeleteLink():
                 self._delete_link(op.name)
             case CreateNetns():
-                self._bind("CreateNetns", op.path)
+                self._bind("CreateNetns", op.path, FakeNetns())
             case BindNetns():
-                self._check(
-                    op.source in self.foreign, op, f"{op.source} is not a network namespace"
-                )
-                self._bind("BindNetns", op.path)
+                self._bind("BindNetns", op.path, self._source(op))
             case NameNetns():
                 self.names[op.name] = op.path
             case UnnameNetns():
@@ -236,10 +262,11 @@ class FakeKernel:
                 if op.netns in self.namespaces:
                     self.namespaces[op.netns].names_port = None
             case ChangeRules():
-                self._state.elements = (self.elements - op.old) | op.new
+                self._change_elements(op.old - op.new, op.new - op.old)
             case ForgetFlows():
                 pass
             case SetSysctl():
+                self._check(op.path in self.sysctls, op, "No such file or directory")
                 self.sysctls[op.path] = op.value
             case _:
                 assert_never(op)
@@ -266,15 +293,13 @@ class FakeKernel:
         inside.links[op.ifname] = op
 
     def _detach(self, op: DetachVeth) -> None:
-        near = self.links.pop(op.link, None)
-        inside = self.namespaces.get(op.netns)
-        if near is not None and inside is not None:
-            inside.links.pop(op.ifname, None)
-            inside.default_routes = {
-                version: route
-                for version, route in inside.default_routes.items()
-                if route[0] != op.ifname
-            }
+        """The far end is found by the near one, whatever it is called by now."""
+        if self.links.pop(op.link, None) is not None:
+            self._cut(op.link)
+
+    def _cut(self, link: IfName) -> None:
+        for inside in self.namespaces.values():
+            inside.cut(link)
 
     def _default_route(self, op: DefaultRoute) -> None:
         inside = self._netns("DefaultRoute", op.netns)
@@ -282,7 +307,10 @@ class FakeKernel:
         if link is None:
             raise KernelRefused("DefaultRoute", f"there is no interface {op.ifname}")
         reachable = any(op.gateway in address.network for address in link.addresses)
-        self._check(reachable or op.gateway.is_link_local, op, "Nexthop has invalid gateway")
+        if op.gateway.version == 4:
+            self._check(reachable, op, "Nexthop has invalid gateway")
+        else:
+            self._check(reachable or op.gateway.is_link_local, op, "No route to host")
         inside.default_routes[op.gateway.version] = (op.ifname, op.gateway)
 
     def _delete_link(self, name: IfName) -> None:
@@ -291,24 +319,39 @@ class FakeKernel:
         for port, state in self.links.items():
             if state.master == name:
                 self.links[port] = replace(state, master=None)
-        for inside in self.namespaces.values():
-            inside.links = {n: op for n, op in inside.links.items() if op.link != name}
+        self._cut(name)
 
     def _delete_netns(self, op: DeleteNetns) -> None:
         """A namespace without users dies with its links, and they with their host's ends."""
         gone = self.namespaces.pop(op.path, None)
-        for link in () if gone is None else gone.links.values():
-            self.links.pop(link.link, None)
+        users = (*self._strangers.values(), *self.namespaces.values())
+        if gone is not None and not any(gone is user for user in users):
+            for link in gone.links.values():
+                self.links.pop(link.link, None)
 
-    def _bind(self, step: str, path: Path) -> None:
+    def _source(self, op: BindNetns) -> FakeNetns:
+        """The namespace that *op* binds once more: a stranger's, or one that is bound already."""
+        if op.source in self.foreign:
+            return self._strangers.setdefault(op.source, FakeNetns())
+        return self._netns("BindNetns", op.source)
+
+    def _bind(self, step: str, path: Path, netns: FakeNetns) -> None:
         if path in self.namespaces:
             raise KernelRefused(step, f"{path} is there already")
-        self.namespaces[path] = FakeNetns()
+        self.namespaces[path] = netns
 
     def _netns(self, step: str, path: Path) -> FakeNetns:
         if path not in self.namespaces:
-            raise KernelRefused(step, "No such file or directory")
+            raise KernelRefused(step, f"there is no network namespace at {path}")
         return self.namespaces[path]
+
+    def _change_elements(self, gone: Elements, new: Elements) -> None:
+        if not (gone or new):
+            return
+        try:
+            self._state.tables = self._state.tables.changed(gone, new)
+        except TablesRefused as error:
+            raise KernelRefused("ChangeRules", str(error)) from error
 
     def _add_link(self, name: IfName, made: Callable[[int], LinkState]) -> None:
         self._state.last_index += 1

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Set as AbstractSet
+from errno import ENOENT
 from functools import cached_property
+from os import strerror
 
 from seaway.codec.nftelements import Unpackable
 from seaway.kernel.elements import ElementSocket
 from seaway.kernel.nft import Nft, NftRefused, counted_drops
 from seaway.model.ids import IfName
 from seaway.plan.firewall import NO_RULES, TABLES
-from seaway.plan.operations import ChangeRules
 from seaway.plan.rules import Element, Elements, difference, whole
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ class Firewall:
     def change(self, gone: Elements, new: Elements) -> None:
         """Delete *gone*, then add *new*, in one transaction; raises NftRefused."""
         if (strange := next(iter(gone - self._elements), None)) is not None:
-            raise NftRefused(f"{strange.table} {strange.set} has no {strange.key}")
+            place = f"{strange.table} {strange.set}"
+            raise NftRefused(f"delete element {place}: {strerror(ENOENT)}")
         try:
             self._send(gone, new)
         except NftRefused as error:
@@ -76,10 +79,10 @@ class Firewall:
         self._elements -= gone
         self._elements |= new
 
-    def left_of(self, op: ChangeRules) -> ChangeRules:
-        """What *op* would still change: less than it says where some of it was done before."""
-        gone, new = op.old - op.new, op.new - op.old
-        return ChangeRules(old=gone & self._elements, new=new - self._elements)
+    @property
+    def elements(self) -> AbstractSet[Element]:
+        """What is in the sets and maps."""
+        return self._elements
 
     def drops(self) -> dict[IfName, int]:
         """Packets that the source guard dropped; none where its table is not there."""

@@ -83,7 +83,7 @@ class Worker:
         errors: list[Exception] = []
         with Visits(self.host, self._announce) as visits:
             for op in operations:
-                left = self.host.firewall.left_of(op) if isinstance(op, ChangeRules) else op
+                left = op.left(self.host.firewall.elements) if isinstance(op, ChangeRules) else op
                 try:
                     self._step(left, visits)
                 except Exception as error:  # noqa: BLE001

@@ -6,12 +6,13 @@ order by their ``inverse``. Operations of removal succeed when what they remove 
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 from seaway.model.ids import Address, IfName, Interface, Mac
 from seaway.model.port import Proto
-from seaway.plan.rules import Elements
+from seaway.plan.rules import Element, Elements
 
 BRIDGE_GROUP = 0x5EA
 """Link group of all our bridges, for other firewalls to match (``devgroup``)."""
@@ -165,6 +166,11 @@ class ChangeRules:
 
     old: Elements
     new: Elements
+
+    def left(self, there: AbstractSet[Element]) -> ChangeRules:
+        """What of it is still to do where *there* is what the firewall has: a removal may be said again."""
+        gone, new = self.old - self.new, self.new - self.old
+        return ChangeRules(old=gone & there, new=new - there)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

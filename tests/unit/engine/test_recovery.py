@@ -160,9 +160,7 @@ async def test_after_a_reboot_namespaces_without_a_process_are_whole_again() -> 
 
 def reboot(world: World) -> None:
     """Linux forgets everything, and so does what lives in the run directory."""
-    state = vars(world.kernel)["_state"]
-    state.links = {"lo": state.links["lo"]}
-    state.namespaces, state.names, state.elements = {}, {}, frozenset()
+    world.kernel.reboot()
     world.runtime.exits.clear()
     world.runtime.launched.clear()
 

@@ -16,8 +16,8 @@ from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import (
     NO_RULES,
     Attachment,
-    closed_elements,
     guard_elements,
+    link_elements,
     network_elements,
     port_elements,
     ruleset,
@@ -78,7 +78,7 @@ def test_a_network_without_a_bridge_needs_no_rules() -> None:
     attachment = Attachment(network=unbridged, endpoint=endpoint)
 
     assert network_elements(unbridged) == frozenset()
-    assert guard_elements(attachment) == closed_elements(attachment) == frozenset()
+    assert guard_elements(attachment) == link_elements(attachment) == frozenset()
 
 
 @pytest.mark.parametrize(
