@@ -12,7 +12,18 @@ from seaway.model.errors import Conflict, EngineError, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Process
-from seaway.plan.zone import Holder, Upstream, View
+from seaway.plan.zone import (
+    Empty,
+    Found,
+    Holder,
+    NetworkZone,
+    Unknown,
+    Upstream,
+    View,
+    Wanted,
+    Zones,
+    folded,
+)
 
 
 class CountedSteps:
@@ -47,25 +58,57 @@ class CountingClock:
 
 
 class FakeNames:
-    """Who has which name where, and whom is answered."""
+    """Who has which name where, and who is answered; ``ask`` gives what an asker would be told."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self.networks: dict[NetworkId, str] = {}
         self.holders: dict[tuple[NetworkId, EndpointId], Holder] = {}
         self.views: dict[SandboxId, View] = {}
+        self.gateways: dict[Address, NetworkId] = {}
+        self._netns: dict[SandboxId, Path] = {}
+
+    def ask(self, sandbox: SandboxId, name: str) -> list[str] | None:
+        """The addresses of *name*, sorted, or NXDOMAIN, as *sandbox* is told; None: by nobody."""
+        view = self.views.get(sandbox)
+        return None if view is None else self._told(view, name)
+
+    def ask_at(self, gateway: Address, source: Address, name: str) -> list[str] | None:
+        """The same, as whoever has the address *source* is told at *gateway*."""
+        network = self.gateways.get(gateway)
+        if network is None:
+            return None
+        near = {a for (n, _), h in self.holders.items() if n == network for a in h.addresses}
+        return self._told(View(networks=(network,)), name) if source in {gateway, *near} else None
+
+    def _told(self, view: View, name: str) -> list[str]:
+        zones = {n: NetworkZone().named(name) for n, name in self.networks.items()}
+        for (network, _), holder in self.holders.items():
+            zones[network] = zones.get(network, NetworkZone()).with_holder(holder)
+        match Zones(zones).resolve(view, folded(name), Wanted.ADDRESSES):
+            case Found(answers):
+                return sorted(map(str, answers))
+            case Empty():
+                return []
+            case Unknown():
+                return ["NXDOMAIN"]
 
     def name_network(self, network: NetworkId, name: str) -> None:
         """Keep the name."""
         self.networks[network] = name
 
     async def answer_at(self, network: NetworkId, address: Address) -> None:
-        """Counted, and nothing else."""
+        """Keep the gateway; raises Unavailable when another network has it."""
         self._steps.reach("names.answer_at")
+        if self.gateways.setdefault(address, network) != network:
+            raise Unavailable(
+                f"no names can be answered in the host at {address} port 53: Address already in use"
+            )
 
     async def stop_at(self, network: NetworkId) -> None:
-        """Counted, and nothing else."""
+        """Forget the gateways of *network*."""
         self._steps.reach("names.stop_at")
+        self.gateways = {a: n for a, n in self.gateways.items() if n != network}
 
     def forget_network(self, network: NetworkId) -> None:
         """Forget the network and all on it."""
@@ -81,9 +124,12 @@ class FakeNames:
         self.holders.pop((network, endpoint), None)
 
     async def open(self, sandbox: SandboxId, netns: Path, view: View) -> None:
-        """Keep the view."""
+        """Keep the view; raises Unavailable when another sandbox is answered in *netns*."""
         self._steps.reach("names.open")
-        self.views[sandbox] = view
+        self._forget(sandbox)
+        if netns in self._netns.values():
+            raise Unavailable(f"no names can be answered in {netns}: Address already in use")
+        self.views[sandbox], self._netns[sandbox] = view, netns
 
     def show(self, sandbox: SandboxId, view: View) -> None:
         """Change the view of one that is open."""
@@ -101,7 +147,11 @@ class FakeNames:
     async def close(self, sandbox: SandboxId) -> None:
         """Forget the view."""
         self._steps.reach("names.close")
+        self._forget(sandbox)
+
+    def _forget(self, sandbox: SandboxId) -> None:
         self.views.pop(sandbox, None)
+        self._netns.pop(sandbox, None)
 
 
 class FakeHostPorts:

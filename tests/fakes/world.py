@@ -132,6 +132,7 @@ class World:
             "named networks": dict(self.names.networks),
             "holders of names": dict(self.names.holders),
             "views": dict(self.names.views),
+            "gateways that answer names": dict(self.names.gateways),
             "processes": dict(self.runtime.launched),
         }
 
