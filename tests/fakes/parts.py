@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream
-from seaway.model.errors import Conflict, EngineError, PortTaken, Unavailable
+from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Process
@@ -251,8 +251,12 @@ class SilentStream:
         """Let go."""
 
 
+_KILLED = 137
+"""The exit code of what a removal ended."""
+
+
 class FakeRuntime:
-    """Processes that live until a signal that they do not *ignore*."""
+    """Processes that live until a signal that they do not *ignore*, and say nothing."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -262,23 +266,35 @@ class FakeRuntime:
         """What the next start raises."""
         self.launched: dict[SandboxId, Launch] = {}
         self.exits: dict[SandboxId, asyncio.Future[Exit]] = {}
+        self._started: set[SandboxId] = set()
+        self._execs: dict[str, SandboxId] = {}
 
     async def create(self, launch: Launch) -> int:
         """Note the launch down; the process id is always 4242."""
+        if self.pid(launch.sandbox) is not None:
+            raise Conflict(f"container {launch.sandbox} is already running")
+        self._forget(launch.sandbox)
         self._steps.reach("runtime.create")
         self.launched[launch.sandbox] = launch
+        self.exits[launch.sandbox] = asyncio.get_running_loop().create_future()
         return 4242
 
     async def attach(self, sandbox: SandboxId) -> Stream:
         """A silent stream."""
+        self._launch(sandbox)
+        if self.pid(sandbox) is None:
+            raise Conflict("the process is not running")
         return SilentStream()
 
     async def start(self, sandbox: SandboxId) -> None:
         """Let it live; raises *refusal*."""
+        self._launch(sandbox)
         self._steps.reach("runtime.start")
         if self.refusal is not None:
             raise self.refusal
-        self.exits[sandbox] = asyncio.get_running_loop().create_future()
+        if sandbox in self._started or self.pid(sandbox) is None:
+            raise Conflict(f"container {sandbox} cannot be started now")
+        self._started.add(sandbox)
 
     def end(self, sandbox: SandboxId, code: int) -> None:
         """The process ends by itself."""
@@ -286,6 +302,7 @@ class FakeRuntime:
 
     async def wait(self, sandbox: SandboxId) -> Exit:
         """The end."""
+        self._launch(sandbox)
         return await asyncio.shield(self.exits[sandbox])
 
     def exit(self, sandbox: SandboxId) -> Exit | None:
@@ -301,25 +318,30 @@ class FakeRuntime:
     async def kill(self, sandbox: SandboxId, signal: int) -> None:
         """End it by *signal*, unless it is ignored."""
         self._steps.reach("runtime.kill")
-        if self.pid(sandbox) is None:
-            raise Conflict(f"{sandbox} is not running")
+        self._running(sandbox)
         if signal not in self.ignored:
             self.end(sandbox, 128 + signal)
 
     async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
         """Nothing to see."""
+        self._launch(sandbox)
 
     async def execute(self, sandbox: SandboxId, exec_id: str, process: Process) -> Stream:
-        """A silent one."""
+        """A silent one, which ends well."""
+        self._launch(sandbox)
+        self._running(sandbox)
         self._steps.reach("runtime.execute")
+        self._execs[exec_id] = sandbox
         return SilentStream()
 
     async def wait_exec(self, exec_id: str) -> Exit:
         """It ended well."""
+        self._exec(exec_id)
         return Exit(code=0, finished=1000)
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Nothing to see."""
+        self._exec(exec_id)
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """No line."""
@@ -329,15 +351,37 @@ class FakeRuntime:
 
     async def write_files(self, sandbox: SandboxId, *, hosts: str, resolv_conf: str) -> None:
         """Nothing to see."""
+        self._launch(sandbox)
+        self._steps.reach("runtime.write_files")
 
     async def remove(self, sandbox: SandboxId, *, keep_log: bool = False) -> None:
         """Forget it, unless it is *unremovable*."""
         self._steps.reach("runtime.remove")
         if sandbox in self.unremovable:
             raise Unavailable(f"the process of {sandbox} waits in the kernel")
+        if self.pid(sandbox) is not None:
+            self.end(sandbox, _KILLED)
+        self._forget(sandbox)
         self.launched.pop(sandbox, None)
-        self.exits.pop(sandbox, None)
 
     async def known(self) -> frozenset[SandboxId]:
         """All that were launched and not removed."""
         return frozenset(self.launched)
+
+    def _forget(self, sandbox: SandboxId) -> None:
+        self.exits.pop(sandbox, None)
+        self._started.discard(sandbox)
+        self._execs = {e: s for e, s in self._execs.items() if s != sandbox}
+
+    def _launch(self, sandbox: SandboxId) -> Launch:
+        if sandbox not in self.launched:
+            raise NotFound(f"No such container: {sandbox}")
+        return self.launched[sandbox]
+
+    def _running(self, sandbox: SandboxId) -> None:
+        if self.pid(sandbox) is None:
+            raise Conflict(f"container {sandbox} is not running")
+
+    def _exec(self, exec_id: str) -> None:
+        if exec_id not in self._execs:
+            raise NotFound(f"No such exec instance: {exec_id}")

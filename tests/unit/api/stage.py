@@ -16,7 +16,7 @@ from fakes.world import World, a_world
 from seaway.api.parts import DaemonFacts, Parts, Setting
 from seaway.api.server import Server
 from seaway.contracts import Exit, Launch, LogLine, Stream
-from seaway.model.errors import CannotRun, Conflict
+from seaway.model.errors import CannotRun
 from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Process
 
@@ -108,18 +108,20 @@ class ScriptedRuntime(FakeRuntime):
         """Raises CannotRun for ``nosuch``."""
         if launch.process.args[0] == "nosuch":
             raise CannotRun(NOT_FOUND.format("nosuch"), 127)
-        self.programs[launch.sandbox] = Program(launch.process)
-        return await super().create(launch)
+        pid = await super().create(launch)
+        program = self.programs[launch.sandbox] = Program(launch.process)
+        self.exits[launch.sandbox] = program.ended
+        return pid
 
     async def attach(self, sandbox: SandboxId) -> Stream:
         """Its streams, from the first byte when it did not begin."""
+        await super().attach(sandbox)
         return Pipe(self.programs[sandbox])
 
     async def start(self, sandbox: SandboxId) -> None:
         """Let it run."""
-        program = self.programs[sandbox]
-        self.exits[sandbox] = program.ended
-        program.begin()
+        await super().start(sandbox)
+        self.programs[sandbox].begin()
 
     def end(self, sandbox: SandboxId, code: int) -> None:
         """It ends."""
@@ -127,18 +129,19 @@ class ScriptedRuntime(FakeRuntime):
 
     async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
         """Note the size down."""
+        await super().resize(sandbox, height, width)
         self.sizes[sandbox] = (height, width)
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Note the size down."""
+        await super().resize_exec(exec_id, height, width)
         self.sizes[exec_id] = (height, width)
 
     async def execute(self, sandbox: SandboxId, exec_id: str, process: Process) -> Stream:
         """A further program."""
         if process.args[0] == "nosuch":
             raise CannotRun(NOT_FOUND.format("nosuch"), 127)
-        if self.pid(sandbox) is None:
-            raise Conflict(f"container {sandbox} is not running")
+        await super().execute(sandbox, exec_id, process)
         program = self.programs[exec_id] = Program(process)
         pipe = Pipe(program)
         program.begin()
@@ -146,6 +149,7 @@ class ScriptedRuntime(FakeRuntime):
 
     async def wait_exec(self, exec_id: str) -> Exit:
         """Its end."""
+        await super().wait_exec(exec_id)
         return await asyncio.shield(self.programs[exec_id].ended)
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
