@@ -257,16 +257,27 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A port of the host, or a range, that is held in one or both families."""
+    """A port of the host, or a range, that is held in one or both families, and where it leads."""
 
     proto: Proto
     host: Address | None
     host_port: int
     count: int
+    port: int
 
 
 Holds = Mapping[Hold, frozenset[int]]
 """What is held, each with the families, 4 and 6, in which it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a hold came to."""
+
+    ports: tuple[PublishedPort, ...]
+    """Those that were to be held, each with its number."""
+    new: Holds
+    """What was not held before."""
 
 
 class HostPorts(Protocol):
@@ -274,8 +285,8 @@ class HostPorts(Protocol):
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
-    ) -> tuple[PublishedPort, ...]:
-        """Hold *ports* for *owner* in the families *versions*, all or none; says which were taken.
+    ) -> Taken:
+        """Hold *ports* for *owner* in the families *versions*, all or none.
 
         A *host_port* of 0 takes a free one from the host's dynamic range. What *owner* holds already
         is kept. Raises PortTaken, Exhausted (of descriptors).
@@ -286,8 +297,8 @@ class HostPorts(Protocol):
         """What is held for *owner*."""
         ...
 
-    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
-        """Let go of all that *owner* holds but *holds*, these in their families; None: of all."""
+    def let_go(self, owner: SandboxId, holds: Holds | None = None) -> None:
+        """Let go of *holds* of *owner* in their families, held or not; None: of all it holds."""
         ...
 
 

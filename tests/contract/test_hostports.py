@@ -7,13 +7,13 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from fakes.parts import CountedSteps, FakeHostPorts
 from netns.hostports_stage import BOTH, A, B, Host
-from seaway.contracts import Hold, HostPorts
+from seaway.contracts import Hold, HostPorts, Taken
 from seaway.model.errors import PortTaken, Unavailable
 from seaway.model.ids import SandboxId
 from seaway.model.port import Proto, PublishedPort
@@ -21,7 +21,8 @@ from seaway.model.port import Proto, PublishedPort
 TCP = PublishedPort(proto=Proto.TCP, port=80, host_port=8080)
 UDP = PublishedPort(proto=Proto.UDP, port=53, host_port=5300)
 ANY = PublishedPort(proto=Proto.TCP, port=81)
-HELD_TCP, HELD_UDP = Hold(Proto.TCP, None, 8080, 1), Hold(Proto.UDP, None, 5300, 1)
+SOURCES = (ip_network("10.0.0.0/8"),)
+HELD_TCP, HELD_UDP = Hold(Proto.TCP, None, 8080, 1, 80), Hold(Proto.UDP, None, 5300, 1, 53)
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,13 @@ class Subject:
     ports: HostPorts
     steps: CountedSteps
     take: Callable[[int], None]
-    hold_all: Callable[
-        [SandboxId, tuple[PublishedPort, ...], tuple[int, ...]], tuple[PublishedPort, ...]
-    ]
+    hold_all: Callable[[SandboxId, tuple[PublishedPort, ...], tuple[int, ...]], Taken]
 
     def hold(
         self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
     ) -> tuple[PublishedPort, ...]:
-        """Hold *ports* for *owner*."""
-        return self.hold_all(owner, ports, versions)
+        """Hold *ports* for *owner*; gives them as they were taken."""
+        return self.hold_all(owner, ports, versions).ports
 
 
 @pytest.fixture(params=["fake", "sockets"])
@@ -68,8 +67,8 @@ def sockets() -> Iterator[Subject]:
 
         def hold(
             owner: SandboxId, ports: tuple[PublishedPort, ...], versions: tuple[int, ...]
-        ) -> tuple[PublishedPort, ...]:
-            return host.hold(owner, *ports, versions=versions)
+        ) -> Taken:
+            return host.do(lambda: host.ports.hold(owner, ports, versions))
 
         yield Subject(host.ports, host.steps, take, hold)
     host.close()
@@ -85,7 +84,7 @@ def test_ports_are_held_as_they_were_asked_for(subject: Subject) -> None:
 def test_a_range_is_held_as_one(subject: Subject) -> None:
     subject.hold(A, replace(TCP, count=3))
 
-    assert subject.ports.held(A) == {Hold(Proto.TCP, None, 8080, 3): {4, 6}}
+    assert subject.ports.held(A) == {Hold(Proto.TCP, None, 8080, 3, 80): {4, 6}}
     with pytest.raises(PortTaken):
         subject.hold(B, replace(TCP, host_port=8082))
     subject.hold(B, replace(TCP, host_port=8083))
@@ -95,7 +94,7 @@ def test_a_port_of_one_family_is_held_in_that_alone(subject: Subject) -> None:
     local = replace(TCP, host=ip_address("127.0.0.1"))
     subject.hold(A, local)
 
-    assert subject.ports.held(A) == {Hold(Proto.TCP, ip_address("127.0.0.1"), 8080, 1): {4}}
+    assert subject.ports.held(A) == {Hold(Proto.TCP, ip_address("127.0.0.1"), 8080, 1, 80): {4}}
     subject.hold(B, replace(TCP, host=ip_address("::1")))
 
 
@@ -108,7 +107,7 @@ def test_a_port_of_a_family_that_leads_nowhere_is_given_as_it_is(
     assert subject.hold(A, six, versions=(4,)) == (six,)
 
     assert subject.ports.held(A) == {}
-    subject.ports.keep_only(A)
+    subject.ports.let_go(A)
 
 
 def test_random_ports_are_numbers_of_their_own(subject: Subject) -> None:
@@ -140,19 +139,45 @@ def test_another_sandboxs_port_is_refused(subject: Subject) -> None:
     assert subject.ports.held(A) == {HELD_TCP: {4, 6}}
 
 
-def test_one_port_for_two_places_of_a_sandbox_is_refused(subject: Subject) -> None:
+@pytest.mark.parametrize("other", [replace(TCP, port=81), replace(TCP, sources=SOURCES)])
+def test_one_port_for_two_is_refused(subject: Subject, other: PublishedPort) -> None:
     with pytest.raises(PortTaken):
-        subject.hold(A, TCP, replace(TCP, port=81))
+        subject.hold(A, TCP, other)
 
     assert subject.ports.held(A) == {}
+
+
+@pytest.mark.parametrize("versions", [(4,), BOTH])
+def test_a_port_that_is_held_is_refused_to_another_of_the_same_sandbox(
+    subject: Subject, versions: tuple[int, ...]
+) -> None:
+    subject.hold(A, TCP, versions=(4,))
+
+    with pytest.raises(PortTaken, match=r"8080 failed: .*published by "):
+        subject.hold(A, replace(TCP, port=81), versions=versions)
+
+    assert subject.ports.held(A) == {HELD_TCP: {4}}
 
 
 def test_what_is_held_is_held_again_without_asking_the_others(subject: Subject) -> None:
     subject.hold(A, TCP)
 
-    assert subject.hold(A, TCP, UDP) == (TCP, UDP)
+    assert subject.hold(A, replace(TCP, sources=SOURCES), UDP) == (
+        replace(TCP, sources=SOURCES),
+        UDP,
+    )
 
     assert subject.ports.held(A) == {HELD_TCP: {4, 6}, HELD_UDP: {4, 6}}
+
+
+def test_what_is_new_is_told_with_its_families(subject: Subject) -> None:
+    subject.hold(A, TCP, versions=(4,))
+
+    taken = subject.hold_all(A, (TCP, UDP, TCP), BOTH)
+
+    assert taken.new == {HELD_TCP: {6}, HELD_UDP: {4, 6}}
+    subject.ports.let_go(A, taken.new)
+    assert subject.ports.held(A) == {HELD_TCP: {4}}
 
 
 def test_a_family_comes_and_goes(subject: Subject) -> None:
@@ -162,7 +187,7 @@ def test_a_family_comes_and_goes(subject: Subject) -> None:
     subject.hold(A, TCP)
     assert subject.ports.held(A) == {HELD_TCP: {4, 6}}
 
-    subject.ports.keep_only(A, {HELD_TCP: frozenset({6})})
+    subject.ports.let_go(A, {HELD_TCP: frozenset({4})})
     assert subject.ports.held(A) == {HELD_TCP: {6}}
 
 
@@ -180,25 +205,27 @@ def test_a_refusal_leaves_all_as_it_was(subject: Subject) -> None:
 def test_what_is_let_go_is_free_for_others(subject: Subject) -> None:
     subject.hold(A, TCP, UDP)
 
-    subject.ports.keep_only(A, {HELD_UDP: frozenset(BOTH)})
+    subject.ports.let_go(A, {HELD_TCP: frozenset(BOTH)})
     subject.hold(B, TCP)
 
     assert subject.ports.held(A) == {HELD_UDP: {4, 6}}
-    subject.ports.keep_only(A)
+    subject.ports.let_go(A)
     assert subject.ports.held(A) == {}
 
 
-def test_what_was_never_held_is_not_held_by_keeping_it(subject: Subject) -> None:
-    subject.ports.keep_only(A, {HELD_TCP: frozenset(BOTH)})
+def test_letting_go_of_what_is_not_held_succeeds(subject: Subject) -> None:
+    subject.hold(A, UDP, versions=(4,))
 
-    assert subject.ports.held(A) == {}
+    subject.ports.let_go(A, {HELD_TCP: frozenset(BOTH), HELD_UDP: frozenset({6})})
+
+    assert subject.ports.held(A) == {HELD_UDP: {4}}
 
 
 def test_what_was_held_is_told_as_it_was_then(subject: Subject) -> None:
     subject.hold(A, TCP)
     before = subject.ports.held(A)
 
-    subject.ports.keep_only(A)
+    subject.ports.let_go(A)
 
     assert before == {HELD_TCP: {4, 6}}
 
@@ -210,7 +237,7 @@ def test_each_effect_is_a_step_that_can_fail(subject: Subject) -> None:
         subject.hold(A, UDP)
     subject.steps.arm(0)
     with pytest.raises(Unavailable):
-        subject.ports.keep_only(A)
+        subject.ports.let_go(A)
     subject.steps.arm(None)
 
     assert subject.ports.held(A) == {HELD_TCP: {4, 6}}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream
+from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
 from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort
@@ -169,31 +169,34 @@ class FakeHostPorts:
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
-    ) -> tuple[PublishedPort, ...]:
+    ) -> Taken:
         """Note *ports* down, all or none; those that are on none of *versions* are given as they are."""
         self._steps.reach("hostports.hold")
         taken: dict[int, PublishedPort] = {}
-        mine = dict(self.held(owner))
+        mine, new = dict(self.held(owner)), dict[Hold, frozenset[int]]()
         for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
             port = ports[index]
             families = frozenset(v for v in versions if port.is_on(v))
             if families:
                 port = self._chosen(port, mine, tuple(taken.values()))
-                hold = Hold(port.proto, port.host, port.host_port, port.count)
+                hold = Hold(port.proto, port.host, port.host_port, port.count, port.port)
+                if more := families - mine.get(hold, frozenset()):
+                    new[hold] = more
                 mine[hold] = mine.get(hold, frozenset()) | families
             taken[index] = port
         self._set(owner, mine)
-        return tuple(taken[n] for n in range(len(ports)))
+        return Taken(ports=tuple(taken[n] for n in range(len(ports))), new=new)
 
     def held(self, owner: SandboxId) -> Holds:
         """What *owner* holds."""
         return self._held.get(owner, {})
 
-    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
-        """Let the others go."""
+    def let_go(self, owner: SandboxId, holds: Holds | None = None) -> None:
+        """Let them go, or all."""
         self._steps.reach("hostports.free")
-        wanted = holds or {}
-        kept = {h: f & wanted.get(h, frozenset()) for h, f in self.held(owner).items()}
+        mine = self.held(owner)
+        gone = mine if holds is None else holds
+        kept = {h: f - gone.get(h, frozenset()) for h, f in mine.items()}
         self._set(owner, {h: f for h, f in kept.items() if f})
 
     def _set(self, owner: SandboxId, holds: Holds) -> None:
@@ -206,7 +209,8 @@ class FakeHostPorts:
     ) -> PublishedPort:
         """*port* with its number; raises PortTaken."""
         chosen = port if port.host_port else self._random(port, taken)
-        if Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count) not in mine:
+        hold = Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count, chosen.port)
+        if hold not in mine:
             self._refuse(chosen)
         if any(chosen.clashes(t) and chosen != t for t in taken):
             raise PortTaken(f"Bind for port {chosen.host_port} failed: it is given twice")

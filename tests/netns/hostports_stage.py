@@ -57,8 +57,8 @@ class Host:
     def hold(
         self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
     ) -> tuple[PublishedPort, ...]:
-        """Hold *ports* for *owner*."""
-        return self.do(lambda: self.ports.hold(owner, ports, versions))
+        """Hold *ports* for *owner*; gives them as they were taken."""
+        return self.do(lambda: self.ports.hold(owner, ports, versions)).ports
 
     def refusal(
         self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
@@ -70,8 +70,8 @@ class Host:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.ports.keep_only(A)
-        self.ports.keep_only(B)
+        self.ports.let_go(A)
+        self.ports.let_go(B)
         os.close(self._netns)
 
     @staticmethod

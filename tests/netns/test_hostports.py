@@ -77,7 +77,7 @@ def test_a_second_bind_of_any_kind_is_refused(
     with pytest.raises(OSError, match="Address already in use"):
         host.do(second)
 
-    host.ports.keep_only(A)
+    host.ports.let_go(A)
     host.do(second)
 
 
@@ -136,9 +136,9 @@ def test_the_search_for_a_ports_program_ends_in_time(
 def test_a_port_is_let_go_in_one_family_and_held_in_the_other(host: Host) -> None:
     host.hold(A, TCP)
 
-    host.ports.keep_only(A, {Hold(Proto.TCP, None, 8080, 1): frozenset({4})})
+    host.ports.let_go(A, {Hold(Proto.TCP, None, 8080, 1, 80): frozenset({6})})
 
-    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1, 80): {4}}
     host.do(bind(socket.SOCK_STREAM, "::", 8080))
     with pytest.raises(OSError, match="in use"):
         host.do(bind(socket.SOCK_STREAM, "0.0.0.0", 8080))
@@ -150,7 +150,7 @@ def test_a_refusal_holds_no_family_more_than_before(host: Host) -> None:
 
     host.refusal(A, TCP, UDP)
 
-    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+    assert host.ports.held(A) == {Hold(Proto.TCP, None, 8080, 1, 80): {4}}
 
 
 def test_another_programs_port_is_refused_with_its_name_and_pid(host: Host) -> None:
@@ -190,7 +190,7 @@ def test_a_sandboxs_own_port_cannot_lead_to_two_places(host: Host) -> None:
 
     host.hold(A, TCP)
     assert "published by this container" in host.refusal(A, TCP, second)
-    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1, 80)}
 
 
 def test_an_address_that_the_host_lacks_is_told(host: Host) -> None:
@@ -217,7 +217,7 @@ def test_what_was_held_before_a_refusal_stays_held(host: Host) -> None:
 
     host.refusal(A, TCP, UDP)
 
-    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1, 80)}
     with pytest.raises(OSError, match="in use"):
         host.do(bind(socket.SOCK_STREAM, "0.0.0.0", 8080))
 
@@ -239,20 +239,20 @@ def test_holding_again_adds_what_is_new(host: Host) -> None:
     host.hold(A, TCP, UDP)
 
     assert host.ports.held(A).keys() == {
-        Hold(Proto.TCP, None, 8080, 1),
-        Hold(Proto.UDP, None, 5300, 1),
+        Hold(Proto.TCP, None, 8080, 1, 80),
+        Hold(Proto.UDP, None, 5300, 1, 53),
     }
     with pytest.raises(OSError, match="in use"):
         host.do(bind(socket.SOCK_STREAM, "::", 8080))
 
 
-def test_keep_only_lets_the_others_go(host: Host) -> None:
+def test_what_is_let_go_is_free_and_the_others_are_not(host: Host) -> None:
     host.hold(A, TCP, UDP)
 
-    host.ports.keep_only(A, {Hold(Proto.TCP, None, 8080, 1): frozenset(BOTH)})
+    host.ports.let_go(A, {Hold(Proto.UDP, None, 5300, 1, 53): frozenset(BOTH)})
 
     host.do(bind(socket.SOCK_DGRAM, "0.0.0.0", 5300))
-    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1)}
+    assert host.ports.held(A).keys() == {Hold(Proto.TCP, None, 8080, 1, 80)}
 
 
 def test_sctp_ports_are_kept_apart_by_our_own_book_at_least(host: Host) -> None:
@@ -297,7 +297,7 @@ def test_a_fixed_port_gets_its_number_beside_a_random_one(host: Host) -> None:
         random, kept = host.hold(A, anything, fixed)
         assert kept == fixed
         assert random.host_port in range(32769, 32788)
-        host.ports.keep_only(A)
+        host.ports.let_go(A)
 
 
 def test_no_free_random_port_is_told_with_what_to_do(host: Host) -> None:

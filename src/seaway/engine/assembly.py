@@ -141,7 +141,7 @@ class Assembly:
         except EngineError as error:
             errors.append(error)
         try:
-            self._host_ports.keep_only(sandbox.id)
+            self._host_ports.let_go(sandbox.id)
         except EngineError as error:
             errors.append(error)
         try:

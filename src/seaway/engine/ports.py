@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import chain
+from typing import Final
 
 from seaway.contracts import Events, HostPorts, Store
 from seaway.engine.turns import Turns
@@ -14,9 +16,11 @@ from seaway.model.errors import InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
-from seaway.plan.wiring import Wiring
+from seaway.plan.wiring import VERSIONS, Wiring
 
 log = logging.getLogger(__name__)
+
+BOTH: Final = frozenset(VERSIONS)
 
 
 class Ports:
@@ -39,27 +43,25 @@ class Ports:
         """
         sandbox_id = self._store.sandbox(ref).id
         async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
-            before_sandbox = self._store.sandbox(sandbox_id)
-            _refuse_mode(before_sandbox)
-            before = self._wires.wiring(before_sandbox)
-            placed = [_published_as(p, before.ports) for p in bound(ports, before)]
-            sandbox = _asking_more(before_sandbox, ports, placed)
+            sandbox = self._store.sandbox(sandbox_id)
+            _refuse_mode(sandbox)
+            before = self._wires.wiring(sandbox)
+            placed = _published_as(bound(ports, before), before.ports)
+            sandbox = _asking_more(sandbox, ports, placed)
             if not sandbox.running:
                 await self._store.commit(put=[sandbox])
-                undo.pop_all()
                 return sandbox, ()
+            held = self._wires.hold_ports(sandbox, placed, before, undo)
             kept = _without(before.ports, placed)
-            after = self._wires.hold(
-                sandbox, Wiring(attachments=before.attachments, ports=(*kept, *placed)), undo
-            )
+            after = Wiring(attachments=before.attachments, ports=(*kept, *held))
             await self._wires.lay(sandbox, before, after)
-            undo.push_async_callback(self._wires.cut, sandbox, after, before)
+            self._wires.lay_undone(undo, sandbox, before, after)
             sandbox = _published(sandbox, after.ports)
             await self._store.commit(put=[sandbox])
             undo.pop_all()
         self._tell("publish", sandbox)
         log.info("published", extra={"sandbox": sandbox.name})
-        return sandbox, after.ports[len(kept) :]
+        return sandbox, held
 
     async def unpublish(
         self, ref: str, ports: Sequence[PublishedPort], *, now: bool = False
@@ -73,22 +75,19 @@ class Ports:
             sandbox = self._store.sandbox(sandbox_id)
             gone = _matching((*sandbox.status.published, *sandbox.wanted_ports), ports)
             before = self._wires.wiring(sandbox)
-            kept = tuple(p for p in before.ports if p not in gone)
+            ended = tuple(p for p in _alike(before.ports, gone) if p in gone)
+            kept = _without(before.ports, ended)
             after = Wiring(attachments=before.attachments, ports=kept)
             if sandbox.running:
                 undo.push_async_callback(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after, cut_streams=now)
-            self._let_go_of_all_but(kept, sandbox)
+            self._host_ports.let_go(sandbox.id, dict.fromkeys(map(hold_of, ended), BOTH))
             sandbox = _published(_asking_less(sandbox, gone), kept)
             await self._store.commit(put=[sandbox])
             undo.pop_all()
         self._tell("unpublish", sandbox)
         log.info("unpublished", extra={"sandbox": sandbox.name})
-        return sandbox, tuple(p for p in before.ports if p in gone)
-
-    def _let_go_of_all_but(self, kept: Sequence[PublishedPort], sandbox: Sandbox) -> None:
-        wanted, held = frozenset(map(hold_of, kept)), self._host_ports.held(sandbox.id)
-        self._host_ports.keep_only(sandbox.id, {h: f for h, f in held.items() if h in wanted})
+        return sandbox, ended
 
     def _tell(self, action: str, sandbox: Sandbox) -> None:
         self._events.emit(
@@ -113,10 +112,31 @@ def _published(sandbox: Sandbox, ports: tuple[PublishedPort, ...]) -> Sandbox:
     return replace(sandbox, status=replace(sandbox.status, published=ports))
 
 
-def _published_as(port: PublishedPort, published: Sequence[PublishedPort]) -> PublishedPort:
-    """*port* at the place it has already, if it is published."""
-    places = (replace(p, sources=port.sources) for p in published if p.came_of(port))
-    return next(places, port)
+# A sandbox may have thousands of ports, and a change concerns few of them: those that lead to the
+# same numbers inside. Only these are looked at, so that one more costs the same at any number.
+
+
+def _numbers(ports: Iterable[PublishedPort]) -> frozenset[int]:
+    return frozenset(p.port for p in ports)
+
+
+def _alike(
+    ports: Iterable[PublishedPort], others: Iterable[PublishedPort]
+) -> tuple[PublishedPort, ...]:
+    """Those of *ports* that lead to the number inside of one of *others*."""
+    numbers = _numbers(others)
+    return tuple(p for p in ports if p.port in numbers)
+
+
+def _published_as(
+    ports: Sequence[PublishedPort], published: Sequence[PublishedPort]
+) -> tuple[PublishedPort, ...]:
+    """*ports*, each at the place it has already if it is published."""
+    there = _alike(published, ports)
+    return tuple(
+        next((replace(p, sources=port.sources) for p in there if p.came_of(port)), port)
+        for port in ports
+    )
 
 
 def _asking_more(
@@ -126,12 +146,15 @@ def _asking_more(
 
     What it asks for already gets the sources now given, and the number if one is named.
     """
-    became = counterparts(sandbox.ports, sandbox.status.published)
+    there = _alike(sandbox.ports, asked)
+    became = counterparts(there, _alike(sandbox.status.published, asked))
     new = {_place(p): one for one, p in zip(asked, placed, strict=True)}
-    ports: list[PublishedPort] = []
-    for port in sandbox.ports:
-        again = new.pop(_place(became.get(port, port)), port)
-        ports.append(again if again.host_port else replace(port, sources=again.sources))
+    again: dict[PublishedPort, PublishedPort] = {}
+    for port in there:
+        if (one := new.pop(_place(became.get(port, port)), None)) is not None:
+            again[port] = one if one.host_port else replace(port, sources=one.sources)
+    numbers = _numbers(again)
+    ports = (again.get(p, p) if p.port in numbers else p for p in sandbox.ports)
     return replace(sandbox, ports=(*ports, *new.values()))
 
 
@@ -141,8 +164,11 @@ def _asking_less(sandbox: Sandbox, gone: Collection[PublishedPort]) -> Sandbox:
     What it asks for all the same is spelled out: nothing of ``-P`` comes back.
     """
     asked = sandbox.wanted_ports
-    became = counterparts(asked, sandbox.status.published)
-    kept = tuple(p for p in asked if became.get(p, p) not in gone)
+    there = _alike(asked, gone)
+    became = counterparts(there, _alike(sandbox.status.published, gone))
+    less = frozenset(p for p in there if became.get(p, p) in gone)
+    numbers = _numbers(less)
+    kept = tuple(p for p in asked if p.port not in numbers or p not in less)
     return replace(sandbox, ports=kept, publish_all=False)
 
 
@@ -154,34 +180,35 @@ def _place(port: PublishedPort) -> PublishedPort:
 def _without(
     ports: Sequence[PublishedPort], others: Sequence[PublishedPort]
 ) -> tuple[PublishedPort, ...]:
-    places = frozenset(map(_place, others))
-    return tuple(p for p in ports if _place(p) not in places)
+    numbers, places = _numbers(others), frozenset(map(_place, others))
+    return tuple(p for p in ports if p.port not in numbers or _place(p) not in places)
 
 
 def _matching(
     ports: Sequence[PublishedPort], wanted: Sequence[PublishedPort]
 ) -> frozenset[PublishedPort]:
-    for one in wanted:
-        if not any(_covers([one], p) for p in ports):
-            shown = f"{one.host_port or ''}:{one.port}/{one.proto}".removeprefix(":")
-            raise NotFound(
-                f"port {shown} is not published; published are: "
-                + (
-                    ", ".join(
-                        sorted({f"{p.host_port}:{p.port}/{p.proto}" for p in ports if p.host_port})
-                    )
-                    or "none"
-                )
-            )
-    return frozenset(p for p in ports if _covers(wanted, p))
+    """Those of *ports* that *wanted* means; raises NotFound if one means none."""
+    found = [_covered(ports, one) for one in wanted]
+    for one, mine in zip(wanted, found, strict=True):
+        if not mine:
+            raise _not_published(one, ports)
+    return frozenset(chain.from_iterable(found))
 
 
-def _covers(wanted: Sequence[PublishedPort], port: PublishedPort) -> bool:
-    return any(
-        w.proto is port.proto
-        and w.port <= port.port
-        and port.port + port.count <= w.port + w.count
-        and w.host_port in {0, port.host_port - port.port + w.port}
-        and w.host in {None, port.host}
-        for w in wanted
-    )
+def _covered(ports: Sequence[PublishedPort], wanted: PublishedPort) -> list[PublishedPort]:
+    first, end = wanted.port, wanted.port + wanted.count
+    return [
+        p
+        for p in ports
+        if first <= p.port < end
+        and p.port + p.count <= end
+        and p.proto is wanted.proto
+        and wanted.host_port in {0, p.host_port - p.port + first}
+        and wanted.host in {None, p.host}
+    ]
+
+
+def _not_published(wanted: PublishedPort, ports: Sequence[PublishedPort]) -> NotFound:
+    shown = f"{wanted.host_port or ''}:{wanted.port}/{wanted.proto}".removeprefix(":")
+    there = sorted({f"{p.host_port}:{p.port}/{p.proto}" for p in ports if p.host_port})
+    return NotFound(f"port {shown} is not published; published are: {', '.join(there) or 'none'}")

@@ -245,22 +245,32 @@ class Wires:
         one (no network that leads outside) none is held, as none is published.
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
-        versions = ways_out(wiring)
         ports = bound((*wiring.ports, *_waiting(sandbox, wiring)), wiring)
+        held = self.hold_ports(sandbox, ports, wiring, undo)
+        return Wiring(attachments=wiring.attachments, ports=held)
+
+    def hold_ports(
+        self,
+        sandbox: Sandbox,
+        ports: Sequence[PublishedPort],
+        wiring: Wiring,
+        undo: AsyncExitStack,
+    ) -> tuple[PublishedPort, ...]:
+        """The same of *ports* alone, whatever else *sandbox* publishes; gives them as they are held."""
+        versions = ways_out(wiring)
         if not ports or not versions:
-            return Wiring(attachments=wiring.attachments)
-        before = self._host_ports.held(sandbox.id)
+            return ()
         taken = self._host_ports.hold(sandbox.id, ports, versions)
-        undo.callback(self._host_ports.keep_only, sandbox.id, before)
-        return Wiring(attachments=wiring.attachments, ports=taken)
+        undo.callback(self._host_ports.let_go, sandbox.id, taken.new)
+        return taken.ports
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:
         """Let go of the host's ports of *sandbox* in families without a way out; gives the wiring."""
         versions = ways_out(wiring)
         held = self._host_ports.held(sandbox.id)
-        kept = {h: f & frozenset(versions) for h, f in held.items()}
-        if kept != held:
-            self._host_ports.keep_only(sandbox.id, kept)
+        lost = {h: gone for h, f in held.items() if (gone := f - frozenset(versions))}
+        if lost:
+            self._host_ports.let_go(sandbox.id, lost)
         return wiring if versions else Wiring(attachments=wiring.attachments)
 
     def unheld(self, sandbox: Sandbox) -> tuple[PublishedPort, ...]:
@@ -294,7 +304,7 @@ class Wires:
 
 def hold_of(port: PublishedPort) -> Hold:
     """What of the host is held for *port*."""
-    return Hold(port.proto, port.host, port.host_port, port.count)
+    return Hold(port.proto, port.host, port.host_port, port.count, port.port)
 
 
 def ways_out(wiring: Wiring) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Hold, Holds, Steps
+from seaway.contracts import Hold, Holds, Steps, Taken
 from seaway.kernel.descriptors import moved_up
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
@@ -59,64 +59,57 @@ class SocketHostPorts:
 
     def hold(
         self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
-    ) -> tuple[PublishedPort, ...]:
+    ) -> Taken:
         """Hold *ports* for *owner*, all or none; fixed ones first, so that no random one is in the way."""
         self._steps.reach("hostports.hold")
+        _refuse_twice(ports)
         taken: dict[int, PublishedPort] = {}
-        by_hold: dict[Hold, PublishedPort] = {}
-        new: list[int] = []
-        for index, port in enumerate(ports):
-            hold = _hold_of(port)
-            _refuse_twice(port, by_hold.setdefault(hold, port))
-            if self._is_held(owner, port, hold, versions):
-                taken[index] = port
-            else:
-                new.append(index)
-        if new:
-            before = self.held(owner)
-            try:
-                for index in sorted(new, key=lambda n: ports[n].host_port == 0):
-                    taken[index] = self._hold(owner, ports[index], versions)
-            except BaseException:
-                self.keep_only(owner, before)
-                raise
-        return tuple(taken[n] for n in range(len(ports)))
-
-    def _is_held(
-        self, owner: SandboxId, port: PublishedPort, hold: Hold, versions: Collection[int]
-    ) -> bool:
-        sockets = self._held.get(owner, {}).get(hold)
-        return sockets is not None and all(v in sockets for v in versions if port.is_on(v))
+        new: dict[Hold, frozenset[int]] = {}
+        try:
+            for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
+                taken[index] = self._hold(owner, ports[index], versions, new)
+        except BaseException:
+            self._close(owner, new)
+            raise
+        return Taken(ports=tuple(taken[n] for n in range(len(ports))), new=new)
 
     def held(self, owner: SandboxId) -> Holds:
         """What is held for *owner*."""
         return {hold: frozenset(sockets) for hold, sockets in self._held.get(owner, {}).items()}
 
-    def keep_only(self, owner: SandboxId, holds: Holds | None = None) -> None:
-        """Let go of all that *owner* holds but *holds*, these in their families; None: of all."""
+    def let_go(self, owner: SandboxId, holds: Holds | None = None) -> None:
+        """Let go of *holds* of *owner* in their families, held or not; None: of all it holds."""
         self._steps.reach("hostports.free")
-        mine, kept = self._held.get(owner, {}), holds or {}
-        for hold, sockets in tuple(mine.items()):
-            families = kept.get(hold, frozenset())
-            for version in sockets.keys() - families:
+        self._close(owner, self.held(owner) if holds is None else holds)
+
+    def _close(self, owner: SandboxId, holds: Holds) -> None:
+        mine = self._held.get(owner, {})
+        for hold, families in holds.items():
+            sockets = mine.get(hold, {})
+            for version in sockets.keys() & families:
                 _close(sockets.pop(version))
-            if not sockets:
+            if hold in mine and not sockets:
                 del mine[hold]
                 self._leave_book(owner, hold)
         if not mine:
             self._held.pop(owner, None)
 
     def _hold(
-        self, owner: SandboxId, port: PublishedPort, versions: Collection[int]
+        self,
+        owner: SandboxId,
+        port: PublishedPort,
+        versions: Collection[int],
+        new: dict[Hold, frozenset[int]],
     ) -> PublishedPort:
+        """Hold one port; gives it with its number. What was not held before comes to *new*."""
         families = [v for v in versions if port.is_on(v)]
         if port.host_port:
-            self._hold_fixed(owner, port, _hold_of(port), families)
+            self._hold_fixed(owner, port, families, new)
             return port
         for _ in range(TRIES if families else 0):
             candidate = replace(port, host_port=_free_port(port, families[0]))
             try:
-                self._hold_fixed(owner, candidate, _hold_of(candidate), families)
+                self._hold_fixed(owner, candidate, families, new)
             except PortTaken:
                 continue
             return candidate
@@ -125,20 +118,25 @@ class SocketHostPorts:
         return port
 
     def _hold_fixed(
-        self, owner: SandboxId, port: PublishedPort, hold: Hold, families: Sequence[int]
+        self,
+        owner: SandboxId,
+        port: PublishedPort,
+        families: Sequence[int],
+        new: dict[Hold, frozenset[int]],
     ) -> None:
-        mine = self._held.setdefault(owner, {})
-        sockets = mine.get(hold)
-        missing = [v for v in families if sockets is None or v not in sockets]
+        hold = _hold_of(port)
+        held = self._held.get(owner, {}).get(hold, {})
+        missing = [v for v in families if v not in held]
         if not missing:
             return
-        if sockets is None:
+        if not held:
             self._refuse_clash(owner, port, hold)
         _refuse_descriptors(port, len(missing))
         with ExitStack() as undo:
-            new = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
+            more = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
             undo.pop_all()
-        mine[hold] = (sockets or {}) | new
+        self._held.setdefault(owner, {})[hold] = held | more
+        new[hold] = new.get(hold, frozenset()) | frozenset(missing)
         for number in _span(hold):
             self._numbers.setdefault((hold.proto, number), {})[owner, hold] = None
 
@@ -160,17 +158,20 @@ class SocketHostPorts:
 
 
 def _hold_of(port: PublishedPort) -> Hold:
-    return Hold(port.proto, port.host, port.host_port, port.count)
+    return Hold(port.proto, port.host, port.host_port, port.count, port.port)
 
 
 def _span(hold: Hold) -> range:
     return range(hold.host_port, hold.host_port + hold.count)
 
 
-def _refuse_twice(port: PublishedPort, first: PublishedPort) -> None:
-    """Refuse to lead one host port to two ports of the same sandbox; overlaps are told by our book."""
-    if port.host_port and port != first:
-        raise _taken(port, str(port.host or _ANY[4]), port.host_port, "published by this container")
+def _refuse_twice(ports: Sequence[PublishedPort]) -> None:
+    """Refuse to publish one port for two groups of sources; every other clash is told by our book."""
+    firsts: dict[Hold, PublishedPort] = {}
+    for port in ports:
+        if port.host_port and port != firsts.setdefault(_hold_of(port), port):
+            host = str(port.host or _ANY[4])
+            raise _taken(port, host, port.host_port, "published by this container")
 
 
 def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:

@@ -6,8 +6,10 @@ was this, it shall be that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import is_
 from pathlib import Path
 from typing import Protocol
 
@@ -132,10 +134,14 @@ def _changing(before: Wiring, after: Wiring) -> tuple[Wiring, Wiring]:
 def _same_at_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
     """How many items are the very same at the beginning of both, and how many of the rest at the end."""
     least = min(len(one), len(other))
-    begin = next((n for n in range(least) if one[n] is not other[n]), least)
-    left = least - begin
-    end = next((n for n in range(left) if one[-1 - n] is not other[-1 - n]), left)
-    return begin, end
+    begin = _same(one, other, least)
+    return begin, _same(reversed(one), reversed(other), least - begin)
+
+
+def _same(one: Iterable[object], other: Iterable[object], most: int) -> int:
+    """How many items are the very same at the beginning of both, *most* at the most."""
+    pairs = enumerate(islice(map(is_, one, other), most))
+    return next((n for n, same in pairs if not same), most)
 
 
 def _ids(wiring: Wiring) -> frozenset[str]:

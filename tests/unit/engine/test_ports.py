@@ -38,7 +38,7 @@ async def test_a_port_is_published_on_a_running_sandbox() -> None:
         assert ports == (tcp(8080, 80),)
         assert sandbox.status.published == (tcp(8080, 80),)
         assert leading(world) == {("any4", "tcp . 8080", "10.77.0.2 . 80")}
-        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1)}
+        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1, 80)}
 
 
 async def test_a_random_port_is_told_and_kept() -> None:
@@ -221,6 +221,20 @@ async def test_a_network_with_a_host_binding_publishes_there() -> None:
         assert leading(world) == {("one4", "tcp . 127.0.0.1 . 8080", "10.77.0.2 . 80")}
 
 
+async def test_a_port_stays_where_it_is_when_another_is_published() -> None:
+    async with a_world() as world:
+        option = ("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1")
+        await world.network("web")
+        await world.networks.create(network_wish("local", options=(option,)))
+        await world.box("box", ["web", "local"], ports=(tcp(8080, 80),))
+        await world.endpoints.disconnect("web", "box")
+
+        await world.ports.publish("box", [tcp(8081, 81)])
+
+        local = replace(tcp(8081, 81), host=ip_address("127.0.0.1"))
+        assert world.store.sandbox("box").status.published == (tcp(8080, 80), local)
+
+
 async def test_ports_of_a_sandbox_in_host_mode_cannot_be_published() -> None:
     async with a_world() as world:
         wish = SandboxWish(network_mode="host", process=Process(args=("sleep",)))
@@ -336,7 +350,7 @@ async def test_ports_are_let_go_in_a_family_that_leads_nowhere_any_more() -> Non
         await world.network("web")
         await world.network("six", ["10.78.0.0/24", "fd78::/64"])
         box = await world.box("box", ["web", "six"], ports=(tcp(8080, 80),))
-        hold = Hold(Proto.TCP, None, 8080, 1)
+        hold = Hold(Proto.TCP, None, 8080, 1, 80)
         assert world.host_ports.held(box.id) == {hold: {4, 6}}
 
         await world.endpoints.disconnect("six", "box")
@@ -385,8 +399,8 @@ async def test_a_port_that_was_taken_does_not_keep_the_others_from_being_held() 
         await without_a_daemon(world, 8081)
 
         assert world.host_ports.held(box.id).keys() == {
-            Hold(Proto.TCP, None, 8080, 1),
-            Hold(Proto.UDP, None, 53, 1),
+            Hold(Proto.TCP, None, 8080, 1, 80),
+            Hold(Proto.UDP, None, 53, 1, 53),
         }
         assert list(await world.engine.checkup.warnings()) == [
             (
@@ -394,6 +408,18 @@ async def test_a_port_that_was_taken_does_not_keep_the_others_from_being_held() 
                 "it still leads to box"
             )
         ]
+
+
+async def test_a_port_that_was_taken_does_not_keep_others_from_being_published() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("box", ports=(tcp(8080, 80),))
+        await without_a_daemon(world, 8080)
+
+        _, ports = await world.ports.publish("box", [tcp(8081, 81)])
+
+        assert ports == (tcp(8081, 81),)
+        assert world.store.sandbox("box").status.published == (tcp(8080, 80), tcp(8081, 81))
 
 
 async def test_a_port_is_held_again_when_the_other_program_has_ended() -> None:
@@ -406,7 +432,7 @@ async def test_a_port_is_held_again_when_the_other_program_has_ended() -> None:
         world.host_ports.foreign.clear()
 
         assert list(await world.engine.checkup.warnings()) == []
-        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1)}
+        assert world.host_ports.held(box.id).keys() == {Hold(Proto.TCP, None, 8080, 1, 80)}
 
 
 async def test_a_taken_port_that_is_unpublished_is_told_no_longer() -> None:
@@ -456,7 +482,7 @@ async def test_a_connect_that_failed_leaves_no_family_more_held() -> None:
         with pytest.raises(EngineError):
             await world.endpoints.connect("six", "box", EndpointWish())
 
-        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1): {4}}
+        assert world.host_ports.held(box.id) == {Hold(Proto.TCP, None, 8080, 1, 80): {4}}
 
 
 # Published already: it gets the sources now given, and nothing else changes
