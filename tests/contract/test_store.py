@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fakes.parts import CountedSteps
 from fakes.records import ADDRESS, a_network, a_sandbox, an_endpoint, an_id
@@ -388,6 +393,65 @@ async def test_what_is_committed_is_there_when_opened_again(reopened: Open) -> N
     assert again.allocation(WEB.id).holder(ip_address("fd77::9")) == FULL_ENDPOINT.id
 
 
+PORTS = tuple(PublishedPort(proto=Proto.TCP, port=n, host_port=8000 + n) for n in (1, 2, 3, 4))
+LISTS = st.lists(st.sampled_from([*PORTS, *map(replace, PORTS)]), max_size=6).map(tuple)
+
+
+@given(history=st.lists(st.tuples(LISTS, LISTS), min_size=1, max_size=6))
+@settings(max_examples=30)
+def test_ports_outlive_the_daemon_however_they_change(
+    history: list[tuple[tuple[PublishedPort, ...], tuple[PublishedPort, ...]]],
+) -> None:
+    async def live(path: Path) -> None:
+        with closing(SqliteStore(path, CountedSteps())) as store:
+            await store.commit(put=[FULL_SANDBOX])
+            for asked, published in history:
+                box = replace(BOX, ports=asked, status=replace(BOX.status, published=published))
+                await store.commit(put=[box])
+
+                with closing(SqliteStore(path, CountedSteps())) as again:
+                    assert set(again.sandboxes()) == {box, FULL_SANDBOX}
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(live(Path(folder, "store.db")))
+
+
+async def test_a_port_more_or_less_writes_no_row_of_the_others(reopened: Open) -> None:
+    store = reopened()
+    many = tuple(PublishedPort(proto=Proto.TCP, port=n, host_port=n) for n in range(1, 1000))
+    box = replace(BOX, ports=many, status=replace(BOX.status, published=many))
+    await store.commit(put=[box])
+    before = vars(store)["_db"].total_changes
+
+    await store.commit(put=[replace(box, ports=(*many, *PORTS[:1]))])
+    await store.commit(put=[replace(box, ports=(*many[:7], *many[8:], *PORTS[:1]))])
+
+    assert vars(store)["_db"].total_changes - before == 4
+
+
+async def test_a_port_that_could_not_be_kept_is_not_there(reopened: Open) -> None:
+    store = reopened()
+    await store.commit(put=[FULL_SANDBOX])
+    vars(store)["_db"].execute("PRAGMA query_only = 1")
+    with pytest.raises(EngineError):
+        await store.commit(put=[replace(FULL_SANDBOX, ports=(*FULL_SANDBOX.ports, *PORTS))])
+    vars(store)["_db"].execute("PRAGMA query_only = 0")
+
+    await store.commit(put=[replace(FULL_SANDBOX, ports=(*FULL_SANDBOX.ports, PORTS[0]))])
+
+    (again,) = reopened().sandboxes()
+    assert again.ports == (*FULL_SANDBOX.ports, PORTS[0])
+
+
+async def test_the_ports_of_a_sandbox_go_with_it(reopened: Open) -> None:
+    store = reopened()
+    await store.commit(put=[FULL_SANDBOX])
+
+    await store.commit(delete=[FULL_SANDBOX.id])
+
+    assert vars(store)["_db"].execute("SELECT count(*) FROM port").fetchone() == (0,)
+
+
 async def test_what_is_only_claimed_is_gone_when_opened_again(reopened: Open) -> None:
     store = reopened()
     await store.commit(put=[WEB])
@@ -438,15 +502,18 @@ async def test_a_commit_that_cannot_be_written_is_told_and_changes_nothing(
 
 CHILD = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 from fakes.parts import CountedSteps
 from fakes.records import a_sandbox
+from seaway.model.port import Proto, PublishedPort
 from seaway.store.sqlite import SqliteStore
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]), CountedSteps())
     for n in range(200):
-        await store.commit(put=[a_sandbox(f"{n:03x}")])
+        ports = tuple(PublishedPort(proto=Proto.TCP, port=p) for p in range(1, 10))
+        await store.commit(put=[replace(a_sandbox(f"{n:03x}"), ports=ports)])
         print(n, flush=True)
 
 asyncio.run(main())
@@ -471,8 +538,10 @@ def test_a_kill_in_the_middle_of_200_commits_loses_none_that_returned(
         child.send_signal(signal.SIGKILL)
         said += [int(line) for line in lines if line.endswith("\n")]
 
-    kept = {s.id for s in reopened().sandboxes()}
+    found = tuple(reopened().sandboxes())
+    kept = {s.id for s in found}
 
+    assert {len(s.ports) for s in found} == {9}
     assert {an_id(f"{n:03x}") for n in said} <= kept
     assert len(kept) - len(said) in {0, 1}
 
@@ -486,7 +555,7 @@ async def test_a_file_of_another_version_is_refused_with_both_numbers(
     with pytest.raises(EngineError) as caught:
         SqliteStore(tmp_path / "store.db", CountedSteps())
 
-    assert "(schema 9, this one reads 1)" in str(caught.value)
+    assert "(schema 9, this one reads 2)" in str(caught.value)
 
 
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path, reopened: Open) -> None:

@@ -6,10 +6,8 @@ was this, it shall be that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from operator import is_
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +15,7 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort
+from seaway.plan.changes import changed
 from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
     ChangeRules,
@@ -120,28 +119,14 @@ def _changing(before: Wiring, after: Wiring) -> tuple[Wiring, Wiring]:
     """
     if before.attachments != after.attachments:
         return before, after
-    begin, end = _same_at_ends(before.ports, after.ports)
-    same = (*before.ports[:begin], *before.ports[len(before.ports) - end :])
+    gone, new = changed(before.ports, after.ports)
+    same = (*before.ports[: gone.start], *before.ports[gone.stop :])
     left = {next((p for p in same if p.is_on(version)), None) for version in VERSIONS}
     kept = tuple(p for p in left if p is not None)
-    old, new = (w.ports[begin : len(w.ports) - end] for w in (before, after))
     return (
-        Wiring(attachments=before.attachments, ports=(*kept, *old)),
-        Wiring(attachments=after.attachments, ports=(*kept, *new)),
+        Wiring(attachments=before.attachments, ports=(*kept, *before.ports[gone])),
+        Wiring(attachments=after.attachments, ports=(*kept, *after.ports[new])),
     )
-
-
-def _same_at_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
-    """How many items are the very same at the beginning of both, and how many of the rest at the end."""
-    least = min(len(one), len(other))
-    begin = _same(one, other, least)
-    return begin, _same(reversed(one), reversed(other), least - begin)
-
-
-def _same(one: Iterable[object], other: Iterable[object], most: int) -> int:
-    """How many items are the very same at the beginning of both, *most* at the most."""
-    pairs = enumerate(islice(map(is_, one, other), most))
-    return next((n for n, same in pairs if not same), most)
 
 
 def _ids(wiring: Wiring) -> frozenset[str]:

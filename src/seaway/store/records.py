@@ -24,6 +24,7 @@ from seaway.contracts import Record
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, Interface, Prefix
 from seaway.model.network import KINDS, Network, Options
+from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 
 _TEXTS = (
@@ -36,10 +37,10 @@ _TEXTS = (
     PurePath,
 )
 
-R = TypeVar("R", Network, Sandbox, Endpoint)
+R = TypeVar("R", Network, Sandbox, Endpoint, PublishedPort)
 
 
-def encoded(record: Record) -> bytes:
+def encoded(record: Record | PublishedPort) -> bytes:
     """*record* as JSON."""
     if isinstance(record, Network):
         return msgspec.json.encode({"driver": record.driver, "network": record}, enc_hook=_text)

@@ -4,6 +4,9 @@ Write-ahead log with ``synchronous = NORMAL``: a commit is safe against the deat
 soon as it returns, and against a power cut some moments later; FULL makes each commit wait for the
 disk (https://www.sqlite.org/pragma.html#pragma_synchronous). One daemon writes, so reads come from
 memory.
+
+A record is one row, but for the ports of a sandbox: there may be thousands, which change one at a
+time, so each is a row of its own.
 """
 
 from __future__ import annotations
@@ -11,25 +14,36 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from seaway.contracts import Record, RecordId, Steps
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import Unavailable
-from seaway.model.ids import NetworkId
+from seaway.model.ids import NetworkId, SandboxId
 from seaway.model.network import Network
+from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
+from seaway.plan.changes import changed
 from seaway.store.memory import MAX_RELEASED, MemoryStore
 from seaway.store.records import R, decoded, encoded
 
-VERSION = 1
+VERSION = 2
 """Of the tables below, in ``user_version``."""
 
 TABLES = """
 CREATE TABLE network (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE sandbox (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE endpoint (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE port (
+  sandbox TEXT NOT NULL,
+  list TEXT NOT NULL,  -- "asked" or "published"
+  turn INTEGER NOT NULL,  -- the first of the list first
+  record BLOB NOT NULL,
+  PRIMARY KEY (sandbox, list, turn)
+) WITHOUT ROWID;
 CREATE TABLE released (
   turn INTEGER PRIMARY KEY AUTOINCREMENT,  -- the longest free first
   network TEXT NOT NULL,
@@ -43,7 +57,10 @@ CREATE TABLE setting (
 );
 """
 
-_TABLE = {Network: "network", Sandbox: "sandbox", Endpoint: "endpoint"}
+ASKED, PUBLISHED = "asked", "published"
+"""The lists of ports that a sandbox has."""
+
+_TABLE: Final[dict[type, str]] = {Network: "network", Sandbox: "sandbox", Endpoint: "endpoint"}
 
 
 class SqliteStore(MemoryStore):
@@ -60,7 +77,8 @@ class SqliteStore(MemoryStore):
         self._db.close()
 
     def _load(self) -> None:
-        records: list[Record] = [*self._all(Network), *self._all(Sandbox), *self._all(Endpoint)]
+        sandboxes = map(self._whole, self._all(Sandbox))
+        records: list[Record] = [*self._all(Network), *sandboxes, *self._all(Endpoint)]
         for record in records:
             self._put(record)
             self._committed[record.id] = record
@@ -74,13 +92,24 @@ class SqliteStore(MemoryStore):
         for (data,) in self._db.execute(f"SELECT record FROM {_TABLE[kind]}"):  # noqa: S608
             yield decoded(kind, data)
 
+    def _whole(self, sandbox: Sandbox) -> Sandbox:
+        """*sandbox* with its ports."""
+        found: dict[str, list[PublishedPort]] = {ASKED: [], PUBLISHED: []}
+        for name, data in self._db.execute(
+            "SELECT list, record FROM port WHERE sandbox = ? ORDER BY list, turn", (sandbox.id,)
+        ):
+            found[name].append(decoded(PublishedPort, data))
+        return _with_ports(sandbox, tuple(found[ASKED]), tuple(found[PUBLISHED]))
+
     def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
         with self._transaction():
             for record in put:
-                self._keep_released(self._committed.get(record.id), record)
+                former = self._committed.get(record.id)
+                self._keep_released(former, record)
+                self._keep_ports(former, record)
                 self._db.execute(
                     f"INSERT OR REPLACE INTO {_TABLE[type(record)]} VALUES (?, ?)",  # noqa: S608
-                    (record.id, encoded(record)),
+                    (record.id, encoded(_without_ports(record))),
                 )
             for record_id in delete:
                 former = self._committed.get(record_id)
@@ -90,6 +119,8 @@ class SqliteStore(MemoryStore):
                 self._db.execute(f"DELETE FROM {_TABLE[type(former)]} WHERE id = ?", (record_id,))  # noqa: S608
                 if isinstance(former, Network):
                     self._db.execute("DELETE FROM released WHERE network = ?", (record_id,))
+                elif isinstance(former, Sandbox):
+                    self._db.execute("DELETE FROM port WHERE sandbox = ?", (record_id,))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -109,6 +140,39 @@ class SqliteStore(MemoryStore):
                 self._db.execute(
                     "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value)
                 )
+
+    def _keep_ports(self, former: Record | None, record: Record) -> None:
+        """Keep what a change of a sandbox does to its lists of ports."""
+        if isinstance(record, Sandbox):
+            old = _ports(former) if isinstance(former, Sandbox) else {}
+            for name, ports in _ports(record).items():
+                self._keep_list(record.id, name, old.get(name, ()), ports)
+
+    def _keep_list(
+        self,
+        sandbox: SandboxId,
+        name: str,
+        old: Sequence[PublishedPort],
+        new: Sequence[PublishedPort],
+    ) -> None:
+        """Make the rows of *new* of those of *old*.
+
+        Rows are only added at the end: where one comes earlier, those behind it are written anew.
+        """
+        gone, come = changed(old, new)
+        if come.start < come.stop:
+            gone, come = slice(gone.start, len(old)), slice(come.start, len(new))
+        if gone.start < gone.stop:
+            self._db.execute(
+                "DELETE FROM port WHERE sandbox = ?1 AND list = ?2 AND turn IN (SELECT turn "
+                "FROM port WHERE sandbox = ?1 AND list = ?2 ORDER BY turn LIMIT ?3 OFFSET ?4)",
+                (sandbox, name, gone.stop - gone.start, gone.start),
+            )
+        self._db.executemany(
+            "INSERT INTO port SELECT ?1, ?2, coalesce(max(turn), 0) + 1, ?3 FROM port "
+            "WHERE sandbox = ?1 AND list = ?2",
+            ((sandbox, name, encoded(port)) for port in new[come]),
+        )
 
     def _keep_released(self, former: Record | None, record: Record | None) -> None:
         """Keep which addresses a change of an endpoint gives back, and which it takes."""
@@ -131,6 +195,21 @@ class SqliteStore(MemoryStore):
                 "(SELECT max(turn) FROM released WHERE network = ?) - ?",
                 (network, network, 2 * MAX_RELEASED),
             )
+
+
+def _ports(sandbox: Sandbox) -> dict[str, tuple[PublishedPort, ...]]:
+    return {ASKED: sandbox.ports, PUBLISHED: sandbox.status.published}
+
+
+def _with_ports(
+    sandbox: Sandbox, asked: tuple[PublishedPort, ...], published: tuple[PublishedPort, ...]
+) -> Sandbox:
+    status = replace(sandbox.status, published=published)
+    return replace(sandbox, ports=asked, status=status)
+
+
+def _without_ports(record: Record) -> Record:
+    return _with_ports(record, (), ()) if isinstance(record, Sandbox) else record
 
 
 def _held(record: Record | None) -> frozenset[tuple[NetworkId, str]]:
