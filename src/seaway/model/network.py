@@ -66,7 +66,6 @@ class Unbridged:
     __slots__ = ()
 
     bridge: ClassVar[IfName | None] = None
-    mtu: ClassVar[int | None] = None
     icc: ClassVar[Icc] = Icc.CLOSED
     masquerade: ClassVar[bool] = False
     source_guard: ClassVar[bool] = False
@@ -79,6 +78,7 @@ class HostOptions(Unbridged):
 
     driver: ClassVar[str] = "host"
     places: ClassVar[bool] = False
+    mtu: ClassVar[int | None] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class NullOptions(Unbridged):
 
     driver: ClassVar[str] = "null"
     places: ClassVar[bool] = False
+    mtu: ClassVar[int | None] = None
 
 
 Options = BridgeOptions | HostOptions | NullOptions
