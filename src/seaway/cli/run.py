@@ -32,9 +32,23 @@ def _run(args: Args, api: Api) -> int:
     try:
         return _in_background(args, api) if args.flag("detach") else _attached(args, api)
     except DaemonError as error:
-        raise DaemonError(error.status, error.reason, start_code(error.reason)) from None
+        reason = error.reason + _about_images(args, error.reason)
+        raise DaemonError(error.status, reason, start_code(error.reason)) from None
     except Unreachable as error:
         raise Failure(error.message, OUR_ERROR) from None
+
+
+def _about_images(args: Args, reason: str) -> str:
+    """A line more when *reason* is that a word like ``ubuntu`` is no program of the host."""
+    word = args.rest[0]
+    if args.given("rootfs") or word[:1] in ("/", ".") or f'exec: "{word}"' not in reason:
+        return ""
+    if start_code(reason) != NO_COMMAND:
+        return ""
+    return (
+        f"\nSeaway has no images: {word!r} was looked for among the host's own programs; "
+        "--rootfs DIR runs those of a directory"
+    )
 
 
 def _in_background(args: Args, api: Api) -> int:

@@ -119,6 +119,35 @@ def test_a_failed_start_has_dockers_exit_code(
     assert start_code(message) == code
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ubuntu true", True),
+        ("docker.io/library/ubuntu:22.04", True),
+        ("./ubuntu", False),
+        ("/bin/ubuntu", False),
+        ("--rootfs /srv/box ubuntu", False),
+    ],
+)
+def test_who_names_an_image_is_told_that_there_are_none(
+    engine: Engine, seaway: Run, words: str, said: bool
+) -> None:
+    word = words.split()[-2 if words.endswith(" true") else -1]
+    message = f'exec: "{word}": executable file not found in $PATH: unknown'
+    engine.answers["POST /containers/create"] = (201, {"Id": BOX, "Warnings": None})
+    engine.answers[f"POST /containers/{BOX}/start"] = (400, {"message": message})
+
+    code, _, err = seaway("run", "-d", *words.split())
+
+    first, *more = err.splitlines()
+    assert (code, first) == (127, f"Error response from daemon: {message}")
+    hint = (
+        f"Seaway has no images: '{word}' was looked for among the host's own programs; "
+        "--rootfs DIR runs those of a directory"
+    )
+    assert more == ([hint] if said else [])
+
+
 def test_without_an_engine_run_ends_with_125(seaway: Run, engine: Engine) -> None:
     engine.close()
     engine.where.unlink()
