@@ -65,7 +65,8 @@ class ContainerRoutes:
         body = await call.body(wire.ContainerCreate)
         wish = container_wish(call.query.text("name"), body, self._store.network)
         sandbox = await self._sandboxes.create(wish)
-        return answer(wire.Created(id=sandbox.id, warnings=warnings(body)), 201)
+        found = [*warnings(body), *self._parts.engine.checkup.of_create(sandbox)]
+        return answer(wire.Created(id=sandbox.id, warnings=found), 201)
 
     async def start(self, call: Call) -> web.Response:
         """Let it run."""

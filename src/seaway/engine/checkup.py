@@ -61,11 +61,30 @@ class Checkup:
         """Why ports that *sandbox* was to publish, *done* among them, cannot be reached yet."""
         if not sandbox.running:
             return [f"{sandbox.name} is not running: its ports are published when it starts"]
-        if not done:
+        found = self._leading_nowhere(sandbox, done)
+        if self._is_on_loopback6(sandbox, done) and await self._hides_loopback6():
+            found.append(NO_LOOPBACK6)
+        return found
+
+    def of_create(self, sandbox: Sandbox) -> Sequence[str]:
+        """Why ports that *sandbox* asks for will not be reached when it starts."""
+        wanted = sandbox.wanted_ports
+        return self._leading_nowhere(sandbox, wanted) if wanted and sandbox.has_networks else []
+
+    def _leading_nowhere(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> list[str]:
+        """Why some of *ports* lead nowhere while *sandbox* is on the networks on which it is."""
+        its_own = {e.network for e in self._store.endpoints_of(sandbox.id)}
+        outward = (n for n in self._store.networks() if n.id in its_own and not n.internal)
+        families = {subnet.version for network in outward for subnet in network.subnets}
+        if not families:
             text = f"{sandbox.name} is on no network with a way out: "
             return [text + "its ports are published when it is connected to one"]
-        hidden = self._is_on_loopback6(sandbox, done) and await self._hides_loopback6()
-        return [NO_LOOPBACK6] if hidden else []
+        others = dict.fromkeys(p.host for p in ports if p.host and p.host.version not in families)
+        return [
+            f"{sandbox.name} has no IPv{host.version} on a network with a way out: "
+            f"nothing answers at {host} until it has"
+            for host in others
+        ]
 
     def _is_on_loopback6(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> bool:
         """Whether one of *ports* should answer on ``[::1]``."""

@@ -302,6 +302,40 @@ async def test_what_is_ignored_is_told_in_warnings(stage: Stage) -> None:
             raise AssertionError(other)
 
 
+NO_WAY_OUT = "no network with a way out: its ports are published when it is connected to one"
+
+
+@pytest.mark.parametrize(
+    ("mode", "port", "warnings"),
+    [
+        ("bridge", "8080:80", []),
+        (
+            "in",
+            "8080:80",
+            [f"box is on {NO_WAY_OUT}"],
+        ),
+        (
+            "bridge",
+            "[::1]:8080:80",
+            ["box has no IPv6 on a network with a way out: nothing answers at ::1 until it has"],
+        ),
+        ("none", "8080:80", ["Published ports are discarded when using none network mode"]),
+        ("host", "8080:80", ["Published ports are discarded when using host network mode"]),
+    ],
+)
+async def test_ports_that_lead_nowhere_are_told_at_create(
+    stage: Stage, mode: str, port: str, warnings: list[str]
+) -> None:
+    await stage.good("POST", "/networks/create", {"Name": "in", "Internal": True})
+    host = {"NetworkMode": mode, "PortSpecs": [port]}
+
+    made = await stage.call(
+        "POST", "/containers/create?name=box", {"Cmd": ["x"], "HostConfig": host}
+    )
+
+    assert (made.status, made.json["Warnings"]) == (201, warnings)
+
+
 async def test_a_taken_name_is_dockers_conflict(stage: Stage) -> None:
     identity = await stage.create("box")
 

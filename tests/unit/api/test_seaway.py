@@ -107,7 +107,22 @@ async def test_a_publish_says_when_it_will_work(stage: Stage) -> None:
         "idle is not running: its ports are published when it starts"
     )
     assert (await warning("inside", "82:80")).startswith("inside is on no network with a way out")
+    assert await warning("inside", "[::1]:84:80") == await warning("inside", "82:80")
     assert (await warning("six", "83:80")).startswith("published ports do not answer on [::1]")
+
+
+async def test_a_port_in_a_family_that_leads_nowhere_is_told(stage: Stage) -> None:
+    await stage.run("web")
+
+    done = await stage.good("POST", "/seaway/sandboxes/web/publish", {"Ports": ["[::1]:81:80"]})
+
+    match done:
+        case {"Warnings": [text]}:
+            assert text == (
+                "web has no IPv6 on a network with a way out: nothing answers at ::1 until it has"
+            )
+        case other:
+            raise AssertionError(other)
 
 
 @pytest.mark.parametrize(
