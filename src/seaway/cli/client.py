@@ -159,7 +159,10 @@ class Api:
         """*host* is ``unix://PATH``; empty: the default socket. Raises Failure for other kinds."""
         scheme, _, where = (host or f"unix://{DEFAULT_SOCKET}").partition("://")
         if scheme != "unix" or not where:
-            raise Failure(f"the engine listens on unix:// sockets only, not on {host!r}")
+            raise Failure(
+                f"the engine listens on unix:// sockets only, not on {host!r}: "
+                f"name one as unix://{DEFAULT_SOCKET}"
+            )
         self.socket_path = where
 
     def connect(self) -> socket:

@@ -24,7 +24,10 @@ def become_daemon(words: list[str]) -> NoReturn:
     ``-P``: modules in the working directory, which may be anybody's, are not looked at.
     """
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "seaway.daemon", *words])  # noqa: S606
+    try:
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "seaway.daemon", *words])  # noqa: S606
+    except OSError as error:
+        raise Failure(f"cannot run {sys.executable}: {error.strerror}") from None
 
 
 def _daemon(args: Args, _api: Api) -> int:

@@ -111,13 +111,19 @@ def from_flags(args: Args, names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def wishes(args: Args) -> list[Wish]:
-    """What ``--network`` and the flags beside it say; the flags speak of the first network."""
+    """What ``--network`` and the flags beside it say; the flags speak of the first network.
+
+    Raises Misused.
+    """
     wanted = [wish(text) for text in args.every("network")]
     flags = from_flags(args, ("ip", "ip6", "link-local-ip", "mac-address", "network-alias"))
     if flags and not wanted:
         wanted = [Wish("default")]
     if flags:
         wanted[0].said = wanted[0].said + flags
+    names = [each.network for each in wanted]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise Misused(f'network "{twice}" is specified multiple times', FLAG_ERROR)
     return wanted
 
 

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def because(error: OSError) -> str:
+    """*error* for people: ``/etc/shadow: Permission denied``, without a number."""
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}"
+
+
+def near(word: str, names: Iterable[str]) -> str:
+    """``; did you mean ls?`` when one of *names* is like *word*; else nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a typing error
+
+    found = get_close_matches(word, [*names], n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else ""
+
 
 class Failure(Exception):
     """One sentence for standard error, and the exit code."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from time import time
 
 from seaway.cli.client import path
+from seaway.cli.failure import Misused
 from seaway.cli.moment import seconds
-from seaway.cli.options import Command, Option, switch
+from seaway.cli.options import FLAG_ERROR, Command, Option, switch
 from seaway.cli.streams import copy
 from seaway.cli.values import flag
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from seaway.cli.options import Args
 
 
+def _tail(args: Args) -> str:
+    """How many lines from the end; raises Misused."""
+    tail = args.text("tail", "all")
+    if tail == "all" or tail.removeprefix("-").isdecimal():
+        return tail
+    raise Misused(f"--tail is a number of lines, or all, not {tail!r}", FLAG_ERROR)
+
+
 def _logs(args: Args, api: Api) -> int:
+    tail = _tail(args)
     place = ("containers", args.rest[0])
     found = api.get(path(*place, "json"))
     now = time()
@@ -28,7 +38,7 @@ def _logs(args: Args, api: Api) -> int:
         follow=args.flag("follow"),
         timestamps=args.flag("timestamps"),
         details=args.flag("details"),
-        tail=args.text("tail", "all"),
+        tail=tail,
         since=seconds(args.text("since"), now),
         until=seconds(args.text("until"), now),
     )

@@ -6,7 +6,7 @@ import os
 import sys
 
 from seaway.cli.client import Api
-from seaway.cli.failure import Failure
+from seaway.cli.failure import Failure, because, near
 from seaway.cli.options import Command, HelpAsked, help_text, read
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ def main(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the last flush says nothing
         if isinstance(error, BrokenPipeError):
             return PIPE_CLOSED
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{because(error)}\n")
         return 1
     return code
 
@@ -173,7 +173,8 @@ def _dispatch(words: list[str], host: str) -> int:
     if first.startswith("-"):
         raise Failure(f"unknown flag: {first}\nSee 'seaway --help'.", FLAG_ERROR)
     if first not in COMMANDS:
-        raise Failure(f"'{first}' is no command of seaway\nSee 'seaway --help'.")
+        like = near(first, [*GROUPS, *COMMANDS])
+        raise Failure(f"'{first}' is no command of seaway{like}\nSee 'seaway --help'.")
     return _run(f"seaway {first}", _module(COMMANDS[first][0])[first], rest, host)
 
 
@@ -182,11 +183,13 @@ def _group(group: str, words: list[str], host: str) -> int:
     if not words or words[0] in ("--help", "-h"):
         lines = [f"  {name:<12}{command.summary}" for name, command in commands.items()]
         head = f"Usage: seaway {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n"
-        sys.stdout.write(head + "\n".join(lines) + "\n")
+        tail = f"\n\n'seaway {group} COMMAND --help' says more about one command.\n"
+        sys.stdout.write(head + "\n".join(lines) + tail)
         return 0
     name = {"list": "ls", "remove": "rm"}.get(words[0], words[0])
     if name not in commands:
-        raise Failure(f"'{words[0]}' is no command of seaway {group}\nSee 'seaway {group} --help'.")
+        like, whole = near(name, commands), f"seaway {group}"
+        raise Failure(f"'{name}' is no command of {whole}{like}\nSee '{whole} --help'.")
     return _run(f"seaway {group} {name}", commands[name], words[1:], host)
 
 

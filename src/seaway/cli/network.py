@@ -99,9 +99,11 @@ def _create(args: Args, api: Api) -> int:
 def _subnets(args: Args) -> list[object]:
     """Each subnet with the gateway, range and other addresses that lie in it. Raises Failure."""
     configs: list[dict[str, object]] = [{"Subnet": subnet} for subnet in args.every("subnet")]
-    for key, option in (("Gateway", "gateway"), ("IPRange", "ip-range")):
+    for key, option, what in (("Gateway", "gateway", "gateway"), ("IPRange", "ip-range", "range")):
         for value in args.every(option):
-            config = _holder(configs, value, f"--{option}")
+            if not configs:
+                raise Failure("every ip-range or gateway must have a corresponding subnet")
+            config = _holder(configs, value, what)
             if key in config:
                 raise Failure(f"subnet {config['Subnet']} has two --{option}")
             config[key] = value
@@ -109,12 +111,12 @@ def _subnets(args: Args) -> list[object]:
         name, equals, address = item.partition("=")
         if not equals:
             raise Failure(f"--aux-address is NAME=ADDRESS, not {item!r}")
-        config = _holder(configs, address, "--aux-address")
+        config = _holder(configs, address, "aux-address")
         config["AuxiliaryAddresses"] = {**fields(config, "AuxiliaryAddresses"), name: address}
     return [*configs]
 
 
-def _holder(configs: list[dict[str, object]], value: str, option: str) -> dict[str, object]:
+def _holder(configs: list[dict[str, object]], value: str, what: str) -> dict[str, object]:
     """The one of *configs* whose subnet holds the address or range *value*."""
     from ipaddress import ip_network  # noqa: PLC0415
 
@@ -129,8 +131,8 @@ def _holder(configs: list[dict[str, object]], value: str, option: str) -> dict[s
             ):
                 return config
     except ValueError as error:
-        raise Failure(f"{option}: {error}") from None
-    raise Failure(f"no --subnet holds {option} {value}")
+        raise Failure(f"no matching subnet for {what} {value}: {error}") from None
+    raise Failure(f"no matching subnet for {what} {value}")
 
 
 def _inspect(args: Args, api: Api) -> int:

@@ -6,7 +6,7 @@ takes 9 ms.
 
 from __future__ import annotations
 
-from seaway.cli.failure import Failure, Misused
+from seaway.cli.failure import Failure, Misused, near
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ class _Words:
         if option is None and name == "help":
             raise HelpAsked
         if option is None:
-            raise Misused(f"unknown flag: --{name}", FLAG_ERROR)
+            like = near(f"--{name}", [f"--{known}" for known in self.long])
+            raise Misused(f"unknown flag: --{name}{like}", FLAG_ERROR)
         self._take(option, f"--{name}", value if equals else None)
 
     def _short(self, letters: str) -> None:

@@ -37,6 +37,8 @@ def _port(args: Args, api: Api) -> int:
     bindings = fields(api.get(path("containers", sandbox, "json")), "NetworkSettings", "Ports")
     if wanted:
         private = wanted[0] if "/" in wanted[0] else f"{wanted[0]}/tcp"
+        if not private.partition("/")[0].isdecimal():
+            raise Failure(f"invalid port {wanted[0]!r}: it is PORT or PORT/PROTO")
         lines = _binding_lines(bindings.get(private))
         if not lines:
             raise Failure(f"{sandbox} publishes no port {private}")

@@ -6,7 +6,7 @@ import os
 import sys
 
 from seaway.cli.client import path
-from seaway.cli.failure import DaemonError, Failure, Unreachable
+from seaway.cli.failure import DaemonError, Failure, Unreachable, because
 from seaway.cli.options import Command, Option, switch
 from seaway.cli.values import pairs, text, texts
 
@@ -171,7 +171,9 @@ def _lines(files: list[str], *, environment: bool = False) -> list[str]:
         try:
             with open(name, encoding="utf-8-sig") as file:  # noqa: PTH123 - pathlib costs 6 ms
                 lines = [line.rstrip("\r\n").lstrip() for line in file]
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise Failure(f"cannot read {because(error)}", OUR_ERROR) from None
+        except ValueError as error:
             raise Failure(f"cannot read {name}: {error}", OUR_ERROR) from None
         lines = [line for line in lines if line and not line.startswith("#")]
         if bad := next((line for line in lines if " " in line.partition("=")[0].strip()), ""):

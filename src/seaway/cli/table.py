@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from seaway.cli.failure import Failure
-from seaway.cli.options import Option, switch
+from seaway.cli.failure import Misused
+from seaway.cli.options import FLAG_ERROR, Option, switch
 from seaway.cli.values import fields, text
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ def labels(item: object) -> str:
 
 
 def filters(given: list[str]) -> str:
-    """``["driver=bridge"]`` as the API's ``filters``; empty without any. Raises Failure."""
+    """``["driver=bridge"]`` as the API's ``filters``; empty without any. Raises Misused."""
     if not given:
         return ""
     from seaway.cli.text import compact  # noqa: PLC0415
@@ -122,6 +122,6 @@ def filters(given: list[str]) -> str:
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
-            raise Failure(f"a filter is NAME=VALUE, not {item!r}")
+            raise Misused(f"a filter is NAME=VALUE, not {item!r}", FLAG_ERROR)
         found.setdefault(name.strip().lower(), {})[value.strip()] = True
     return compact(found)

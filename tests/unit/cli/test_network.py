@@ -138,13 +138,14 @@ def test_create_sends_each_subnet_with_what_lies_in_it(engine: Engine, seaway: R
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--gateway 10.9.0.1 --subnet 10.5.0.0/24", "no --subnet holds --gateway 10.9.0.1"),
-        ("--gateway 10.9.0.1", "no --subnet holds --gateway 10.9.0.1"),
-        ("--ip-range 10.4.0.0/15 --subnet 10.5.0.0/24", "no --subnet holds --ip-range 10.4.0.0/15"),
+        ("--gateway 10.9.0.1 --subnet 10.5.0.0/24", "no matching subnet for gateway 10.9.0.1"),
+        ("--gateway 10.9.0.1", "every ip-range or gateway must have a corresponding subnet"),
+        ("--ip-range 10.4.0.0/15 --subnet 10.5.0.0/24", "no matching subnet for range 10.4.0.0/15"),
         (
             "--gateway x --subnet 10.5.0.0/24",
-            "--gateway: 'x' does not appear to be an IPv4 or IPv6",
+            "no matching subnet for gateway x: 'x' does not appear to be an IPv4 or IPv6",
         ),
+        ("--aux-address a=10.6.0.1", "no matching subnet for aux-address 10.6.0.1"),
         ("--aux-address 10.5.0.2 --subnet 10.5.0.0/24", "--aux-address is NAME=ADDRESS, not"),
         (
             "--gateway 10.5.0.1 --gateway 10.5.0.2 --subnet 10.5.0.0/24",

@@ -527,6 +527,21 @@ def test_a_wish_that_nobody_understands_is_refused(wanted: str, sentence: str) -
     assert caught.value.code == 125
 
 
+def test_a_network_is_named_once() -> None:
+    with pytest.raises(Failure) as caught:
+        created("--network", "web:ip=10.0.0.5", "--network", "lan", "--network", "web", "sh")
+
+    assert caught.value.message == 'network "web" is specified multiple times'
+    assert caught.value.code == 125
+
+
+def test_a_file_that_is_not_there_is_named_without_a_number(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as caught:
+        created("--env-file", str(tmp_path / "none"), "sh")
+
+    assert caught.value.message == f"cannot read {tmp_path}/none: No such file or directory"
+
+
 def test_a_file_that_cannot_be_read_ends_with_125(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("A B=1\n")
 

@@ -223,6 +223,18 @@ def test_port_lists_bindings(engine: Engine, seaway: Run) -> None:
     )
     assert seaway("port", "a", "80")[1] == "0.0.0.0:8080\n[::]:8080\n"
     assert seaway("port", "a", "81/tcp") == (1, "", "a publishes no port 81/tcp\n")
+    assert seaway("port", "a", "web") == (
+        *(1, ""),
+        "invalid port 'web': it is PORT or PORT/PROTO\n",
+    )
+
+
+def test_a_tail_that_is_no_number_is_refused(engine: Engine, seaway: Run) -> None:
+    assert seaway("logs", "--tail", "few", "a") == (
+        *(125, ""),
+        "--tail is a number of lines, or all, not 'few'\n",
+    )
+    assert engine.seen == []
 
 
 def test_publish_and_unpublish_send_the_ports_as_they_were_typed(
@@ -300,7 +312,7 @@ def test_sandboxes_are_made_adopted_and_listed(engine: Engine, seaway: Run) -> N
 
 
 def test_filters_without_a_value_are_refused(seaway: Run) -> None:
-    assert seaway("ps", "-f", "running") == (1, "", "a filter is NAME=VALUE, not 'running'\n")
+    assert seaway("ps", "-f", "running") == (125, "", "a filter is NAME=VALUE, not 'running'\n")
 
 
 def test_ps_sends_filters(engine: Engine, seaway: Run) -> None:
