@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bed.host import Host, a_host
 from bed.spot import ROOT
 
 
@@ -83,3 +86,56 @@ def test_without_a_trial_host_the_way_to_one_is_said(trial: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "./start: there is no trial host; './start' makes one\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--onec"], "./start: there is no option '--onec'\n"),
+        (["--once", "now"], "./start: --once takes no argument, and there is 'now'\n"),
+    ],
+)
+def test_an_option_that_is_not_there_is_named(words: list[str], sentence: str) -> None:
+    done = start(Path("/nosuch"), *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(sentence + "A first look at Seaway: ./start [--once")
+
+
+@pytest.fixture
+def installed() -> Iterator[Host]:
+    """A host with what ``./start --install`` leaves where no systemd runs, and a network."""
+    if os.geteuid() != 0:
+        pytest.skip("namespaces need root")
+    with a_host() as host:
+        host.use_own_etc()
+        host.sh("for each in /opt /usr/local/bin /var/lib; do mount -t tmpfs tmpfs $each; done")
+        text = (ROOT / "launch/seaway.in").read_text().replace("@SRC@", f"{ROOT}/src")
+        command = host.path("/usr/local/bin/seaway")
+        command.write_text(text.replace("@PYTHON@", sys.executable))
+        command.chmod(0o755)
+        host.sh("mkdir -p /opt/seaway/src; getent group seaway || groupadd --system seaway")
+        host.popen([sys.executable, "-m", "seaway.daemon"])
+        deadline = time.monotonic() + 15
+        while host.run(["seaway", "network", "create", "web"], check=False).code:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield host
+
+
+def test_uninstall_takes_back_what_install_put_there(installed: Host) -> None:
+    elsewhere = {"SEAWAY_HOST": "unix:///run/another.sock"}
+
+    done = installed.run(["./start", "--uninstall"], env=elsewhere)
+    again = installed.run(["./start", "--uninstall"], check=False)
+
+    assert "removed network web" in done.out
+    assert steps(done.out) == [
+        "removed   /opt/seaway, /usr/local/bin/seaway, the service and the group seaway"
+    ]
+    assert installed.sh("ls /opt /usr/local/bin /var/lib").out.split() == [
+        *("/opt:", "/usr/local/bin:", "/var/lib:")
+    ]
+    assert installed.sh("ls -d /run/seaway; getent group seaway", check=False).out == ""
+    assert installed.sh("ip -br link; nft list ruleset").out.count("\n") == 2
+    assert (again.code, again.err) == (1, "./start: Seaway is not installed on this machine.\n")

@@ -41,4 +41,7 @@ def confirmed(args: Args, question: str) -> bool:
         return True
     sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = sys.stdin.readline()
+    if not answer:
+        sys.stdout.write("\n")
+    return answer.strip().lower() in ("y", "yes")

@@ -39,7 +39,7 @@ def _purge(args: Args, api: Api) -> int:
 
     question = (
         "This stops every sandbox, removes every network, and ends the engine.\n"
-        "Nothing of Seaway stays on this host. Go on?"
+        "Of Seaway only its program stays on this host. Go on?"
     )
     if not confirmed(args, question):
         return 0
