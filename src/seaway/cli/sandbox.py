@@ -6,7 +6,7 @@ import os
 import sys
 
 from seaway.cli.client import path
-from seaway.cli.failure import Misused
+from seaway.cli.failure import Failure, Misused
 from seaway.cli.options import FLAG_ERROR, Command, Option, switch
 from seaway.cli.table import FORMAT, NO_TRUNC, QUIET, Column, short, show
 from seaway.cli.values import listed, pairs, rows, text, texts
@@ -60,6 +60,8 @@ def _adopt(args: Args, api: Api) -> int:
 def _made(args: Args, api: Api, netns: str) -> int:
     from seaway.cli.endpoint import endpoints, wishes  # noqa: PLC0415
 
+    if not args.rest[0]:
+        raise Failure("the name is empty")
     body = {
         "Name": args.rest[0],
         "Netns": netns,

@@ -290,6 +290,7 @@ def test_sandboxes_are_made_adopted_and_listed(engine: Engine, seaway: Run) -> N
     )
     assert seaway("sandbox", "adopt", "--netns", "/proc/9/ns/net", "other")[0] == 0
     assert seaway("sandbox", "adopt", "other")[0] == 125
+    assert seaway("sandbox", "create", "") == (1, "", "the name is empty\n")
     assert [request.body for request in engine.seen] == [
         {
             "Name": "probe",
