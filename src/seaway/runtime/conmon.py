@@ -165,6 +165,7 @@ class ConmonRuntime:
                 while data := source.read(_CHUNK):
                     for line in reader.feed(data):
                         yield line
+                    await asyncio.sleep(0)  # a log may have gigabytes, and others wait
                 if ended or not follow:
                     return
                 ended = await self._changed(sandbox, written)
