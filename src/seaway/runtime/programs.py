@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess  # noqa: TID251
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +14,13 @@ from typing import BinaryIO
 
 from seaway.runtime import watch
 
+log = logging.getLogger(__name__)
+
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LEAVE = 1.0
 """Seconds that a program which leaves a child behind has to write down which, when given up."""
+_KILLED = 2.0
+"""Seconds for a killed program to be gone; one that waits in the kernel for a device is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,7 @@ async def run(
 
     With *output* what it writes goes there, and not into the answer: for programs that leave a
     child behind. Raises TimeoutError after *timeout* seconds; the program is killed then, as it is
-    when the wait is cancelled.
+    when the wait is cancelled, and nobody waits for one that even so does not end.
     """
     with _memory() if output is None else output.open("ab+") as stream:
         process = _spawn(command, stream.fileno(), env or {}, keep)
@@ -56,16 +62,35 @@ async def run(
             with watch.process_handle(process.pid) as handle:
                 if handle is not None:
                     await watch.readable(handle, timeout=timeout)
-        finally:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=_LEAVE if output else 0)
-            with suppress(ProcessLookupError):
-                process.kill()
-            code = process.wait()
+        except BaseException:
+            await _give_up(process, _LEAVE if output else 0)
+            raise
+        code = process.wait()
         if output is not None:
             return Finished(code=code, output="")
         stream.seek(0)
         return Finished(code=code, output=stream.read().decode(errors="replace"))
+
+
+async def _give_up(process: subprocess.Popen[bytes], leave: float) -> None:
+    """Let *process* end by itself within *leave* seconds, then kill it; the loop goes on."""
+    try:
+        await _ends(process, leave)
+        process.kill()
+        await _ends(process, _KILLED)
+    finally:
+        process.kill()
+        if process.poll() is None:
+            log.warning("a killed program does not end", extra={"pid": process.pid})
+            threading.Thread(target=process.wait, name="reaper", daemon=True).start()
+
+
+async def _ends(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until *process* ends, at most so long."""
+    if process.poll() is None:
+        with suppress(TimeoutError), watch.process_handle(process.pid) as handle:
+            if handle is not None:
+                await watch.readable(handle, timeout=seconds)
 
 
 def _memory() -> BinaryIO:
