@@ -31,6 +31,7 @@ from seaway.drivers.null import NullDriver
 from seaway.engine.engine import Engine, engine_over
 from seaway.engine.wires import NetnsPaths
 from seaway.faults import Faults, NoFaults
+from seaway.kernel.descriptors import reserve
 from seaway.kernel.hostports import SocketHostPorts
 from seaway.kernel.linux import LinuxKernel
 from seaway.kernel.mark import only_daemon
@@ -242,6 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up(given.config.log_format, given.config.log_level)
         _refuse_without_root()
         _raise_descriptor_limit()
+        reserve.fill()
         with alone(given.config):
             if asyncio.run(purge(given.config) if given.purge else serve(given)):
                 remove_directories(given.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
@@ -44,8 +45,14 @@ def fingerprint(host: Host, daemon: Daemon | None = None) -> Fingerprint:
         rules=rules,
         namespaces=Path(f"/proc/{host.pid}/mountinfo").read_text().count(" - nsfs "),
         processes=_processes(host),
-        open_files=0 if daemon is None else len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())),
+        open_files=0 if daemon is None else _open_files(daemon),
     )
+
+
+def _open_files(daemon: Daemon) -> int:
+    """But for those that the daemon only occupies: they lead to ``/``."""
+    listing = Path(f"/proc/{daemon.pid}/fd")
+    return sum(os.path.realpath(file) != "/" for file in listing.iterdir())
 
 
 def at_rest(host: Host, daemon: Daemon | None = None) -> Fingerprint:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import socket
+from contextlib import ExitStack
+
 import pytest
 
 from bed.daemon import Daemon
@@ -53,3 +57,19 @@ def test_a_daemon_that_cannot_start_says_why(stopped_daemon: Daemon) -> None:
 
     with pytest.raises(CommandFailed, match="'runes' is not one of text, json"):
         stopped_daemon.start()
+
+
+def test_a_thousand_clients_keep_nobody_from_making_a_sandbox(daemon: Daemon) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        for _ in range(1100):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(daemon.host.path(daemon.socket)))
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: seaway\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+        made = daemon.seaway("run", "--rm", "true", check=False)
+
+    assert (made.code, made.err) == (0, "")

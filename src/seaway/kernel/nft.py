@@ -11,7 +11,7 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from seaway.kernel.descriptors import refuse_without_low
+from seaway.kernel.descriptors import reserve
 from seaway.model.ids import IfName
 
 _DROP = re.compile(r'"([^"]+)" counter packets (\d+)')
@@ -44,9 +44,9 @@ class Nft:
     """
 
     def __init__(self) -> None:
-        refuse_without_low()
         self._library = _library()
-        self._context: int | None = self._library.nft_ctx_new(0)
+        with reserve.lent():
+            self._context: int | None = self._library.nft_ctx_new(0)
         if self._context is None:
             raise NftRefused("libnftables gave no context")
         self._library.nft_ctx_buffer_output(self._context)

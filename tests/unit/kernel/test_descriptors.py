@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from seaway.kernel.descriptors import LOW, moved_up, refuse_without_low
+from seaway.kernel.descriptors import LOW, Reserve, moved_up, refuse_without_low
 
 pytestmark = pytest.mark.usefixtures("room")
 
@@ -55,3 +55,48 @@ def test_no_low_number_left_is_told_before_it_ends_the_process() -> None:
 
         with pytest.raises(OSError, match="1024 low file descriptors open"):
             refuse_without_low()
+
+
+@pytest.fixture
+def filled() -> Iterator[Reserve]:
+    """A reserve that has all low numbers."""
+    reserve = Reserve()
+    reserve.fill()
+    yield reserve
+    reserve.free()
+
+
+def test_what_is_opened_beside_a_reserve_leaves_low_numbers_to_lend(filled: Reserve) -> None:
+    with ExitStack() as stack:
+        for _ in range(100):
+            assert stack.enter_context(socket.socket()).fileno() >= LOW
+
+        for _ in range(LOW):
+            with filled.lent():
+                refuse_without_low()
+
+        with socket.socket() as after:
+            assert after.fileno() >= LOW
+
+
+def test_a_number_that_was_lent_and_given_back_is_reserved_again(filled: Reserve) -> None:
+    with filled.lent():
+        lent = socket.socket()
+    lent.close()
+
+    with filled.lent():
+        pass
+
+    with socket.socket() as after:
+        assert lent.fileno() < LOW <= after.fileno()
+
+
+def test_there_is_no_reserve_where_a_process_may_open_few_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (LOW, hard))
+    reserve = Reserve()
+
+    reserve.fill()
+
+    with socket.socket() as found, reserve.lent():
+        assert found.fileno() < LOW
