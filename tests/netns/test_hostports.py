@@ -335,6 +335,22 @@ def test_too_many_ports_for_the_descriptors_are_refused_before_any_is_opened(
     assert "LimitNOFILE=" in str(caught.value)
 
 
+def test_ports_published_one_by_one_leave_descriptors_for_everything_else(host: Host) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100 + SPARE_DESCRIPTORS, hard))
+    held = 0
+    try:
+        with pytest.raises(Exhausted, match="file descriptors, more than the daemon may still"):
+            for number in range(20000, 21000):
+                host.hold(A, PublishedPort(proto=Proto.TCP, port=80, host_port=number))
+                held += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert 40 < held < 60  # two sockets each
+
+
 def test_the_last_descriptor_is_told_too(host: Host) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:

@@ -131,7 +131,8 @@ class SocketHostPorts:
             return
         if not held:
             self._refuse_clash(owner, port, hold)
-        _refuse_descriptors(port, len(missing))
+        if port.count * len(missing) > SPARE_DESCRIPTORS // 8:
+            _refuse_descriptors(port, port.count * len(missing))
         with ExitStack() as undo:
             more = {v: [undo.enter_context(s) for s in _bound(port, v)] for v in missing}
             undo.pop_all()
@@ -182,6 +183,11 @@ def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:
         except OSError as error:
             raise _refusal(port, host, number, error) from None
         if found is not None:
+            with ExitStack() as undo:
+                undo.enter_context(found)
+                if found.fileno() >= _limit() - SPARE_DESCRIPTORS:
+                    _refuse_descriptors(port, 0)
+                undo.pop_all()
             yield found
 
 
@@ -247,24 +253,27 @@ def _close(sockets: Sequence[socket.socket]) -> None:
         each.close()
 
 
-def _refuse_descriptors(port: PublishedPort, families: int) -> None:
-    needed = port.count * families
-    if needed <= SPARE_DESCRIPTORS // 8:
-        return
+def _limit() -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit
+
+
+def _refuse_descriptors(port: PublishedPort, needed: int) -> None:
+    """Refuse *port* when *needed* more leave too few for everything else; counting takes a while.
+
+    The kernel gives the lowest free number, so a socket's own tells whether to count at all.
+    """
     used = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    if used + needed + SPARE_DESCRIPTORS > limit:
-        raise _no_descriptors(port, needed=needed, used=used, limit=limit)
+    if used + needed + SPARE_DESCRIPTORS > _limit():
+        raise _no_descriptors(port, needed=needed, used=used)
 
 
-def _no_descriptors(
-    port: PublishedPort, *, needed: int = 1, used: int = 0, limit: int = 0
-) -> Exhausted:
-    facts = f" ({used} of {limit} in use, {SPARE_DESCRIPTORS} kept back)" if limit else ""
+def _no_descriptors(port: PublishedPort, *, needed: int = 0, used: int = 0) -> Exhausted:
+    facts = f" ({used} of {_limit()} in use, {SPARE_DESCRIPTORS} kept back)" if used else ""
     return Exhausted(
-        f"holding {port.count} {port.proto} ports from {port.host_port} on needs {needed} file "
-        f"descriptors, more than the daemon may still open{facts}: publish fewer ports, or raise "
-        "its limit (LimitNOFILE= of the service, or ulimit -Hn)"
+        f"holding {port.count} {port.proto} ports from {port.host_port} on needs "
+        f"{needed or port.count} file descriptors, more than the daemon may still open{facts}: "
+        "publish fewer ports, or raise its limit (LimitNOFILE= of the service, or ulimit -Hn)"
     )
 
 
