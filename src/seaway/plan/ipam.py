@@ -33,7 +33,11 @@ class Allocation(Protocol):
         ...
 
     def given(self, version: int) -> int:
-        """How many addresses of a family are held or were given once."""
+        """How many that endpoints may get without asking are held or known to be given once."""
+        ...
+
+    def last_fresh(self, version: int) -> Address | None:
+        """The last that was given for the first time; None while all that were given are known."""
         ...
 
 
@@ -101,13 +105,13 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     """The next address: never given ones first, then the one that is free the longest.
 
     The search starts behind as many addresses as were given, so it is as quick for the thousandth;
-    and there is none when all were given (outside of a range there may be more to give).
+    where more were given than are remembered, behind the last one. There is none when all were given.
     """
     version = subnet.version
     reserved = _reserved(subnet)
-    given = allocation.given(version)
-    none_fresh = subnet.range is None and given >= usable(subnet)
-    for address in () if none_fresh else _from(subnet, given):
+    given, last = allocation.given(version), allocation.last_fresh(version)
+    start = bounds(subnet)[0] + given if last is None else int(last) + 1
+    for address in () if given >= usable(subnet) else _from(subnet, start):
         if (
             address not in reserved
             and allocation.holder(address) is None
@@ -125,10 +129,11 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
     )
 
 
-def _from(subnet: Subnet, offset: int) -> Iterator[Address]:
+def _from(subnet: Subnet, start: int) -> Iterator[Address]:
+    """The addresses that endpoints may get, from the number *start* on, and round."""
     first, last = bounds(subnet)
     kind = type(subnet.prefix.network_address)
-    start = first + offset if first + offset <= last else first
+    start = start if first <= start <= last else first
     for number in range(start, last + 1):
         yield kind(number)
     for number in range(first, start):

@@ -9,7 +9,7 @@ from seaway.contracts import Record, RecordId, Steps
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import Conflict, InvalidRequest, NotFound
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
-from seaway.model.network import Network
+from seaway.model.network import Network, Subnet
 from seaway.model.sandbox import Sandbox
 from seaway.plan.ipam import AddressTaken
 
@@ -164,7 +164,7 @@ class MemoryStore:
             case Network():
                 self._networks[record.id] = record
                 self._network_names[record.name] = record.id
-                self._allocations.setdefault(record.id, NetworkAddresses())
+                self._allocations.setdefault(record.id, NetworkAddresses(record.subnets))
             case Sandbox():
                 self._put_sandbox(record)
             case Endpoint():
@@ -209,9 +209,13 @@ class MemoryStore:
 class NetworkAddresses:
     """Who has which address of one network, and which were given once (``plan.ipam.Allocation``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, subnets: Iterable[Subnet] = ()) -> None:
+        """*subnets* are the network's: they tell which addresses endpoints may get without asking."""
+        self._spaces = {s.version: s.range or s.prefix for s in subnets}
         self._holders: dict[Address, EndpointId] = {}
         self._released: dict[int, dict[Address, None]] = {4: {}, 6: {}}
+        self._given = {4: 0, 6: 0}
+        self._last_fresh: dict[int, Address] = {}
         self._macs: dict[str, EndpointId] = {}
 
     def holder(self, address: Address) -> EndpointId | None:
@@ -224,15 +228,20 @@ class NetworkAddresses:
 
     def released(self, version: int) -> Iterable[Address]:
         """Free addresses that were given once, the longest free first."""
-        return tuple(self._released[version])
+        return self._released[version].keys()
 
     def was_given(self, address: Address) -> bool:
         """Whether *address* is free now and was given once."""
         return address in self._released[address.version]
 
     def given(self, version: int) -> int:
-        """How many addresses of a family are held or were given once."""
-        return len(self._released[version]) + len(self._macs)
+        """How many that endpoints may get without asking are held or known to be given once."""
+        return self._given[version]
+
+    def last_fresh(self, version: int) -> Address | None:
+        """The last that was given for the first time; None while all that were given are known."""
+        forgets = len(self._released[version]) >= MAX_RELEASED
+        return self._last_fresh.get(version) if forgets else None
 
     def add(self, endpoint: Endpoint) -> None:
         """*endpoint* holds its addresses, if it is live."""
@@ -240,6 +249,9 @@ class NetworkAddresses:
             return
         self._macs[endpoint.place.mac] = endpoint.id
         for interface in endpoint.place.addresses:
+            if not self._is_known(interface.ip):
+                self._count(interface.ip, 1)
+                self._last_fresh[interface.version] = interface.ip
             self._holders[interface.ip] = endpoint.id
             self._released[interface.version].pop(interface.ip, None)
 
@@ -249,16 +261,29 @@ class NetworkAddresses:
             return
         self._macs.pop(endpoint.place.mac, None)
         for interface in endpoint.place.addresses:
-            if self._holders.pop(interface.ip, None) is not None:
+            if interface.ip in self._holders:
                 self.put_back(interface.ip)
+                del self._holders[interface.ip]
 
     def put_back(self, address: Address) -> None:
         """*address* is free now, and the last to be given again."""
         released = self._released[address.version]
+        if not self._is_known(address):
+            self._count(address, 1)
         released.pop(address, None)
         released[address] = None
         if len(released) > MAX_RELEASED:
-            del released[next(iter(released))]
+            longest_free = next(iter(released))
+            del released[longest_free]
+            self._count(longest_free, -1)
+
+    def _is_known(self, address: Address) -> bool:
+        return address in self._holders or address in self._released[address.version]
+
+    def _count(self, address: Address, change: int) -> None:
+        space = self._spaces.get(address.version)
+        if space is None or address in space:
+            self._given[address.version] += change
 
 
 def _by_prefix(ref: str, all_: Iterable[Named], missing: str, kind: str) -> Named:

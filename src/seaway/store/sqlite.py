@@ -182,18 +182,18 @@ class SqliteStore(MemoryStore):
                 "DELETE FROM released WHERE network = ? AND address = ?", (network, address)
             )
         for network, address in old - new:
-            self._db.execute(
+            inserted = self._db.execute(
                 "INSERT OR REPLACE INTO released (network, address) VALUES (?, ?)",
                 (network, address),
             )
-            self._forget_oldest(network)
+            assert inserted.lastrowid is not None
+            self._forget_before(network, inserted.lastrowid - 2 * MAX_RELEASED)
 
-    def _forget_oldest(self, network: NetworkId) -> None:
+    def _forget_before(self, network: NetworkId, turn: int) -> None:
+        """Forget what is older than is remembered; ``+``: not by the index of all of a network."""
         if any(self.allocation(network).given(version) >= MAX_RELEASED for version in (4, 6)):
             self._db.execute(
-                "DELETE FROM released WHERE network = ? AND turn <= "
-                "(SELECT max(turn) FROM released WHERE network = ?) - ?",
-                (network, network, 2 * MAX_RELEASED),
+                "DELETE FROM released WHERE turn <= ? AND +network = ?", (turn, network)
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -15,6 +16,7 @@ from seaway.model.errors import EngineError, Exhausted, Forbidden, InvalidReques
 from seaway.model.ids import Address, EndpointId, IfName, Mac
 from seaway.model.network import Network, Subnet
 from seaway.plan import ipam
+from seaway.store import memory
 from seaway.store.memory import NetworkAddresses
 
 
@@ -25,7 +27,7 @@ class Ground:
         subnet = a_subnet(prefix, **more)
         self.network: Network = replace(a_network(), subnets=(subnet,))
         self.subnet: Subnet = subnet
-        self.allocation = CountingAddresses()
+        self.allocation = CountingAddresses((subnet,))
 
     def choose(self, asked: str | None = None, former: str | None = None) -> str:
         """The address that a new endpoint gets, not taken yet."""
@@ -60,8 +62,8 @@ class Ground:
 class CountingAddresses(NetworkAddresses):
     """Counts the questions for a holder."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, subnets: Iterable[Subnet]) -> None:
+        super().__init__(subnets)
         self.questions = 0
 
     def holder(self, address: Address) -> EndpointId | None:
@@ -243,6 +245,33 @@ def test_an_address_costs_a_few_questions_when_all_were_given_once() -> None:
         ground.release(ground.take())
 
     for _ in range(10):
+        ground.allocation.questions = 0
+        ground.release(ground.take())
+        assert ground.allocation.questions <= 3
+
+
+def test_an_address_of_a_range_costs_a_few_questions_when_all_of_it_were_given_once() -> None:
+    ground = Ground("10.0.0.0/8", range=ip_network("10.77.0.0/20"))
+    for number in range(10):
+        ground.take(f"10.1.0.{number + 5}")
+    for _ in range(4096):
+        ground.release(ground.take())
+
+    for _ in range(10):
+        ground.allocation.questions = 0
+        ground.release(ground.take())
+        assert ground.allocation.questions <= 3
+
+
+def test_an_address_costs_a_few_questions_when_more_were_given_than_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "MAX_RELEASED", 1000)
+    ground = Ground("fd77::/64")
+    for _ in range(1500):
+        ground.release(ground.take())
+
+    for _ in range(1500):
         ground.allocation.questions = 0
         ground.release(ground.take())
         assert ground.allocation.questions <= 3
