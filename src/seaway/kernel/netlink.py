@@ -6,7 +6,8 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from errno import EINTR, ENODEV, ENXIO
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,12 @@ _SIOCGIFFLAGS = 0x8913
 _IFREQ = struct.Struct("=16sI20x")
 _READ = 1 << 17
 _DUMP_TRIES = 8
+_BATCH = 100
+"""Requests that are sent at once: their acknowledgements must fit into the receive buffer.
+
+The kernel drops what does not, and goes on dropping until the buffer has been read to its end.
+"""
+_LAST_SEQUENCE = (1 << 32) - 1
 _TIMEVAL = struct.Struct("@ll")
 _SECONDS = 10
 """The kernel answers within its own call; only a lost answer makes us wait, and never for ever.
@@ -79,8 +86,12 @@ class Netlink:
 
     def attempt(self, *requests: Request) -> list[Refusal | None]:
         """Carry out *requests*, and say for each whether and why it was refused."""
-        if not requests:
-            return []
+        outcome: list[Refusal | None] = []
+        for start in range(0, len(requests), _BATCH):
+            outcome += self._attempt(requests[start : start + _BATCH])
+        return outcome
+
+    def _attempt(self, requests: Sequence[Request]) -> list[Refusal | None]:
         first = self._send(requests)
         outcome: list[Refusal | None] = [None] * len(requests)
         left = len(requests)
@@ -157,7 +168,9 @@ class Netlink:
                 return None
             raise
 
-    def _send(self, requests: Iterable[Request]) -> int:
+    def _send(self, requests: Sequence[Request]) -> int:
+        if self._sequence + len(requests) > _LAST_SEQUENCE:
+            self._sequence = 0
         first = self._sequence + 1
         packed: list[bytes] = []
         for request in requests:
@@ -172,9 +185,18 @@ class Netlink:
             data = self._socket.recv(_READ)
         except BlockingIOError as error:
             raise OSError(error.errno, "no answer over netlink") from error
+        except OSError:
+            self._drain()
+            raise
         for reply in rtnetlink.replies(data):
             if first <= reply.sequence < first + count:
                 yield reply
+
+    def _drain(self) -> None:
+        """Read all that is there, so that the kernel can answer again."""
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.recv(_READ, socket.MSG_DONTWAIT)
 
 
 def open_netlink(protocol: int = NETLINK_ROUTE) -> Netlink:

@@ -44,6 +44,7 @@ def observe(netlink: Netlink) -> Observed:
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_routes(version))
     ]
+    bridges = {link.index for link in found if link.group == BRIDGE_GROUP}
     addresses: dict[int, list[Address]] = {}
     for index, interface in held:
         addresses.setdefault(index, []).append(interface.ip)
@@ -54,7 +55,7 @@ def observe(netlink: Netlink) -> Observed:
         addresses=tuple(
             a.ip
             for index, a in held
-            if not (a.ip.is_loopback or a.ip.is_link_local) and links[index].group != BRIDGE_GROUP
+            if not (a.ip.is_loopback or a.ip.is_link_local or index in bridges)
         ),
     )
 
