@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from seaway.contracts import Clock, HostPorts, Kernel, Launch, Runtime, Store
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
 from seaway.engine.pending import PendingStreams
+from seaway.engine.undo import Undo
 from seaway.engine.wires import NetnsPaths, Wires
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken
@@ -47,7 +47,7 @@ class Assembly:
 
     async def put_up(self, sandbox: Sandbox) -> Sandbox:
         """Make all of it and let its process run, or none; gives it as it is then, by the store."""
-        async with AsyncExitStack() as undo:
+        async with Undo() as undo:
             endpoints = await self._claimed(sandbox, undo)
             wiring = self._wired(sandbox, endpoints, undo)
             await self._lay(sandbox, wiring, undo)
@@ -60,10 +60,9 @@ class Assembly:
                 ),
             )
             await self._store.commit(put=[started, *endpoints])
-            undo.pop_all()
         return started
 
-    async def _claimed(self, sandbox: Sandbox, undo: AsyncExitStack) -> list[Endpoint]:
+    async def _claimed(self, sandbox: Sandbox, undo: Undo) -> list[Endpoint]:
         return [
             await self._endpoints.claim(self._network(sandbox, e), e, undo)
             for e in self._store.endpoints_of(sandbox.id)
@@ -78,9 +77,7 @@ class Assembly:
                 f"it was removed while {sandbox.name} was stopped; disconnect it, or remove the container"
             ) from None
 
-    def _wired(
-        self, sandbox: Sandbox, endpoints: Sequence[Endpoint], undo: AsyncExitStack
-    ) -> Wiring:
+    def _wired(self, sandbox: Sandbox, endpoints: Sequence[Endpoint], undo: Undo) -> Wiring:
         placed = tuple(self._wires.attachment(e) for e in endpoints if e.place is not None)
         try:
             return self._wires.hold(sandbox, Wiring(attachments=placed), undo)
@@ -91,20 +88,18 @@ class Assembly:
                 f"connectivity on endpoint {sandbox.name} ({owner.endpoint.id}): {error}"
             ) from None
 
-    async def _lay(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> None:
+    async def _lay(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> None:
         if not sandbox.has_namespace:
             return
         make, unmake = self._wires.namespace_ops(sandbox), self._wires.no_namespace_ops(sandbox)
         await self._wires.lay(sandbox, UNWIRED, wiring, first=make)
-        undo.push_async_callback(self._wires.cut, sandbox, wiring, UNWIRED, last=unmake)
+        undo.by(self._wires.cut, sandbox, wiring, UNWIRED, last=unmake)
         await self._wires.open_names(sandbox, wiring)
-        undo.push_async_callback(self._wires.close_names, sandbox)
+        undo.by(self._wires.close_names, sandbox)
 
-    async def _launch(
-        self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: AsyncExitStack
-    ) -> None:
+    async def _launch(self, sandbox: Sandbox, process: Process, wiring: Wiring, undo: Undo) -> None:
         await self._runtime.create(self._launched(sandbox, process, wiring))
-        undo.push_async_callback(self._runtime.remove, sandbox.id, keep_log=True)
+        undo.by(self._runtime.remove, sandbox.id, keep_log=True)
         await self._streams.attach(sandbox.id)
         await self._runtime.start(sandbox.id)
 

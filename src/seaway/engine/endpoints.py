@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from seaway.contracts import Events, Store
 from seaway.engine.files import Files
 from seaway.engine.turns import Turns
+from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires, published, with_network, without_network
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest
@@ -59,7 +59,7 @@ class Endpoints:
         return endpoint
 
     async def _connect(self, network: Network, sandbox: Sandbox, endpoint: Endpoint) -> Endpoint:
-        async with AsyncExitStack() as undo:
+        async with Undo() as undo:
             endpoint = await self.claim(network, endpoint, undo)
             before = self._wires.wiring_without(sandbox, endpoint)
             after = with_network(before, self._wires.attachment(endpoint))
@@ -67,7 +67,6 @@ class Endpoints:
             await self._wires.lay(sandbox, before, after)
             self._wires.lay_undone(undo, sandbox, before, after)
             await self._store.commit(put=[endpoint, *published(sandbox, after)])
-            undo.pop_all()
         self._wires.show(sandbox)
         return endpoint
 
@@ -96,13 +95,12 @@ class Endpoints:
     async def _disconnect(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
         before = self._wires.wiring(sandbox)
         after = without_network(before, endpoint.network)
-        async with AsyncExitStack() as undo:
+        async with Undo() as undo:
             if endpoint.live:
-                undo.push_async_callback(self._wires.put_back, sandbox, after, before)
+                undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after)
                 after = self._wires.let_go(sandbox, after)
             await self._store.commit(put=published(sandbox, after), delete=[endpoint.id])
-            undo.pop_all()
         self._wires.show(sandbox)
 
     def _on(self, network: NetworkId, sandbox: Sandbox) -> Endpoint | None:
@@ -147,7 +145,7 @@ class Endpoints:
             wish=wish,
         )
 
-    async def claim(self, network: Network, endpoint: Endpoint, undo: AsyncExitStack) -> Endpoint:
+    async def claim(self, network: Network, endpoint: Endpoint, undo: Undo) -> Endpoint:
         """*endpoint* live, with the place it takes; *undo* gives it back.
 
         The network's turn keeps it from being removed, or used before it is made.
@@ -159,7 +157,7 @@ class Endpoints:
             else:
                 endpoint = replace(endpoint, live=True)
             await self._store.claim(endpoint)
-            undo.callback(self._store.release, endpoint.id)
+            undo.by(self._store.release, endpoint.id)
         return endpoint
 
     def _place(self, network: Network, endpoint: Endpoint) -> Place:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
 
 from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
+from seaway.engine.undo import Undo
 from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
@@ -83,16 +83,14 @@ class Networks:
     ) -> tuple[Network, tuple[str, ...]]:
         network_id = NetworkId(new_id())
         observed = await self._kernel.observe()
-        async with self._turns.take(network_id), AsyncExitStack() as undo:
-            network = self._planned(network_id, wish, observed, predefined=predefined)
-            await self._store.claim(network)
-            undo.callback(self._store.release, network.id)
-            await self._kernel.apply(self._drivers.of(network).create_ops(network))
-            undo.push_async_callback(
-                self._kernel.remove, self._drivers.of(network).delete_ops(network)
-            )
-            await self._store.commit(put=[network])
-            undo.pop_all()
+        async with self._turns.take(network_id):
+            async with Undo() as undo:
+                network = self._planned(network_id, wish, observed, predefined=predefined)
+                await self._store.claim(network)
+                undo.by(self._store.release, network.id)
+                await self._kernel.apply(self._drivers.of(network).create_ops(network))
+                undo.by(self._kernel.remove, self._drivers.of(network).delete_ops(network))
+                await self._store.commit(put=[network])
             await self._names.begin(network)
             self._tell("create", network)
         log.info("network created", extra={"network": network.name})
@@ -173,11 +171,10 @@ class Networks:
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
             self._refuse_used(network)
-            async with AsyncExitStack() as undo:
-                undo.push_async_callback(self._put_back, network)
+            async with Undo() as undo:
+                undo.by(self._put_back, network)
                 await self._kernel.remove(self._drivers.of(network).delete_ops(network))
                 await self._store.commit(delete=[network.id])
-                undo.pop_all()
             await self._names.end(network)
             self._tell("destroy", network)
         log.info("network removed", extra={"network": network.name})

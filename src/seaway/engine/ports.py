@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import chain
 from typing import Final
 
 from seaway.contracts import Events, HostPorts, Store
 from seaway.engine.turns import Turns
+from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires, bound, hold_of
 from seaway.model.errors import InvalidRequest, NotFound
 from seaway.model.event import Event
@@ -42,7 +42,7 @@ class Ports:
         PortTaken, Exhausted, KernelRefused.
         """
         sandbox_id = self._store.sandbox(ref).id
-        async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
+        async with self._turns.take(sandbox_id), Undo() as undo:
             sandbox = self._store.sandbox(sandbox_id)
             _refuse_mode(sandbox)
             before = self._wires.wiring(sandbox)
@@ -58,7 +58,6 @@ class Ports:
             self._wires.lay_undone(undo, sandbox, before, after)
             sandbox = _published(sandbox, after.ports)
             await self._store.commit(put=[sandbox])
-            undo.pop_all()
         self._tell("publish", sandbox)
         log.info("published", extra={"sandbox": sandbox.name})
         return sandbox, held
@@ -71,7 +70,7 @@ class Ports:
         A host port of 0, or no host address, stands for any. Raises NotFound.
         """
         sandbox_id = self._store.sandbox(ref).id
-        async with self._turns.take(sandbox_id), AsyncExitStack() as undo:
+        async with self._turns.take(sandbox_id), Undo() as undo:
             sandbox = self._store.sandbox(sandbox_id)
             gone = _matching((*sandbox.status.published, *sandbox.wanted_ports), ports)
             before = self._wires.wiring(sandbox)
@@ -79,12 +78,11 @@ class Ports:
             kept = _without(before.ports, ended)
             after = Wiring(attachments=before.attachments, ports=kept)
             if sandbox.running:
-                undo.push_async_callback(self._wires.put_back, sandbox, after, before)
+                undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after, cut_streams=now)
             self._host_ports.let_go(sandbox.id, dict.fromkeys(map(hold_of, ended), BOTH))
             sandbox = _published(_asking_less(sandbox, gone), kept)
             await self._store.commit(put=[sandbox])
-            undo.pop_all()
         self._tell("unpublish", sandbox)
         log.info("unpublished", extra={"sandbox": sandbox.name})
         return sandbox, ended

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, repeat
 
@@ -19,6 +19,7 @@ from seaway.engine.gate import Gate
 from seaway.engine.pending import PendingStreams
 from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.turns import Turns
+from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import (
@@ -81,11 +82,10 @@ class Sandboxes:
         await self._settled(wish)
         sandbox = self._plans.sandbox(wish)
         ends = self._plans.ends(sandbox, wish)
-        async with AsyncExitStack() as undo:
+        async with Undo() as undo:
             await self._store.claim(sandbox)
-            undo.callback(self._store.release, sandbox.id)
+            undo.by(self._store.release, sandbox.id)
             await self._store.commit(put=[sandbox, *ends])
-            undo.pop_all()
         self.tell("create", sandbox)
         return sandbox
 
@@ -97,13 +97,12 @@ class Sandboxes:
         await self._settled(wish)
         sandbox = self._plans.sandbox(wish)
         ends = self._plans.ends(sandbox, wish)
-        async with self._turns.take(sandbox.id), AsyncExitStack() as undo:
+        async with self._turns.take(sandbox.id), Undo() as undo:
             records: tuple[Sandbox | Endpoint, ...] = (sandbox, *ends)
             for record in records:
                 await self._store.claim(record)
-                undo.callback(self._store.release, record.id)
+                undo.by(self._store.release, record.id)
             sandbox = await self._assembly.put_up(sandbox)
-            undo.pop_all()
         self.tell("create", sandbox)
         self._tell_started(sandbox)
         return sandbox
@@ -331,15 +330,14 @@ class Sandboxes:
 
     async def _remove(self, sandbox: Sandbox) -> None:
         wiring = self._wires.wiring(sandbox)
-        async with AsyncExitStack() as undo:
+        async with Undo() as undo:
             if sandbox.running:
-                undo.push_async_callback(self._assembly.put_back, sandbox, wiring)
+                undo.by(self._assembly.put_back, sandbox, wiring)
                 await self._assembly.take_down(sandbox, wiring)
             if sandbox.process is not None:
                 await self._runtime.remove(sandbox.id)
             ends = [e.id for e in self._store.endpoints_of(sandbox.id)]
             await self._store.commit(delete=[*ends, sandbox.id])
-            undo.pop_all()
         if sandbox.running:
             await self._assembly.drop_namespace(sandbox)
             for attachment in wiring.attachments:
@@ -369,15 +367,14 @@ class Sandboxes:
             if wish.name == before.name:
                 raise InvalidRequest("Renaming a container with the same name as its current name")
             after = replace(before, name=wish.name)
-            async with AsyncExitStack() as undo:
+            async with Undo() as undo:
                 await self._store.claim(after)
-                undo.callback(self._store.release, after.id)
+                undo.by(self._store.release, after.id)
                 if before.running and before.has_namespace:
                     await self._kernel.apply(self._wires.rename_ops(before, after))
                     back = self._wires.rename_ops(after, before)
-                    undo.push_async_callback(self._kernel.apply, back)
+                    undo.by(self._kernel.apply, back)
                 await self._store.commit(put=[after])
-                undo.pop_all()
             self._wires.name(after, self._wires.wiring(after).attachments)
         self.tell("rename", after, ("oldName", f"/{before.name}"))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaway.contracts import Hold, HostPorts, Kernel, Names, Store
 from seaway.engine.drivers import Drivers
+from seaway.engine.undo import Undo
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import NetworkId
@@ -161,11 +161,9 @@ class Wires:
             self.unname(new)
             raise
 
-    def lay_undone(
-        self, undo: AsyncExitStack, sandbox: Sandbox, before: Wiring, after: Wiring
-    ) -> None:
+    def lay_undone(self, undo: Undo, sandbox: Sandbox, before: Wiring, after: Wiring) -> None:
         """Let *undo* take back what ``lay`` did."""
-        undo.push_async_callback(self.cut, sandbox, after, before)
+        undo.by(self.cut, sandbox, after, before)
 
     async def cut(
         self,
@@ -194,7 +192,7 @@ class Wires:
         except* EngineError as errors:
             self._not_put_back(sandbox, errors)
         try:
-            self.hold(sandbox, after, AsyncExitStack())
+            self.hold(sandbox, after, Undo())
             await self.lay(sandbox, before, after, first=first)
         except EngineError as error:
             self._not_put_back(sandbox, error)
@@ -238,7 +236,7 @@ class Wires:
 
     # Host ports
 
-    def hold(self, sandbox: Sandbox, wiring: Wiring, undo: AsyncExitStack) -> Wiring:
+    def hold(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> Wiring:
         """Hold the host's ports that *sandbox* publishes when it hangs so; gives the wiring with them.
 
         Those are the ports of *wiring*, and each that was asked for and waits for a way out. Without
@@ -254,14 +252,14 @@ class Wires:
         sandbox: Sandbox,
         ports: Sequence[PublishedPort],
         wiring: Wiring,
-        undo: AsyncExitStack,
+        undo: Undo,
     ) -> tuple[PublishedPort, ...]:
         """The same of *ports* alone, whatever else *sandbox* publishes; gives them as they are held."""
         versions = ways_out(wiring)
         if not ports or not versions:
             return ()
         taken = self._host_ports.hold(sandbox.id, ports, versions)
-        undo.callback(self._host_ports.let_go, sandbox.id, taken.new)
+        undo.by(self._host_ports.let_go, sandbox.id, taken.new)
         return taken.ports
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:

@@ -1,0 +1,62 @@
+"""Taking back the steps of a use case that fails on the way."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import ParamSpec, Self
+
+from seaway.model.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Step = Callable[[], Awaitable[None] | None]
+
+
+class Undo:
+    """The steps back from where a block is. When it ends by an error they are taken, the last first.
+
+    One that is refused hides neither that error nor the other steps: it is told, and the next start of
+    the daemon takes it.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+
+    def by(
+        self, step: Callable[P, Awaitable[None] | None], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """From here *step* leads back."""
+        self._steps.append(partial(step, *args, **kwargs))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        async with AsyncExitStack() as back:
+            for step in self._steps:
+                back.push_async_callback(_take, step)
+
+
+async def _take(step: Step) -> None:
+    try:
+        done = step()
+        if inspect.isawaitable(done):
+            await done
+    except* EngineError as errors:
+        log.warning(
+            "not everything was taken back; the next start does it",
+            extra={"reason": "; ".join(map(str, errors.exceptions))},
+        )
