@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from bed.host import Host, a_host
 
+pytest_plugins = ["bed.watchdog"]
+
 # The same examples in each run: a failure on one machine is a failure on all.
 # No deadline: time is not the claim.
 settings.register_profile(

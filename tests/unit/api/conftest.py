@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from unit.api.stage import Stage, a_stage
+
+END = 60
+"""Seconds in which the server and the world end: six times what the server gives its last use cases."""
 
 
 @pytest.fixture
@@ -26,4 +30,14 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     holder.add_done_callback(lambda _: ready.cancel())  # it failed: so does whoever waits for it
     yield await ready
     over.set()
+    await asyncio.wait([holder], timeout=END)
+    assert holder.done(), f"the stage did not end within {END} s:\n{stacks()}"
     await holder
+
+
+def stacks() -> str:
+    """Where each task waits."""
+    told = StringIO()
+    for task in asyncio.all_tasks():
+        task.print_stack(file=told)
+    return told.getvalue()
