@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from seaway.model.errors import CannotRun
 from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Process
 
+END = 60
+"""Seconds in which the server and the world end: six times what the server gives its last use cases."""
 NOT_FOUND = 'OCI runtime create failed: exec: "{}": executable file not found in $PATH: unknown'
 
 
@@ -326,6 +329,34 @@ async def a_stage(directory: Path) -> AsyncGenerator[Stage]:
         )
         async with serving(parts, directory / "api.sock", stop) as path:
             yield Stage(world, runtime, parts, path, stop)
+
+
+@asynccontextmanager
+async def held_stage(directory: Path) -> AsyncGenerator[Stage]:
+    """The same, held by one task from beginning to end as task groups must be; a fixture has two."""
+    ready: asyncio.Future[Stage] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with a_stage(directory) as found:
+            ready.set_result(found)
+            await over.wait()
+
+    holder = asyncio.create_task(hold())
+    holder.add_done_callback(lambda _: ready.cancel())  # it failed: so does whoever waits for it
+    yield await ready
+    over.set()
+    await asyncio.wait([holder], timeout=END)
+    assert holder.done(), f"the stage did not end within {END} s:\n{stacks()}"
+    await holder
+
+
+def stacks() -> str:
+    """Where each task waits."""
+    told = StringIO()
+    for task in asyncio.all_tasks():
+        task.print_stack(file=told)
+    return told.getvalue()
 
 
 @asynccontextmanager

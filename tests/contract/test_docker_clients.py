@@ -1,26 +1,37 @@
-"""Docker's own command against the API: what its users see."""
+"""Docker's own command against the API, over a world in memory: what its users see."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bed.docker import docker_client
-from unit.api.stage import Stage
+from unit.api.stage import Stage, held_stage
 
-FOUND = [str(c) for c in (docker_client(), shutil.which("docker")) if c is not None]
-CLIENTS: list[object] = [*FOUND] or [pytest.param("", marks=pytest.mark.skip("no docker command"))]
 Docker = Callable[..., Awaitable[tuple[int, str]]]
+INSTALLED = [found] if (found := shutil.which("docker")) else []
 
 
-@pytest.fixture(params=CLIENTS)
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """The API over a world in memory."""
+    async with held_stage(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["unpacked", *INSTALLED])
 def docker(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Docker:
-    """Runs docker with these words and this input: exit code, and output with errors."""
+    """Runs docker with these words and this input: exit code, and output with errors.
+
+    The client that ``./check`` unpacks, and the one that this machine has, if any.
+    """
+    client = docker_client() if request.param == "unpacked" else request.param
     environment = {
         "PATH": os.environ["PATH"],
         "DOCKER_HOST": f"unix://{stage.socket}",
@@ -29,14 +40,22 @@ def docker(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Dock
 
     async def run(*words: str, given: bytes = b"") -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
-            request.param,
+            client,
             *words,
             env=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await asyncio.wait_for(process.communicate(given), 20)
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(given), 20)
+        except (
+            TimeoutError
+        ):  # a process without its loop is found by the garbage collector, anywhere
+            with suppress(ProcessLookupError):
+                process.kill()
+            output, _ = await process.communicate()
+            raise AssertionError(f"docker {' '.join(words)} did not end: {output!r}") from None
         assert process.returncode is not None
         return process.returncode, output.decode()
 
