@@ -21,6 +21,9 @@ def near(word: str, names: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+GONE = "the engine went away; the sandbox goes on without it"
+
+
 class Failure(Exception):
     """One sentence for standard error, and the exit code."""
 

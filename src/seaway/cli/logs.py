@@ -5,11 +5,11 @@ from __future__ import annotations
 from time import time
 
 from seaway.cli.client import path
-from seaway.cli.failure import Misused
+from seaway.cli.failure import GONE, Failure, Misused
 from seaway.cli.moment import seconds
 from seaway.cli.options import FLAG_ERROR, Command, Option, switch
 from seaway.cli.streams import copy
-from seaway.cli.values import flag
+from seaway.cli.values import field, flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,17 @@ def _logs(args: Args, api: Api) -> int:
         until=seconds(args.text("until"), now),
     )
     copy(reply, raw=flag(found, "Config", "Tty"))
+    if args.flag("follow") and not args.given("until"):
+        _see_that_it_ended(found, api.get(path(*place, "json")))
     return 0
+
+
+def _see_that_it_ended(before: object, after: object) -> None:
+    """Raise Failure when the sandbox still runs, as *before*: then its log did not end."""
+    if flag(after, "State", "Running") and field(after, "State", "StartedAt") == field(
+        before, "State", "StartedAt"
+    ):
+        raise Failure(GONE)
 
 
 COMMANDS = {

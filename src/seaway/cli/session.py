@@ -7,7 +7,7 @@ import signal
 from _socket import MSG_DONTWAIT
 from select import POLLIN, POLLOUT, poll
 
-from seaway.cli.failure import Failure
+from seaway.cli.failure import GONE, Failure
 from seaway.cli.streams import Frames, write
 from seaway.cli.terminal import KeyWatch
 from seaway.cli.text import parsed
@@ -168,7 +168,7 @@ def exit_code(body: bytes) -> int:
     try:
         reply = parsed(body.decode())
     except ValueError:
-        raise Failure("the engine went away; the sandbox goes on without it", 125) from None
+        raise Failure(GONE, 125) from None
     if problem := text(reply, "Error", "Message"):
         raise Failure(f"waiting for the sandbox failed: {problem}", 125)
     return number(reply, "StatusCode")

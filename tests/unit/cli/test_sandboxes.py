@@ -167,6 +167,33 @@ def test_inspect_tries_sandboxes_then_networks(engine: Engine, seaway: Run) -> N
     assert seaway("inspect", "--type", "image", "web")[0] == 125
 
 
+def test_a_wait_that_the_engine_leaves_without_an_answer_fails(engine: Engine, seaway: Run) -> None:
+    engine.answers["POST /containers/a/wait"] = lambda handler: handler.begin()
+
+    assert seaway("wait", "a") == (1, "", "the engine went away; the sandbox goes on without it\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ({"Running": True, "StartedAt": "1"}, {"Running": True, "StartedAt": "1"}, 1),
+        ({"Running": True, "StartedAt": "1"}, {"Running": True, "StartedAt": "2"}, 0),
+        ({"Running": True, "StartedAt": "1"}, {"Running": False, "StartedAt": "1"}, 0),
+    ],
+)
+def test_a_followed_log_that_ends_before_the_sandbox_fails(
+    engine: Engine, seaway: Run, before: object, after: object, code: int
+) -> None:
+    def logs(handler: Handler) -> None:
+        engine.answers["GET /containers/a/json"] = (200, {"State": after})
+        handler.begin()
+
+    engine.answers["GET /containers/a/json"] = (200, {"State": before})
+    engine.answers["GET /containers/a/logs"] = logs
+
+    assert seaway("logs", "-f", "a")[0] == code
+
+
 def test_logs_go_where_they_came_from(engine: Engine, seaway: Run) -> None:
     def logs(handler: Handler) -> None:
         handler.begin()

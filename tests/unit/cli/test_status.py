@@ -112,8 +112,13 @@ def test_events_are_shown_until_the_engine_ends_them(engine: Engine, seaway: Run
 
     engine.answers["GET /events"] = events
 
-    assert seaway("events", "--format", "{{.Action}}", "--until", "5")[1] == "create\ndestroy\n"
-    assert seaway("events", "--format", "json")[1].count("\n") == 2
+    assert seaway("events", "--format", "{{.Action}}", "--until", "5")[:2] == (
+        0,
+        "create\ndestroy\n",
+    )
+    code, out, err = seaway("events", "--format", "json")
+    assert (code, out.count("\n"), err) == (1, 2, "the engine went away\n")
+    assert seaway("events", "--until", "9999999999")[0] == 1
     assert engine.seen[0].query == {"until": "5"}
 
 
