@@ -250,6 +250,20 @@ class HostConfig(Request):
     cap_add: list[str] | None = None
     cap_drop: list[str] | None = None
     privileged: bool | None = None
+    # Read in order to say that they have no effect.
+    devices: object = None
+    init: object = None
+    memory: object = None
+    nano_cpus: object = None
+    pid_mode: object = None
+    pids_limit: object = None
+    readonly_rootfs: object = None
+    security_opt: object = None
+    shm_size: object = None
+    sysctls: object = None
+    tmpfs: object = None
+    ulimits: object = None
+    volumes_from: object = None
 
 
 class NetworkingConfig(Request):
@@ -280,6 +294,8 @@ class ContainerCreate(Request):
     stop_timeout: int | None = None
     mac_address: str | None = None
     network_disabled: bool | None = None
+    volumes: object = None
+    """Volumes without a name; read in order to say that they have no effect."""
     host_config: HostConfig | None = None
     networking_config: NetworkingConfig | None = None
 

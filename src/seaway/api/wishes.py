@@ -62,7 +62,7 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
     _refuse_swarm(asked)
     ipam = asked.ipam or wire.Ipam()
     if ipam.driver not in {None, "", "default"}:
-        raise NotFound(f'plugin "{ipam.driver}" not found')
+        raise NotFound(f'plugin "{ipam.driver}" not found; the only one that chooses is default')
     return NetworkWish(
         name=network_name(asked.name or ""),
         driver=asked.driver or "bridge",
@@ -250,7 +250,30 @@ def warnings(asked: wire.ContainerCreate) -> list[str]:
         found.append("privileged is ignored: give single capabilities by --cap-add")
     if mode in {"host", "none"} and (host.port_bindings or host.port_specs):
         found.append(f"Published ports are discarded when using {mode} network mode")
+    if flags := ", ".join(_without_effect(asked, host)):
+        found.append(f"without effect in Seaway: {flags}")
     return found
+
+
+def _without_effect(asked: wire.ContainerCreate, host: wire.HostConfig) -> list[str]:
+    """The flags of docker for what was asked for and will not be."""
+    values = {
+        "--cpus": host.nano_cpus,
+        "--device": host.devices,
+        "--init": host.init,
+        "--memory": host.memory,
+        "--pid": host.pid_mode,
+        "--pids-limit": host.pids_limit,
+        "--read-only": host.readonly_rootfs,
+        "--security-opt": host.security_opt,
+        "--shm-size": host.shm_size,
+        "--sysctl": host.sysctls,
+        "--tmpfs": host.tmpfs,
+        "--ulimit": host.ulimits,
+        "--volume without a directory of the host": asked.volumes,
+        "--volumes-from": host.volumes_from,
+    }
+    return [flag for flag, value in values.items() if value]
 
 
 def _mode(text: str | None) -> str:

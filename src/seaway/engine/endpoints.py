@@ -79,11 +79,7 @@ class Endpoints:
                 await self._store.commit(delete=[orphan.id])
                 return
             network = self._store.network(network_ref)
-            if sandbox.netns is Netns.HOST or not network.places:
-                raise InvalidRequest(
-                    f"cannot disconnect container from {network.name} network - "
-                    "container was created in that network mode"
-                )
+            self._refuse_disconnect(network, sandbox)
             endpoint = self._endpoint(network, sandbox)
             await self._disconnect(sandbox, endpoint)
             if endpoint.live:
@@ -247,6 +243,14 @@ class Endpoints:
         if sandbox.running and self._on(network.id, sandbox) is not None:
             raise Forbidden(
                 f"endpoint with name {sandbox.name} already exists in network {network.name}"
+            )
+
+    @staticmethod
+    def _refuse_disconnect(network: Network, sandbox: Sandbox) -> None:
+        if sandbox.netns is Netns.HOST or (sandbox.netns is Netns.NONE and not network.places):
+            raise InvalidRequest(
+                f"cannot disconnect container from {network.name} network - "
+                f"container was created in {sandbox.netns.value} network mode"
             )
 
     def tell(self, action: str, network: Network, sandbox: Sandbox) -> None:

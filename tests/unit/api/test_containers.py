@@ -302,6 +302,17 @@ async def test_what_is_ignored_is_told_in_warnings(stage: Stage) -> None:
             raise AssertionError(other)
 
 
+async def test_dockers_flags_without_effect_are_told(stage: Stage) -> None:
+    host = {"Memory": 1 << 20, "Sysctls": {"a": "b"}, "PidsLimit": 0, "Devices": [], "Init": None}
+    body = {"Cmd": "true", "Volumes": {"/data": {}}, "HostConfig": host}
+
+    made = await stage.call("POST", "/containers/create", body)
+
+    assert made.json["Warnings"] == [
+        "without effect in Seaway: --memory, --sysctl, --volume without a directory of the host"
+    ]
+
+
 NO_WAY_OUT = "no network with a way out: its ports are published when it is connected to one"
 
 

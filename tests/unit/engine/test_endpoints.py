@@ -141,6 +141,29 @@ async def test_refusals_of_a_connect_are_dockers() -> None:
         )
 
 
+async def test_a_disconnect_is_refused_with_the_mode_that_the_sandbox_really_has() -> None:
+    async with a_world() as world:
+        await world.networks.create_predefined()
+        box = await world.box("box", [])
+        for mode in ("none", "host"):
+            await world.sandboxes.create_namespace(
+                SandboxWish(name=sandbox_wish(f"in-{mode}").name, network_mode=mode)
+            )
+
+        said: list[str] = []
+        for network, sandbox in (("host", "in-host"), ("none", "in-none"), ("host", "box")):
+            with pytest.raises(EngineError) as caught:
+                await world.endpoints.disconnect(network, sandbox)
+            said.append(str(caught.value))
+
+        cannot = "cannot disconnect container from {0} network - container was created in {0} network mode"
+        assert said == [
+            cannot.format("host"),
+            cannot.format("none"),
+            f"container {box.id} is not connected to network host",
+        ]
+
+
 async def test_a_sandbox_that_is_not_connected_cannot_be_disconnected() -> None:
     async with a_world() as world:
         await world.network("web")
