@@ -132,9 +132,10 @@ async def own_prefix(store: SqliteStore) -> AddressPool:
 @contextmanager
 def alone(config: Config) -> Generator[None]:
     """Be the only daemon on the data directory and in the network namespace; raises Unavailable."""
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = config.data_dir / "seaway.lock"
-    with path.open("a+") as lock:
+    with usable(config.data_dir):
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = (config.data_dir / "seaway.lock").open("a+")
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -143,17 +144,28 @@ def alone(config: Config) -> Generator[None]:
                 f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {config.data_dir}: "
                 "end it first"
             ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with usable(config.data_dir):
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
         with only_daemon():
             yield
+
+
+@contextmanager
+def usable(path: Path) -> Generator[None]:
+    """Raise Unavailable where a file in *path* cannot be made or written."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be used: {error.strerror or error}") from None
 
 
 async def serve(given: Settings) -> bool:
     """Run until SIGTERM, SIGINT or a purge; gives whether it was a purge."""
     config, stop, purged = given.config, asyncio.Event(), False
-    (config.data_dir / HOME).write_text(home_text())
+    with usable(config.data_dir):
+        (config.data_dir / HOME).write_text(home_text())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

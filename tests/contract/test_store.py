@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,14 @@ from hypothesis import strategies as st
 from fakes.parts import CountedSteps
 from fakes.records import ADDRESS, a_network, a_sandbox, an_endpoint, an_id
 from seaway.model.endpoint import EndpointWish
-from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest, NotFound
+from seaway.model.errors import (
+    Conflict,
+    EngineError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
 from seaway.model.ids import IfName, Mac, SandboxName
 from seaway.model.network import HostOptions, Icc, NullOptions
 from seaway.model.port import ExposedPort, Proto, PublishedPort
@@ -474,6 +482,44 @@ async def test_the_order_of_release_outlives_the_daemon(reopened: Open) -> None:
 
     released = [str(a) for a in again.allocation(WEB.id).released(4)]
     assert released == ["10.77.0.7", "10.77.0.3", "10.77.0.5"]
+
+
+def _damage(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(statement)
+        db.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE network SET record = '{}'", "a record is damaged"),
+        ("UPDATE network SET record = x'ff'", "a record is damaged"),
+        ("UPDATE sandbox SET record = '[]'", "a record is damaged"),
+        ("INSERT INTO released (network, address) VALUES ('a', 'b')", "a record is damaged"),
+        ("DROP TABLE setting", "no such table: setting"),
+    ],
+)
+async def test_a_damaged_store_is_told_in_one_sentence(
+    tmp_path: Path, statement: str, reason: str
+) -> None:
+    path = tmp_path / "seaway.db"
+    store = SqliteStore(path, CountedSteps())
+    await store.commit(put=[WEB, BOX])
+    store.close()
+    _damage(path, statement)
+
+    with pytest.raises(Unavailable, match=f"^the store {path} cannot be read: {reason}"):
+        SqliteStore(path, CountedSteps())
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 300, b"SQLite format 3\0" * 300])
+def test_what_is_no_store_is_told_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "seaway.db"
+    path.write_bytes(content)
+
+    with pytest.raises(Unavailable, match=f"^the store {path} cannot be read: file is not a data"):
+        SqliteStore(path, CountedSteps())
 
 
 async def test_the_order_of_settings_outlives_the_daemon(reopened: Open) -> None:

@@ -59,6 +59,25 @@ def test_a_daemon_that_cannot_start_says_why(stopped_daemon: Daemon) -> None:
         stopped_daemon.start()
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--data-dir", "/proc/x"), "seaway daemon: /proc/x cannot be used: No such file"),
+        (("--data-dir", "/proc/self"), "seaway daemon: /proc/self cannot be used: No such file"),
+        (("-H", "unix:///proc/x/s"), "seaway daemon: cannot listen on /proc/x/s: No such file"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_told_in_one_sentence(
+    stopped_daemon: Daemon, options: tuple[str, str], reason: str
+) -> None:
+    stopped_daemon.options = options
+
+    with pytest.raises(CommandFailed, match=reason):
+        stopped_daemon.start()
+
+    assert "Traceback" not in stopped_daemon.log
+
+
 def test_a_thousand_clients_keep_nobody_from_making_a_sandbox(daemon: Daemon) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))

@@ -40,21 +40,27 @@ def handed_over() -> list[socket.socket]:
 
 
 def _listening(path: Path, group: str) -> socket.socket:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777)  # nobody gets in before the rights are set
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
         path.unlink(missing_ok=True)
-        sock.bind(str(path))
+        _bind_for_nobody(sock, path)
     except OSError as error:
         sock.close()
         raise Unavailable(f"cannot listen on {path}: {error.strerror or error}") from None
-    finally:
-        os.umask(before)
     _let_in(path, group)
     sock.listen(BACKLOG)
     sock.setblocking(False)
     return sock
+
+
+def _bind_for_nobody(sock: socket.socket, path: Path) -> None:
+    """Nobody gets in before the rights are set."""
+    before = os.umask(0o777)
+    try:
+        sock.bind(str(path))
+    finally:
+        os.umask(before)
 
 
 def _let_in(path: Path, group: str) -> None:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+
+from msgspec import MsgspecError
 
 from seaway.contracts import Record, RecordId, Steps
 from seaway.model.endpoint import Endpoint
@@ -67,10 +69,14 @@ class SqliteStore(MemoryStore):
     """A memory store whose commits are in a file as well."""
 
     def __init__(self, path: Path, steps: Steps, *, power_safe: bool = False) -> None:
+        """Open the file at *path*, or make it; raises Unavailable."""
         super().__init__(steps)
         self._path = path
-        self._db = _opened(path, power_safe=power_safe)
-        self._load()
+        with _readable(path), ExitStack() as undo:
+            self._db = _opened(path, power_safe=power_safe)
+            undo.callback(self._db.close)
+            self._load()
+            undo.pop_all()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -210,6 +216,24 @@ def _with_ports(
 
 def _without_ports(record: Record) -> Record:
     return _with_ports(record, (), ()) if isinstance(record, Sandbox) else record
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Raise Unavailable for whatever keeps the file at *path* from being read."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise _unreadable(path, str(error)) from error
+    except (MsgspecError, ValueError, TypeError, LookupError, ExceptionGroup) as error:
+        raise _unreadable(path, f"a record is damaged ({type(error).__name__}: {error})") from error
+
+
+def _unreadable(path: Path, reason: str) -> Unavailable:
+    return Unavailable(
+        f"the store {path} cannot be read: {reason}; put a good copy of it in its place, "
+        "or move it away to begin anew"
+    )
 
 
 def _held(record: Record | None) -> frozenset[tuple[NetworkId, str]]:
