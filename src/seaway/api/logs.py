@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from seaway.api.parts import Parts
 from seaway.contracts import LogLine
 from seaway.model.errors import InvalidRequest
 from seaway.model.sandbox import Sandbox
+
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+"""More lines than that are all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ def log_wish(call: Call, now: int, *, tty: bool) -> LogWish:
         streams=frozenset({1, 2} if tty else streams),
         since=query.moment("since", now),
         until=query.moment("until", now),
-        tail=int(tail) if tail.isascii() and tail.isdecimal() else None,
+        tail=int(tail) if _NUMBER.fullmatch(tail) else None,
         follow=query.flag("follow"),
         timestamps=query.flag("timestamps"),
         tty=tty,

@@ -9,9 +9,12 @@ import msgspec
 
 from seaway.api import moments
 from seaway.model.errors import InvalidRequest
+from seaway.model.ids import shown
 
 _TRUE = frozenset({"1", "true", "True", "TRUE", "t", "T"})
 _LONGEST_PATTERN = 256
+LEAST, MOST = -(1 << 63), (1 << 63) - 1
+"""Whole numbers of clients have 64 bits."""
 
 
 class Query:
@@ -34,9 +37,12 @@ class Query:
         if not text:
             return None
         try:
-            return int(text)
+            number = int(text)
         except ValueError:
-            raise InvalidRequest(f"{name} is a whole number, not {text!r}") from None
+            raise InvalidRequest(f"{name} is a whole number, not {shown(text)!r}") from None
+        if not LEAST <= number <= MOST:
+            raise InvalidRequest(f"{name} is a number of 64 bits, not {shown(text)}")
+        return number
 
     def moment(self, name: str, now: int) -> int | None:
         """*name* as nanoseconds since the epoch; None when it is not there, or 0."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.api import wire
+from seaway.api.query import LEAST, MOST
 from seaway.engine.sandboxes import signal_number
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Forbidden, InvalidRequest, NotFound
@@ -43,6 +44,8 @@ SOURCE_GUARD = "seaway.source_guard"
 ALLOWED_ADDRESSES = "seaway.allowed_addresses"
 _HOSTNAME_LIMIT = 64
 """Bytes (linux/utsname.h)."""
+_WORD_LIMIT = 128 << 10
+"""Bytes of one word, with the zero at its end (MAX_ARG_STRLEN in linux/binfmts.h)."""
 _SIZES = 1 << 16
 """Rows and columns of a terminal are less (struct winsize)."""
 HOST_IMAGE = "host"
@@ -137,7 +140,7 @@ def _refuse_links(links: Iterable[str] | None) -> None:
 
 
 def _priority(number: int) -> int:
-    if not -(1 << 63) <= number < 1 << 63:
+    if not LEAST <= number <= MOST:
         raise InvalidRequest(
             "invalid endpoint settings:\nGwPriority is a number of 64 bits, and the highest wins"
         )
@@ -342,9 +345,15 @@ def _exposed(asked: wire.ContainerCreate) -> tuple[ExposedPort, ...]:
 
 
 def words(command: list[str] | str | None) -> tuple[str, ...]:
-    """A command in either of Docker's two forms."""
+    """A command in either of Docker's two forms; raises InvalidRequest for what none can have."""
     if isinstance(command, str):
-        return (command,) if command else ()
+        command = [command] if command else []
+    for text in command or ():
+        if "\0" in text or len(text.encode()) >= _WORD_LIMIT:
+            raise InvalidRequest(
+                f"invalid word {shown(text)!r} of the command: Linux takes less than "
+                f"{_WORD_LIMIT >> 10} KB, and no zero byte"
+            )
     return tuple(command or ())
 
 
@@ -368,8 +377,14 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         cap_drop=tuple(host.cap_drop or ()),
         rootfs=_rootfs(asked.image or ""),
         stop_signal=signal,
-        stop_timeout=10 if asked.stop_timeout is None else asked.stop_timeout,
+        stop_timeout=_stop_timeout(asked.stop_timeout),
     )
+
+
+def _stop_timeout(seconds: int | None) -> int:
+    if seconds is not None and not LEAST <= seconds <= MOST:
+        raise InvalidRequest("invalid StopTimeout: it is seconds, a number of 64 bits")
+    return 10 if seconds is None else seconds
 
 
 def console_size(asked: Sequence[int] | None) -> tuple[int, int] | None:
@@ -406,6 +421,8 @@ def _rootfs(image: str) -> str:
     if image in {"", HOST_IMAGE, f"{HOST_IMAGE}:latest"}:
         return ""
     if image.startswith("/"):
+        if "\0" in image:
+            raise InvalidRequest(f"invalid root file system {shown(image)!r}: it has a zero byte")
         return image
     raise NotFound(no_image(image))
 

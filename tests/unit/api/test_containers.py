@@ -230,7 +230,11 @@ async def test_a_shared_namespace_shows_whose_it_is(stage: Stage) -> None:
         ),
         ({"Image": "reg:5000/a", "Cmd": ["x"]}, 404, "No such image: reg:5000/a:latest"),
         ({"Image": "a:1", "Cmd": ["x"]}, 404, "No such image: a:1\n"),
+        ({"Image": "/a\0b", "Cmd": ["x"]}, 400, "invalid root file system '/a\\\\x00b'"),
         ({"Image": "host"}, 400, "no command specified"),
+        ({"Cmd": ["a\0b"]}, 400, "invalid word 'a\\\\x00b' of the command"),
+        ({"Cmd": ["é" * (64 << 10)]}, 400, "invalid word 'é"),
+        ({"Cmd": ["x"], "StopTimeout": 1 << 63}, 400, "invalid StopTimeout: it is seconds"),
         ({"Cmd": ["x"], "WorkingDir": "y"}, 400, "the working directory 'y' is invalid"),
         ({"Cmd": ["x"], "Env": ["=y"]}, 400, "invalid environment variable: '=y'"),
         ({"Cmd": ["x"], "StopSignal": "NOPE"}, 400, "invalid signal: NOPE"),
@@ -373,6 +377,7 @@ async def test_a_life_in_statuses(stage: Stage) -> None:
     assert await status("POST", "box/start") == 204
     assert await status("POST", "box/start") == 304
     assert await status("POST", "box/kill?signal=BOGUS") == 400
+    assert await status("POST", f"box/stop?t={'9' * 400}") == 400
     assert await status("POST", "box/restart?t=1") == 204
     assert await status("DELETE", "box") == 409
     assert await status("POST", "box/rename?name=boat") == 204

@@ -29,6 +29,7 @@ async def test_logs_are_framed_cut_and_stamped(stage: Stage) -> None:
     assert await logs(stage, "stdout=1&stderr=1&tail=all") == (
         frame(1, b"one\n") + frame(2, b"two\n") + frame(1, b"thr") + frame(1, b"ee\n")
     )
+    assert await logs(stage, f"stdout=1&tail={'9' * 5000}") == await logs(stage, "stdout=1")
     assert await logs(stage, "stdout=1&tail=1") == frame(1, b"thr") + frame(1, b"ee\n")
     assert await logs(stage, "stdout=1&stderr=1&tail=0") == b""
     assert await logs(stage, "stderr=1&timestamps=1") == frame(
