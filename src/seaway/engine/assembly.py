@@ -153,11 +153,10 @@ class Assembly:
         if not sandbox.has_namespace:
             return
         first = [self._wires.name_op(sandbox)]
-        await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
         try:
+            await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
+        finally:
             await self._wires.open_names(sandbox, wiring)
-        except EngineError:
-            log.exception("names are not answered", extra={"sandbox": sandbox.name})
 
     async def drop_namespace(self, sandbox: Sandbox) -> None:
         """Let go of the namespace of a sandbox that is over, by the store."""

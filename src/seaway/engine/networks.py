@@ -11,7 +11,7 @@ from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
-from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest, NotFound
+from seaway.model.errors import Forbidden, InUse, InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
@@ -183,11 +183,8 @@ class Networks:
         """Make what *network* lacks: its removal came to nothing."""
         make = self._drivers.of(network).create_ops(network)
         rules = [op for op in make if isinstance(op, ChangeRules)]
-        try:
-            links = (await self._kernel.observe()).links
-            await self._kernel.apply((*rules, *missing_network_ops(make, network, links)))
-        except EngineError:
-            log.exception("not put back; the next start does", extra={"network": network.name})
+        links = (await self._kernel.observe()).links
+        await self._kernel.apply((*rules, *missing_network_ops(make, network, links)))
 
     def _refuse_used(self, network: Network) -> None:
         users = [

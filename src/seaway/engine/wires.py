@@ -184,23 +184,13 @@ class Wires:
     ) -> None:
         """Let *sandbox* hang as *after* again, as it is promised: its ``cut`` came to nothing.
 
-        What the cut left is taken away first, so that all is laid from the same beginning. Told in
-        the log if that is not possible: whoever calls this has an error to raise already.
+        What the cut left is taken away first, so that all is laid from the same beginning.
         """
         try:
             await self.cut(sandbox, after, before)
-        except* EngineError as errors:
-            self._not_put_back(sandbox, errors)
-        try:
+        finally:
             self.hold(sandbox, after, Undo())
             await self.lay(sandbox, before, after, first=first)
-        except EngineError as error:
-            self._not_put_back(sandbox, error)
-
-    @staticmethod
-    def _not_put_back(sandbox: Sandbox, error: Exception) -> None:
-        facts = {"sandbox": sandbox.name, "reason": str(error)}
-        log.warning("not everything was put back; the next start does it", extra=facts)
 
     def _ops(
         self, sandbox: Sandbox, before: Wiring, after: Wiring, *, cut_streams: bool = False
