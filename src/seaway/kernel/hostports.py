@@ -29,7 +29,10 @@ SPARE_DESCRIPTORS = 512
 TRIES = 64
 """How many random ports are tried before none is said to be free."""
 SEARCH_TIME = 0.05
-"""Seconds for which a refusal looks for the program that has the port; nobody is served meanwhile."""
+"""Seconds of processor time for which a refusal looks for the program that has the port.
+
+Nobody is served meanwhile.
+"""
 
 _KIND = {
     Proto.TCP: socket.SOCK_STREAM,
@@ -288,7 +291,7 @@ def _shown(host: str) -> str:
 
 def _user(proto: Proto, number: int) -> str:
     """Which process has the port, as far as /proc tells in SEARCH_TIME."""
-    end = time.monotonic() + SEARCH_TIME
+    end = time.thread_time() + SEARCH_TIME
     with suppress(TimeoutError):
         sockets = frozenset(_sockets(proto, number, end))
         if sockets and (name := _owner_of(sockets, end)) is not None:
@@ -337,5 +340,5 @@ def _has_one(process: Path, sockets: Collection[str], end: float) -> bool:
 
 def _refuse_after(end: float) -> None:
     """Raise TimeoutError when it is later than *end*: the daemon has others to serve meanwhile."""
-    if time.monotonic() > end:
+    if time.thread_time() > end:
         raise TimeoutError
