@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import socket
 from contextlib import ExitStack
 
@@ -76,6 +78,23 @@ def test_a_place_that_cannot_be_used_is_told_in_one_sentence(
         stopped_daemon.start()
 
     assert "Traceback" not in stopped_daemon.log
+
+
+def test_hundreds_of_clients_at_once_are_all_answered(daemon: Daemon) -> None:
+    with ExitStack() as stack:
+        os.kill(daemon.pid, signal.SIGSTOP)
+        stack.callback(os.kill, daemon.pid, signal.SIGCONT)
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(500)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect(str(daemon.host.path(daemon.socket)))
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: seaway\r\n\r\n")
+
+        os.kill(daemon.pid, signal.SIGCONT)
+
+        for client in clients:
+            client.settimeout(10)
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_thousand_clients_keep_nobody_from_making_a_sandbox(daemon: Daemon) -> None:

@@ -23,6 +23,7 @@ from seaway.api.peers import Peers
 from seaway.api.query import Query
 from seaway.api.routing import Routing
 from seaway.api.seaway import SeawayRoutes
+from seaway.api.sockets import BACKLOG
 from seaway.api.system import API_VERSION, SystemRoutes, version_text
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Server:
             await runner.setup()
             try:
                 for sock in listening:
-                    await web.SockSite(runner, sock).start()
+                    await web.SockSite(runner, sock, backlog=BACKLOG).start()
                 await stop.wait()
             finally:
                 await runner.cleanup()
@@ -162,6 +163,8 @@ def _refusal(error: Exception) -> web.Response:
     """What the client is told of *error*: one sentence; a bug goes to the log with its trace."""
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return _message(413, f"the body is larger than {MAX_BODY >> 20} MB")
+    if isinstance(error, web.RequestPayloadError):
+        return _message(400, "the body is not coded as its headers say")
     known = summary(error)
     if known is None:
         log.error("a request failed unexpectedly", exc_info=error)

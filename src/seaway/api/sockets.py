@@ -13,7 +13,8 @@ from seaway.model.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 128
+BACKLOG = 4096
+"""Clients that may wait to be accepted; of others those fail at once that do not block (Go's)."""
 MODE = 0o660
 """Root and the group may use it; nobody else (a client's sentence says how to be let in)."""
 _FIRST = 3  # sd_listen_fds(3)

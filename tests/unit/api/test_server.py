@@ -95,6 +95,14 @@ async def test_a_wrong_body_is_refused_in_one_sentence(
     assert (answer.status, answer.message) == (400, message)
 
 
+async def test_a_body_that_is_not_coded_as_it_says_is_refused(stage: Stage) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    answer = await stage.call("POST", "/networks/create", content=b"{}", headers=headers)
+
+    assert (answer.status, answer.message) == (400, "the body is not coded as its headers say")
+
+
 async def test_a_body_of_more_than_16_megabytes_is_refused(stage: Stage) -> None:
     big = b'{"Name":"' + b"x" * (17 << 20) + b'"}'
 
