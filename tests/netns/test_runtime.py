@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from seaway.contracts import Launch, LogLine, Stream
-from seaway.model.errors import CannotRun, Conflict, InvalidRequest, NotFound
+from seaway.model.errors import CannotRun, Conflict, InvalidRequest, NotFound, Unavailable
 from seaway.model.ids import SandboxId, new_id
 from seaway.model.sandbox import Mount, Process
 from seaway.runtime import programs, traces
@@ -613,6 +613,15 @@ async def test_a_further_process_has_input_and_a_terminal(bench: Bench) -> None:
 
     assert "20 60\r\n" in "".join(text for _, text in await everything(stream))
     assert (await bench.another_runtime().wait_exec("e1")).code == 2
+
+
+@pytest.mark.parametrize("begin", ["/", "/a"])
+async def test_a_complaint_that_is_cut_within_a_character_is_told(bench: Bench, begin: str) -> None:
+    launch = bench.launch("true")
+    launch = replace(launch, process=replace(launch.process, cwd=begin + "é" * 6000))
+
+    with pytest.raises(Unavailable, match="OCI runtime create failed"):
+        await bench.begin(launch)
 
 
 async def test_a_further_command_that_cannot_run_is_refused(bench: Bench) -> None:

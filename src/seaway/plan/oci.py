@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seaway.model.errors import InvalidRequest
+from seaway.model.ids import shown
 from seaway.model.sandbox import Mount, Process
 from seaway.plan import oci_root, oci_seccomp
 from seaway.plan.oci_root import Entry, HostMount, Layer, Seen
@@ -44,6 +45,8 @@ _MASKED = (
     "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
 )  # fmt: skip
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_PATH_LIMIT = 4096
+"""Bytes of a path, with the zero at its end (PATH_MAX in linux/limits.h)."""
 _QUIET = ("nosuid", "noexec", "nodev")
 
 
@@ -115,6 +118,10 @@ def process(wanted: Process, account: Account, hostname: str) -> dict[str, Json]
     """The ``process`` of a configuration, or of a further process; raises InvalidRequest."""
     if not wanted.args:
         raise InvalidRequest("no command specified")
+    if len(wanted.args[0].encode()) >= _PATH_LIMIT:
+        raise InvalidRequest(
+            f"invalid command {shown(wanted.args[0])!r}: a path has less than {_PATH_LIMIT} bytes"
+        )
     if not wanted.cwd.startswith("/"):
         raise InvalidRequest(
             f"the working directory '{wanted.cwd}' is invalid: it needs to be an absolute path"

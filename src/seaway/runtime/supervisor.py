@@ -177,8 +177,9 @@ async def _answer(descriptor: int) -> _Answer | None:
         if not part:
             break
         text += part
+    line = text.split(b"\n")[0].decode(errors="replace")  # it cuts long messages off anywhere
     try:
-        return msgspec.json.decode(text.split(b"\n")[0], type=_Answer) if text else None
+        return msgspec.json.decode(line, type=_Answer) if text else None
     except msgspec.DecodeError as error:
         raise Unavailable(f"conmon said {text!r}") from error
 

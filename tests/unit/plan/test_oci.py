@@ -220,6 +220,13 @@ def test_a_process_needs_a_command_and_a_full_working_directory() -> None:
         oci.process(Process(args=("sh",), cwd="tmp"), Account(), "box")
 
 
+def test_a_command_that_is_no_path_is_refused_before_a_runtime_chokes_on_it() -> None:
+    """It stands in runc's complaint, which conmon does not read before runc has ended."""
+    with pytest.raises(InvalidRequest, match=r"invalid command 'é+…': a path has less than 4096"):
+        oci.process(Process(args=("é" * 2048,)), Account(), "box")
+    oci.process(Process(args=("a" * 4095, "b" * 5000)), Account(), "box")
+
+
 def rules(*capabilities: str, machine: str = "x86_64") -> dict[str, Any]:
     container = replace(
         BOX, machine=machine, process=Process(args=("sh",), cap_drop=("ALL",), cap_add=capabilities)
