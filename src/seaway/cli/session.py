@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from seaway.cli.client import Reply
 
 _READ = 65536
+PATIENCE = 3
+FORCED = f"\ngot {PATIENCE} SIGTERM/SIGINTs, forcefully exiting; the sandbox goes on"
+"""As docker: a process that heeds no signal, as the first of a namespace, holds nobody up."""
 _FORWARDED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGWINCH"]
 
 
@@ -86,6 +89,7 @@ class Session:
         self._input_open, self._pending = takes_input, b""
         self._keys = KeyWatch(keys)
         self._forward, self._resize = forward, resize
+        self._asked_to_end = 0
         if not takes_input and not tty:
             stream.end_input()
 
@@ -139,6 +143,9 @@ class Session:
                 self._resize()
             else:
                 self._forward(caught, signal.Signals(caught).name)
+                self._asked_to_end += caught in (signal.SIGINT, signal.SIGTERM)
+        if self._asked_to_end >= PATIENCE:
+            raise Failure(FORCED)
 
     def _take_input(self) -> None:
         try:

@@ -194,6 +194,32 @@ def test_a_process_that_writes_before_it_has_read_all_does_not_stop(engine: Engi
     assert done.stdout == sent
 
 
+def test_the_third_interrupt_leaves_a_process_that_heeds_none(engine: Engine) -> None:
+    over = threading.Event()
+
+    def act(_handler: Handler) -> int:
+        assert over.wait(10)
+        return 0
+
+    process = Process(engine, act)
+
+    with subprocess.Popen(command(engine, "run", "x"), stderr=subprocess.PIPE) as running:
+        assert process.started.wait(10)
+        for sent in range(3):
+            running.send_signal(signal.SIGINT)
+            deadline = time.monotonic() + 10
+            while len(process.signals) == sent and time.monotonic() < deadline:
+                time.sleep(0.01)
+        _, err = running.communicate(timeout=10)
+        over.set()
+
+    assert process.signals == ["SIGINT"] * 3
+    assert (running.returncode, err) == (
+        1,
+        b"\ngot 3 SIGTERM/SIGINTs, forcefully exiting; the sandbox goes on\n",
+    )
+
+
 def test_signals_are_passed_on(engine: Engine) -> None:
     def act(_handler: Handler) -> int:
         assert process.signalled.wait(10)
