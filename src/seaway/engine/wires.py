@@ -271,9 +271,8 @@ class Wires:
     def hold_again(self, sandbox: Sandbox) -> tuple[tuple[PublishedPort, EngineError], ...]:
         """Hold each unheld port of *sandbox* that can be held; gives the others, with the reason."""
         versions = ways_out(self.wiring(sandbox))
-        missing = self.unheld(
-            sandbox
-        )  # all at once first: most are free, and there may be thousands
+        missing = self.unheld(sandbox)
+        # all at once first: most are free, and there may be thousands
         if not missing or self._refusal(sandbox, missing, versions) is None:
             return ()
         tried = ((p, self._refusal(sandbox, [p], versions)) for p in missing)

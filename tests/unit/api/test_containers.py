@@ -307,8 +307,14 @@ async def test_what_is_ignored_is_told_in_warnings(stage: Stage) -> None:
 
 
 async def test_dockers_flags_without_effect_are_told(stage: Stage) -> None:
-    host = {"Memory": 1 << 20, "Sysctls": {"a": "b"}, "PidsLimit": 0, "Devices": [], "Init": None}
-    body = {"Cmd": "true", "Volumes": {"/data": {}}, "HostConfig": host}
+    host: dict[str, object] = {
+        "Memory": 1 << 20,
+        "Sysctls": {"a": "b"},
+        "PidsLimit": 0,
+        "Devices": [],
+        "Init": None,
+    }
+    body: dict[str, object] = {"Cmd": "true", "Volumes": {"/data": {}}, "HostConfig": host}
 
     made = await stage.call("POST", "/containers/create", body)
 
