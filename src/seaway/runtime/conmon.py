@@ -197,8 +197,13 @@ class ConmonRuntime:
             return Exit(code=LOST, finished=time.time_ns())
         log.warning("conmon is gone; killing its process", extra={"sandbox": place.id})
         await traces.end(self.pid(place.id), place.id, _END_TIMEOUT)
-        place.exit_dir.mkdir(parents=True, exist_ok=True)
-        (place.exit_dir / place.id).write_text(str(LOST))
+        try:
+            place.exit_dir.mkdir(parents=True, exist_ok=True)
+            (place.exit_dir / place.id).write_text(str(LOST))
+        except OSError as error:  # a full disk, which its log may have filled
+            log.warning(
+                "an exit status cannot be kept", extra={"sandbox": place.id, "reason": str(error)}
+            )
         return self.exit(place.id) or Exit(code=LOST, finished=time.time_ns())
 
     def exit(self, sandbox: SandboxId) -> Exit | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from seaway.faults import NoFaults
 from seaway.model.ids import SandboxId
-from seaway.runtime.conmon import ConmonRuntime
+from seaway.runtime.conmon import LOST, ConmonRuntime
 
 SANDBOX = SandboxId("5a" * 32)
 LINE = b"2026-11-25T17:53:14+00:00 stdout F hello\n"
@@ -32,3 +34,18 @@ async def test_who_reads_a_long_log_lets_others_have_their_turn(tmp_path: Path) 
 
     assert len(lines) == 20_000
     assert turns > 10
+
+
+async def test_an_end_that_cannot_be_kept_is_an_end_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = ConmonRuntime(tmp_path / "run", tmp_path / "data", NoFaults())
+    (tmp_path / "run/bundles" / SANDBOX).mkdir(parents=True)
+    status = tmp_path / "data/sandboxes" / SANDBOX / "exit" / SANDBOX
+    status.parent.mkdir(parents=True)
+    status.symlink_to(tmp_path / "nowhere/at/all")
+
+    ended = await runtime.wait(SANDBOX)
+
+    assert ended.code == LOST
+    assert "an exit status cannot be kept" in caplog.messages
