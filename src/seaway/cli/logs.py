@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from time import time
+from time import monotonic, sleep, time
 
 from seaway.cli.client import path
-from seaway.cli.failure import GONE, Failure, Misused
+from seaway.cli.failure import GONE, DaemonError, Failure, Misused
 from seaway.cli.moment import seconds
 from seaway.cli.options import FLAG_ERROR, Command, Option, switch
 from seaway.cli.streams import copy
@@ -15,6 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from seaway.cli.client import Api
     from seaway.cli.options import Args
+
+
+PATIENCE, INTERVAL = 2.0, 0.05
+"""Seconds to ask whether a sandbox ended, and between two questions."""
 
 
 def _tail(args: Args) -> str:
@@ -44,16 +48,26 @@ def _logs(args: Args, api: Api) -> int:
     )
     copy(reply, raw=flag(found, "Config", "Tty"))
     if args.flag("follow") and not args.given("until"):
-        _see_that_it_ended(found, api.get(path(*place, "json")))
+        _see_that_it_ended(api, path(*place, "json"), field(found, "State", "StartedAt"))
     return 0
 
 
-def _see_that_it_ended(before: object, after: object) -> None:
-    """Raise Failure when the sandbox still runs, as *before*: then its log did not end."""
-    if flag(after, "State", "Running") and field(after, "State", "StartedAt") == field(
-        before, "State", "StartedAt"
-    ):
-        raise Failure(GONE)
+def _see_that_it_ended(api: Api, place: str, started: object) -> None:
+    """Raise Failure when the sandbox runs on as it did: then its log was cut.
+
+    An engine that has just told the end of a log may need a moment to note that of the process.
+    """
+    patience = monotonic() + PATIENCE
+    while True:
+        try:
+            state = field(api.get(place), "State")
+        except DaemonError:
+            return  # it is removed already
+        if not flag(state, "Running") or field(state, "StartedAt") != started:
+            return
+        if monotonic() > patience:
+            raise Failure(GONE)
+        sleep(INTERVAL)
 
 
 COMMANDS = {

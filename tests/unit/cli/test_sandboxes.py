@@ -179,13 +179,15 @@ def test_a_wait_that_the_engine_leaves_without_an_answer_fails(engine: Engine, s
         ({"Running": True, "StartedAt": "1"}, {"Running": True, "StartedAt": "1"}, 1),
         ({"Running": True, "StartedAt": "1"}, {"Running": True, "StartedAt": "2"}, 0),
         ({"Running": True, "StartedAt": "1"}, {"Running": False, "StartedAt": "1"}, 0),
+        ({"Running": True, "StartedAt": "1"}, None, 0),
     ],
 )
 def test_a_followed_log_that_ends_before_the_sandbox_fails(
     engine: Engine, seaway: Run, before: object, after: object, code: int
 ) -> None:
     def logs(handler: Handler) -> None:
-        engine.answers["GET /containers/a/json"] = (200, {"State": after})
+        gone = (404, {"message": "No such container: a"})
+        engine.answers["GET /containers/a/json"] = (200, {"State": after}) if after else gone
         handler.begin()
 
     engine.answers["GET /containers/a/json"] = (200, {"State": before})
