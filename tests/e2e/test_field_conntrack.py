@@ -33,7 +33,7 @@ def test_fr50_datagrams_go_to_the_new_sandbox_at_once(host: Host, daemon: Daemon
     try:
         assert within(2, lambda: len(old_echo.seen) > 2)
         daemon.seaway("sandbox", "rm", "old")
-        time.sleep(0.3)
+        time.sleep(0.3)  # the client goes on though nobody is there
         new = make_sandbox(daemon, "new", "n1:ip=10.77.1.51")
         echo = new.serve("new", "udp", 5140)
         daemon.seaway("publish", "new", "5140:5140/udp")

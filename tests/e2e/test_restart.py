@@ -14,7 +14,7 @@ from bed.host import Host
 from bed.pulse import Pulse
 from bed.spot import Spot
 from e2e.resolving import resolve
-from e2e.stage import make_network, make_sandbox, say
+from e2e.stage import make_network, make_sandbox, say, within
 
 WAYS = {"in peace": Daemon.stop, "killed": Daemon.kill}
 ended = pytest.mark.parametrize("end", WAYS.values(), ids=[*WAYS])
@@ -24,6 +24,13 @@ End = Callable[[Daemon], object]
 
 def running(daemon: Daemon, name: str, *command: str, flags: tuple[str, ...] = ()) -> None:
     daemon.seaway("run", "-d", "--name", name, *flags, *command)
+
+
+def let_end(host: Host, signal: str) -> None:
+    """Let the only process end by *signal*, while no daemon is there."""
+    host.sh(f"kill -{signal} $(cat {RUN_DIR}/bundles/*/pid)")
+    exits = f"find {DATA_DIR}/sandboxes -path '*/exit/*'"
+    assert within(20, lambda: host.sh(exits).out != "")
 
 
 def status(daemon: Daemon) -> str:
@@ -52,7 +59,7 @@ def test_fr33_running_sandboxes_lose_no_packet(
     for _ in range(3):
         end(daemon)
         assert host.neighbour.ask("tcp", "192.0.2.1", 8088) == "web 192.0.2.2"
-        time.sleep(0.3)
+        time.sleep(0.3)  # nothing is lost while it is away
         daemon.start()
         assert host.neighbour.ask("tcp", "192.0.2.1", 8088) == "web 192.0.2.2"
         assert pulse.ask_by_stream() == "web 192.0.2.2"
@@ -90,10 +97,11 @@ def test_names_are_answered_within_a_second_of_the_start(daemon: Daemon, end: En
 
 @ended
 def test_an_exit_while_the_daemon_was_away_is_known(host: Host, daemon: Daemon, end: End) -> None:
-    script = "echo begun; sleep 0.6; echo done; exit 7"
+    script = "trap 'echo done; exit 7' TERM; echo begun; while :; do sleep 0.05; done"
     running(daemon, "job", "sh", "-c", script, flags=("-p", "8080:80"))
+    assert within(20, lambda: daemon.seaway("logs", "job").out == "begun\n")
     end(daemon)
-    time.sleep(1)
+    let_end(host, "TERM")
 
     daemon.start()
 
@@ -119,9 +127,9 @@ def test_a_process_that_goes_on_is_watched_again(daemon: Daemon, end: End) -> No
 def test_what_should_go_with_its_process_is_gone(host: Host, daemon: Daemon, end: End) -> None:
     daemon.seaway("run", "--rm", "true")
     before = at_rest(host)
-    running(daemon, "job", "sleep", "0.3", flags=("--rm",))
+    running(daemon, "job", "sleep", "600", flags=("--rm",))
     end(daemon)
-    time.sleep(0.8)
+    let_end(host, "KILL")
 
     daemon.start()
 

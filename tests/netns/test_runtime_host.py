@@ -244,7 +244,7 @@ def test_what_a_daemon_left_half_made_when_it_was_killed_can_be_removed(
     daemon.wait(timeout=10)
 
     assert json.loads(host.python(COMMON + SWEEP).out) == []
-    time.sleep(0.2)
+    time.sleep(0.2)  # nothing comes late
     mine = f"[{sandbox[0]}]{sandbox[1:]}"  # which does not match itself
     assert host.sh(f"grep -al '{mine}' /proc/[0-9]*/cmdline || true").out == ""
     assert host.sh("find /run/seaway /var/lib/seaway-test -mindepth 2").out == ""

@@ -276,6 +276,12 @@ def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+def served() -> int:
+    """How many connections are being served on this loop."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return names.count("RequestHandler.start")
+
+
 async def until(fact: Callable[[], bool]) -> None:
     """Wait until *fact* is so; raises TimeoutError."""
     async with asyncio.timeout(10):

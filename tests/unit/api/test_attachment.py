@@ -11,7 +11,7 @@ import pytest
 from seaway.api.carriage import frame
 from seaway.api.detaching import DetachKeys, key_bytes
 from seaway.model.errors import InvalidRequest
-from unit.api.stage import Stage, open_files, read_head, until
+from unit.api.stage import Stage, open_files, read_head, served, until
 
 ATTACH = "stream=1&stdin=1&stdout=1&stderr=1"
 
@@ -114,7 +114,7 @@ async def test_a_client_that_goes_after_its_end_of_input_is_noticed(stage: Stage
         program = stage.runtime.programs[identity]
         await until(lambda: len(program.listeners) == 1)
         writer.write_eof()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the end of input alone ends nothing
         assert len(program.listeners) == 1
 
     await until(lambda: not program.listeners)
@@ -191,7 +191,7 @@ async def test_nothing_is_left_of_100_attaches(stage: Stage) -> None:
     identity = await stage.run("cat", "cat", OpenStdin=True)
     await stage.create("never", "cat")
     await stage.call("GET", "/_ping")
-    await asyncio.sleep(0.05)
+    await until(lambda: served() == 0)
     files, tasks = open_files(), len(asyncio.all_tasks())
 
     for n in range(100):

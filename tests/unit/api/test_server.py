@@ -9,7 +9,7 @@ import pytest
 
 from seaway.contracts import LogLine
 from seaway.model.errors import Unavailable
-from unit.api.stage import Stage, read_head, until
+from unit.api.stage import Stage, read_head, served, until
 
 OLD = "client version 1.10 is too old. Minimum supported API version is 1.24"
 
@@ -149,7 +149,7 @@ async def test_a_use_case_is_finished_though_the_client_hangs_up(stage: Stage) -
     )
     await reached.wait()
     writer.close()
-    await asyncio.sleep(0.05)
+    await until(lambda: served() == 0)
     go.set()
 
     await until(lambda: any(n.name == "web" for n in stage.world.store.networks()))
@@ -160,9 +160,9 @@ async def test_a_client_that_hangs_up_in_its_body_disturbs_nobody(stage: Stage) 
     head = b"POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     writer.write(head + b"Content-Length: 100\r\n\r\n{")
     await writer.drain()
-    await asyncio.sleep(0.05)
+    await until(lambda: served() == 1)
     writer.close()
-    await asyncio.sleep(0.05)
+    await until(lambda: served() == 0)
 
     assert (await stage.call("GET", "/_ping")).status == 200
     assert (await stage.call("POST", "/networks/create", {"Name": "web"})).status == 201

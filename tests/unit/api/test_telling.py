@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import cast
 
@@ -50,11 +49,11 @@ async def test_followed_logs_end_with_the_process(stage: Stage) -> None:
     _, headers = await read_head(reader)
     program = stage.runtime.programs[identity]
     program.say(b"hello\n")
-    await asyncio.sleep(0.02)
+    begun = await reader.readuntil(b"hello\n\r\n")
     program.end(0)
 
     assert headers["Content-Type"] == "application/vnd.docker.raw-stream"
-    assert unchunked(await reader.read()) == b"hello\n"
+    assert unchunked(begun + await reader.read()) == b"hello\n"
     writer.close()
 
 
