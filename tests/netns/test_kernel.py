@@ -617,7 +617,6 @@ async def test_dropped_packets_are_counted_by_link(stage: Stage) -> None:
     await stage.kernel.replace_rules(RULES)
     assert await stage.kernel.drops() == {}
     a, _ = await two_sandboxes(stage)
-    await asyncio.sleep(0.2)
     link = Element("bridge seaway", "drops", '"sv-000000000002"')
     await stage.kernel.apply([ChangeRules(old=frozenset(), new=frozenset({link}))])
 

@@ -39,7 +39,6 @@ async def test_no_frame_passes_a_detached_link_whatever_its_sandbox_does(
     a, b = stage.netns("a"), stage.netns("b")
     pairs = [veth(a, 2, guarded=guarded), veth(b, 3, guarded=guarded)]
     await stage.kernel.apply([bridge(), CreateNetns(path=a), CreateNetns(path=b), *pairs])
-    await asyncio.sleep(0.1)
     with packet_socket(stage, a) as inside, packet_socket(stage, b) as outside:
         before = exchange(inside, outside)
 
