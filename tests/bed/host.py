@@ -8,6 +8,7 @@ its own, so whatever is started on it ends with it, and its /run is empty.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -80,9 +81,12 @@ def _start_holder(*, bridge_nf: bool) -> subprocess.Popen[str]:
 
 
 def _pid_of(holder: subprocess.Popen[str]) -> int:
+    """The number of the holder once it is ``cat``; before that it says its number."""
     assert holder.stdout is not None
     line = holder.stdout.readline()
     if line:
+        while Path(f"/proc/{line.strip()}/cmdline").read_bytes() != b"cat\0":
+            time.sleep(0.001)
         return int(line)
     _, errors = holder.communicate(timeout=10)
     raise CommandFailed(f"the host could not be made: {errors.strip()}")

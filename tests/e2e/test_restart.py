@@ -267,3 +267,19 @@ def test_a_daemon_that_starts_twenty_times_leaves_nothing_behind(
         daemon.start()
 
     assert leaked(before, host) == ()
+
+
+@ended
+@pytest.mark.parametrize("command", [("events",), ("logs", "-f", "job"), ("wait", "job")])
+def test_who_follows_is_told_that_the_engine_went_away(
+    daemon: Daemon, end: End, command: tuple[str, ...]
+) -> None:
+    running(daemon, "job", "sleep", "600")
+    client = daemon.start_seaway(*command)
+    time.sleep(0.5)
+
+    end(daemon)
+    _, errors = client.communicate(timeout=10)
+
+    assert client.returncode == 1
+    assert errors == "the engine went away in the middle of its answer\n"

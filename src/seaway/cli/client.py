@@ -1,14 +1,14 @@
-"""HTTP to the engine over its Unix socket: one connection for each request.
+"""HTTP/1.1 to the engine over its Unix socket: one connection for each request.
 
-HTTP/1.0 by hand: the reply ends where the connection ends, so there are no chunks to put together,
-and ``http.client`` would cost 20 ms to import.
+By hand, since ``http.client`` would cost 20 ms to import. Each body tells its end, by its length or
+its last chunk (RFC 9112, sections 6 and 7.1), so an engine that goes away in the middle is no end.
 """
 
 from __future__ import annotations
 
 from _socket import AF_UNIX, SHUT_WR, SOCK_CLOEXEC, SOCK_STREAM, socket
 
-from seaway.cli.failure import DaemonError, Failure, Unreachable
+from seaway.cli.failure import WENT_AWAY, DaemonError, Failure, Unreachable
 from seaway.cli.text import compact, parsed
 from seaway.cli.values import text
 
@@ -62,16 +62,63 @@ class Reply:
         self.status = _status(lines[0])
         split = (line.partition(":") for line in lines[1:])
         self.headers = {name.strip().lower(): value.strip() for name, _, value in split}
+        self._chunked = self.headers.get("transfer-encoding") == "chunked"
+        self._left = self._length()
+        """Bytes of the body, or of the chunk, still to come; None: all until the connection ends."""
+
+    def _length(self) -> int | None:
+        if self._chunked or self.status in _BODILESS:
+            return 0
+        said = self.headers.get("content-length", "")
+        return int(said) if said.isdecimal() else None
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
         return self.socket.fileno()
 
     def read(self) -> bytes:
-        """The next bytes of the body, as they come; empty at its end."""
-        if self._early:
-            early, self._early = self._early, b""
-            return early
+        """The next bytes of the body, as they come; empty at its end.
+
+        Raises Failure when the engine went away in the middle of it.
+        """
+        if self._chunked and self._left == 0:
+            self._left = self._next_chunk()
+        if self._left == 0:
+            self._chunked = False
+            return b""
+        self._early = self._early or self._received()
+        if self._left is None:
+            part, self._early = self._early, b""
+            return part
+        if not self._early:
+            raise self._broken(WENT_AWAY)
+        part, self._early = self._early[: self._left], self._early[self._left :]
+        self._left -= len(part)
+        return part
+
+    def _next_chunk(self) -> int:
+        """The length of the chunk that begins here, behind the end of the one before; 0: the last."""
+        line = self._line() or self._line()
+        try:
+            return int(line.partition(b";")[0], 16)
+        except ValueError:
+            why = "the engine sent a body in a form that this command does not know"
+            raise self._broken(why) from None
+
+    def _line(self) -> bytes:
+        while b"\r\n" not in self._early:
+            part = self._received()
+            if not part or len(self._early) > MAX_HEAD:
+                raise self._broken(WENT_AWAY)
+            self._early += part
+        line, _, self._early = self._early.partition(b"\r\n")
+        return line
+
+    def _broken(self, why: str) -> Failure:
+        self.close()
+        return Failure(why)
+
+    def _received(self) -> bytes:
         try:
             return self.socket.recv(_READ)
         except ConnectionResetError:
@@ -84,17 +131,8 @@ class Reply:
 
     def all(self) -> bytes:
         """The whole body. Raises Failure when the engine went away in the middle of it."""
-        said = self.headers.get("content-length", "")
-        length = 0 if self.status in _BODILESS else int(said) if said.isdecimal() else None
-        body = b""
-        while length is None or len(body) < length:
-            part = self.read()
-            if not part:
-                break
-            body += part
+        body = b"".join(iter(self.read, b""))
         self.close()
-        if length is not None and len(body) < length:
-            raise Failure("the engine closed the connection in the middle of its answer")
         return body
 
     def lines(self) -> Iterator[str]:
@@ -190,12 +228,11 @@ class Api:
     def _sent(self, method: str, where: str, body: object, query: Query, *, upgrade: bool) -> Reply:
         content = b"" if body is None else compact(body).encode()
         head = [
-            f"{method} {where}{query_text(query)} HTTP/1.{int(upgrade)}",
+            f"{method} {where}{query_text(query)} HTTP/1.1",
             "Host: seaway",
             "User-Agent: seaway",
         ]
-        if upgrade:
-            head += ["Connection: Upgrade", "Upgrade: tcp"]
+        head += ["Connection: Upgrade", "Upgrade: tcp"] if upgrade else ["Connection: close"]
         if body is not None:
             head.append("Content-Type: application/json")
         if content or method == "POST":

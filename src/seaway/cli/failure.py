@@ -21,6 +21,7 @@ def near(word: str, names: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+WENT_AWAY = "the engine went away in the middle of its answer"
 GONE = "the engine went away; the sandbox goes on without it"
 
 

@@ -6,10 +6,10 @@ import sys
 
 from seaway.cli.batch import confirmed, each
 from seaway.cli.client import path
-from seaway.cli.failure import GONE, DaemonError, Failure
+from seaway.cli.failure import DaemonError, Failure
 from seaway.cli.options import Command, Option, switch
 from seaway.cli.table import filters
-from seaway.cli.values import field, number, texts
+from seaway.cli.values import number, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ def _wait(args: Args, api: Api) -> int:
             sys.stderr.write(f"{error.message}\n")
             code = 1
         else:
-            if field(reply, "StatusCode") is None:
-                raise Failure(GONE)
             sys.stdout.write(f"{number(reply, 'StatusCode')}\n")
             sys.stdout.flush()
     return code

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from time import monotonic, sleep, time
+from time import time
 
 from seaway.cli.client import path
-from seaway.cli.failure import GONE, DaemonError, Failure, Misused
+from seaway.cli.failure import Misused
 from seaway.cli.moment import seconds
 from seaway.cli.options import FLAG_ERROR, Command, Option, switch
 from seaway.cli.streams import copy
-from seaway.cli.values import field, flag
+from seaway.cli.values import flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from seaway.cli.client import Api
     from seaway.cli.options import Args
-
-
-PATIENCE, INTERVAL = 2.0, 0.05
-"""Seconds to ask whether a sandbox ended, and between two questions."""
 
 
 def _tail(args: Args) -> str:
@@ -47,27 +43,7 @@ def _logs(args: Args, api: Api) -> int:
         until=seconds(args.text("until"), now),
     )
     copy(reply, raw=flag(found, "Config", "Tty"))
-    if args.flag("follow") and not args.given("until"):
-        _see_that_it_ended(api, path(*place, "json"), field(found, "State", "StartedAt"))
     return 0
-
-
-def _see_that_it_ended(api: Api, place: str, started: object) -> None:
-    """Raise Failure when the sandbox runs on as it did: then its log was cut.
-
-    An engine that has just told the end of a log may need a moment to note that of the process.
-    """
-    patience = monotonic() + PATIENCE
-    while True:
-        try:
-            state = field(api.get(place), "State")
-        except DaemonError:
-            return  # it is removed already
-        if not flag(state, "Running") or field(state, "StartedAt") != started:
-            return
-        if monotonic() > patience:
-            raise Failure(GONE)
-        sleep(INTERVAL)
 
 
 COMMANDS = {

@@ -122,7 +122,10 @@ class Session:
             ready = {} if ending.waiting else dict(waiting.poll())
             self._signalled()
             if ending.waiting or ending.fileno() in ready:
-                received = ending.read()
+                try:
+                    received = ending.read()
+                except Failure:
+                    raise Failure(GONE, 125) from None
                 body += received
                 if not received:
                     return exit_code(body)

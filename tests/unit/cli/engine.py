@@ -83,6 +83,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
 
+    def begin_chunks(self) -> None:
+        """A head with a body in chunks: it ends with an empty one, or the engine went away."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def chunk(self, content: bytes) -> None:
+        """One chunk."""
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+
     def upgrade(self) -> None:
         """The head of a raw stream."""
         self.wfile.write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +72,23 @@ def test_a_query_leaves_out_what_was_not_said() -> None:
         "?a=1&e=0&f=x%20y%26z"
     )
     assert query_text({}) == ""
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_in_chunks_is_put_together() -> None:
+    answer = reply(CHUNKED + b"4\r\none\n\r\nA;x=y\r\ntwo\r\nthree\r\n0\r\n\r\n")
+
+    assert answer.all() == b"one\ntwo\r\nthree"
+
+
+@pytest.mark.parametrize("cut", [b"", b"4", b"4\r\non", b"4\r\none\n", b"4\r\none\n\r\n"])
+def test_a_body_without_its_last_chunk_is_not_whole(cut: bytes) -> None:
+    with pytest.raises(Failure, match="went away in the middle of its answer"):
+        reply(CHUNKED + cut).all()
+
+
+def test_what_is_no_chunk_is_told() -> None:
+    with pytest.raises(Failure, match="in a form that this command does not know"):
+        reply(CHUNKED + b"four\r\none\n\r\n").all()
