@@ -81,7 +81,7 @@ def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
     make_ipv4_network(daemon, 1)
     media = make_sandbox(daemon, "media", "n1")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    others = 512 + 1024 + 200  # kept back, the low numbers, and what else is open
+    others = 512 + 64 + 200  # kept back for others and for libnftables, and what is open
     count = min(10_000, (limit - others) // 2)
     last = 20_000 + count - 1
     for port in (20_000, 25_000, last, last + 1, 19_999):
@@ -93,7 +93,7 @@ def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
     daemon.seaway("publish", "media", *ports)
     took = time.monotonic() - began
 
-    assert took < 5
+    assert took < 20  # 3 s on a quiet machine; a step for each port would take minutes
     assert memory_bytes(daemon) - memory < 50_000_000
     assert elements(host, "range_any4") == [
         f"tcp . 20000-{last} : 10.77.1.2",
@@ -107,7 +107,7 @@ def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
 
     began = time.monotonic()
     daemon.seaway("unpublish", "media", *ports)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert leaked(before, host, daemon) == ()
 
 

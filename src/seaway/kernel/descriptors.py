@@ -1,9 +1,8 @@
 """Descriptor numbers: low ones are kept free for libnftables.
 
 It waits with select(2), and glibc ends a process that does so with a number from 1024 on ("bit out of
-range 0 - FD_SETSIZE"). So sockets of which there are many move up, a daemon occupies the numbers that
-are left for everything else (clients, processes that it watches), and a context is refused where no
-low number is free.
+range 0 - FD_SETSIZE"). So sockets of which there are many move up, a daemon holds some low numbers back
+from everything else (clients, processes that it watches), and a context is refused where none is free.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from errno import EINVAL, EMFILE
 
 LOW = 1024
 """FD_SETSIZE (select(2))."""
-_LENT = 64
+KEPT = 64
 """Numbers that are free while a context is made: other threads may open something meanwhile."""
 
 
@@ -45,40 +44,46 @@ def refuse_without_low() -> None:
 
 
 class Reserve:
-    """The low numbers of this process, occupied so that whatever else is opened gets higher ones."""
+    """Up to KEPT low numbers, occupied so that nobody else gets them."""
 
     def __init__(self) -> None:
         self._held: list[int] = []
+        self._wanted = False
 
     def fill(self) -> None:
-        """Occupy all that are free; none where the process may have few others."""
+        """Occupy low numbers, from now on; none where the process may have few others."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if limit < 2 * LOW:
-            return
-        while (fd := os.open("/", os.O_PATH | os.O_CLOEXEC)) < LOW:
-            self._held.append(fd)
-        os.close(fd)
+        self._wanted = limit >= 2 * LOW
+        self._occupy()
 
     def free(self) -> None:
-        """Let go of all of them."""
-        self._let_go(len(self._held))
+        """Let go of all of them, for good."""
+        self._wanted = False
+        self._let_go()
 
     @contextmanager
     def lent(self) -> Generator[None]:
         """Have low numbers free for the length of a block; raises OSError where there are none."""
-        was_filled = bool(self._held)
-        self._let_go(_LENT)
+        self._let_go()
         try:
             refuse_without_low()
             yield
         finally:
-            if was_filled:
-                self.fill()
+            self._occupy()
 
-    def _let_go(self, count: int) -> None:
-        for fd in self._held[:count]:
+    def _occupy(self) -> None:
+        """Occupy what there is: of numbers that others took meanwhile, those that they gave back."""
+        while self._wanted and len(self._held) < KEPT:
+            fd = os.open("/", os.O_PATH | os.O_CLOEXEC)
+            if fd >= LOW:
+                os.close(fd)
+                return
+            self._held.append(fd)
+
+    def _let_go(self) -> None:
+        for fd in self._held:
             os.close(fd)
-        del self._held[:count]
+        self._held.clear()
 
 
 reserve = Reserve()
