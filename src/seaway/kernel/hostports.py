@@ -188,8 +188,9 @@ def _bound(port: PublishedPort, version: int) -> Iterator[socket.socket]:
         if found is not None:
             with ExitStack() as undo:
                 undo.enter_context(found)
-                if found.fileno() >= _limit() - SPARE_DESCRIPTORS:
-                    _refuse_descriptors(port, 0)
+                is_first = number == port.host_port
+                if is_first and found.fileno() >= _limit() - SPARE_DESCRIPTORS:
+                    _refuse_descriptors(port, port.count - 1)
                 undo.pop_all()
             yield found
 
