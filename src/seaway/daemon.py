@@ -86,7 +86,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
             store=store,
             kernel=kernel,
             names=await stack.enter_async_context(names),
-            host_ports=SocketHostPorts(steps),
+            host_ports=SocketHostPorts(steps, lambda owner: store.sandbox(owner).name),
             runtime=runtime,
             drivers=[BridgeDriver(), HostDriver(), NullDriver()],
             clock=SystemClock(),

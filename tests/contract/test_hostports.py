@@ -98,6 +98,23 @@ def test_a_port_of_one_family_is_held_in_that_alone(subject: Subject) -> None:
     subject.hold(B, replace(TCP, host=ip_address("::1")))
 
 
+@pytest.mark.parametrize("proto", [Proto.TCP, Proto.SCTP])
+def test_a_port_of_all_addresses_is_another_one_in_each_family(
+    subject: Subject, proto: Proto
+) -> None:
+    port = replace(TCP, proto=proto)
+    subject.hold(A, port, versions=(4,))
+
+    subject.hold(B, port, versions=(6,))
+
+    held = Hold(proto, None, 8080, 1, 80)
+    assert subject.ports.held(A) == {held: {4}}
+    assert subject.ports.held(B) == {held: {6}}
+    with pytest.raises(PortTaken, match=r"8080 failed: .*published by "):
+        subject.hold(A, port)
+    assert subject.ports.held(A) == {held: {4}}
+
+
 @pytest.mark.parametrize("port", [TCP, ANY], ids=["fixed", "random"])
 def test_a_port_of_a_family_that_leads_nowhere_is_given_as_it_is(
     subject: Subject, port: PublishedPort

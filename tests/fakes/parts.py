@@ -10,7 +10,7 @@ from pathlib import Path
 from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
 from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
-from seaway.model.port import PublishedPort
+from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Process
 from seaway.plan.zone import (
     Empty,
@@ -174,12 +174,15 @@ class FakeHostPorts:
         self._steps.reach("hostports.hold")
         taken: dict[int, PublishedPort] = {}
         mine, new = dict(self.held(owner)), dict[Hold, frozenset[int]]()
+        others = [holds for other, holds in self._held.items() if other != owner]
         for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
             port = ports[index]
             families = frozenset(v for v in versions if port.is_on(v))
             if families:
-                port = self._chosen(port, mine, tuple(taken.values()))
-                hold = Hold(port.proto, port.host, port.host_port, port.count, port.port)
+                port = self._chosen(port, families, [*others, mine])
+                hold = _hold_of(port)
+                if any(_hold_of(t) == hold and t != port for t in taken.values()):
+                    raise PortTaken(f"Bind for port {port.host_port} failed: it is given twice")
                 if more := families - mine.get(hold, frozenset()):
                     new[hold] = more
                 mine[hold] = mine.get(hold, frozenset()) | families
@@ -204,38 +207,43 @@ class FakeHostPorts:
         if holds:
             self._held[owner] = holds
 
-    def _chosen(
-        self, port: PublishedPort, mine: Collection[Hold], taken: Sequence[PublishedPort]
-    ) -> PublishedPort:
+    def _chosen(self, port: PublishedPort, families: frozenset[int], held: _Held) -> PublishedPort:
         """*port* with its number; raises PortTaken."""
-        chosen = port if port.host_port else self._random(port, taken)
-        hold = Hold(chosen.proto, chosen.host, chosen.host_port, chosen.count, chosen.port)
-        if hold not in mine:
-            self._refuse(chosen)
-        if any(chosen.clashes(t) and chosen != t for t in taken):
-            raise PortTaken(f"Bind for port {chosen.host_port} failed: it is given twice")
-        return chosen
-
-    def _random(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> PublishedPort:
+        if port.host_port:
+            if (refusal := self._refusal(port, families, held)) is not None:
+                raise PortTaken(f"Bind for port {port.host_port} failed: {refusal}")
+            return port
         for number in range(32768, 33000):
             chosen = replace(port, host_port=number)
-            if number not in self.foreign and not self._clashes(chosen, taken):
+            if self._refusal(chosen, families, held) is None:
                 return chosen
         raise AssertionError("the test asks for too many random ports")
 
-    def _refuse(self, port: PublishedPort) -> None:
-        if self.foreign & set(range(port.host_port, port.host_port + port.count)):
-            raise PortTaken(f"Bind for port {port.host_port} failed: held by another program")
-        if self._clashes(port, ()):
-            raise PortTaken(f"Bind for port {port.host_port} failed: published by a container")
+    def _refusal(self, port: PublishedPort, families: frozenset[int], held: _Held) -> str | None:
+        """Why *port* cannot be held in *families*, the owner's own holds being the last of *held*."""
+        missing = families - held[-1].get(_hold_of(port), frozenset())
+        if missing and self.foreign & set(_span(port)):
+            return "held by another program"
+        there = [hold for holds in held for hold, where in holds.items() if where & missing]
+        return "published by a container" if any(_meet(port, hold) for hold in there) else None
 
-    def _clashes(self, port: PublishedPort, taken: Sequence[PublishedPort]) -> bool:
-        holds = [h for mine in self._held.values() for h in mine]
-        others = [
-            PublishedPort(proto=h.proto, port=1, host=h.host, host_port=h.host_port, count=h.count)
-            for h in holds
-        ]
-        return any(port.clashes(other) for other in (*others, *taken))
+
+_Held = Sequence[Holds]
+"""What each owner holds."""
+
+
+def _hold_of(port: PublishedPort) -> Hold:
+    return Hold(port.proto, port.host, port.host_port, port.count, port.port)
+
+
+def _span(port: PublishedPort | Hold) -> range:
+    return range(port.host_port, port.host_port + port.count)
+
+
+def _meet(port: PublishedPort, hold: Hold) -> bool:
+    """Whether one port of one of the host's addresses is meant by both."""
+    same = set(_span(port)) & set(_span(hold))
+    return port.proto is hold.proto and bool(same) and hosts_meet(port.host, hold.host)
 
 
 class SilentStream:

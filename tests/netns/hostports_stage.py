@@ -32,7 +32,7 @@ class Host:
         self._netns = -1
         self._netns = self.do(self._new)
         self.steps = CountedSteps()
-        self.ports = SocketHostPorts(self.steps)
+        self.ports = SocketHostPorts(self.steps, {A: "web", B: "db"}.__getitem__)
 
     def do(self, work: Callable[[], T]) -> T:
         """What *work* gives inside; its errors are raised here."""

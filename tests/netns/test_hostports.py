@@ -169,12 +169,12 @@ def test_another_programs_port_is_refused_with_its_name_and_pid(host: Host) -> N
     assert host.ports.held(A) == {}
 
 
-def test_another_sandboxs_port_is_refused_with_its_id(host: Host) -> None:
+def test_another_sandboxs_port_is_refused_with_its_name(host: Host) -> None:
     host.hold(A, replace(TCP, count=10))
 
     assert host.refusal(B, replace(TCP, host_port=8085)) == (
         "Bind for 0.0.0.0:8085 failed: port is already allocated: "
-        "8085/tcp is published by container aaaaaaaaaaaa"
+        "8085/tcp is published by container web"
     )
     assert host.ports.held(B) == {}
 
@@ -259,8 +259,17 @@ def test_sctp_ports_are_kept_apart_by_our_own_book_at_least(host: Host) -> None:
     sctp = PublishedPort(proto=Proto.SCTP, port=9, host_port=9000)
     host.hold(A, sctp)
 
-    assert "published by container aaaaaaaaaaaa" in host.refusal(B, sctp)
+    assert "published by container web" in host.refusal(B, sctp)
     host.hold(B, replace(sctp, proto=Proto.TCP))
+
+
+def test_a_clash_is_told_with_the_address_of_its_family(host: Host) -> None:
+    host.hold(A, TCP, versions=(6,))
+
+    assert host.refusal(B, TCP) == (
+        "Bind for [::]:8080 failed: port is already allocated: "
+        "8080/tcp is published by container web"
+    )
 
 
 # Random ports (FR-12)

@@ -13,7 +13,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -54,8 +54,9 @@ Sockets = dict[int, list[socket.socket]]
 class SocketHostPorts:
     """Ports of the namespace in which this object's thread runs."""
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    def __init__(self, steps: Steps, named: Callable[[SandboxId], str]) -> None:
+        """*named* gives the name by which people know the owner of a port."""
+        self._steps, self._named = steps, named
         self._held: dict[SandboxId, dict[Hold, Sockets]] = {}
         self._numbers: dict[tuple[Proto, int], dict[tuple[SandboxId, Hold], None]] = {}
         """The same by each single port, so that a clash is found without looking at all."""
@@ -132,8 +133,7 @@ class SocketHostPorts:
         missing = [v for v in families if v not in held]
         if not missing:
             return
-        if not held:
-            self._refuse_clash(owner, port, hold)
+        self._refuse_clash(owner, port, hold, missing)
         if port.count * len(missing) > SPARE_DESCRIPTORS // 8:
             _refuse_descriptors(port, port.count * len(missing))
         with ExitStack() as undo:
@@ -151,13 +151,16 @@ class SocketHostPorts:
             if not holders:
                 del self._numbers[hold.proto, number]
 
-    def _refuse_clash(self, owner: SandboxId, port: PublishedPort, hold: Hold) -> None:
+    def _refuse_clash(
+        self, owner: SandboxId, port: PublishedPort, hold: Hold, families: Sequence[int]
+    ) -> None:
         """Refuse what our own book knows to be held; sockets would tell for all but SCTP."""
         for number in _span(hold):
             for holder, other in self._numbers.get((port.proto, number), ()):
-                if hosts_meet(port.host, other.host):
-                    by = "this container" if holder == owner else f"container {holder[:12]}"
-                    host = str(port.host or _ANY[4])
+                met = [v for v in families if v in self._held[holder][other]]
+                if met and hosts_meet(port.host, other.host):
+                    by = "this container" if holder == owner else f"container {self._named(holder)}"
+                    host = str(port.host or _ANY[met[0]])
                     raise _taken(port, host, number, f"published by {by}")
 
 

@@ -54,15 +54,6 @@ class PublishedPort:
             and asked.host in {None, self.host}
         )
 
-    def clashes(self, other: PublishedPort) -> bool:
-        """Whether one host address and port would lead to two places."""
-        return (
-            self.proto is other.proto
-            and self.host_port < other.host_port + other.count
-            and other.host_port < self.host_port + self.count
-            and hosts_meet(self.host, other.host)
-        )
-
 
 def hosts_meet(one: Address | None, other: Address | None) -> bool:
     """Whether some address of the host is meant by both (``PublishedPort.host``)."""

@@ -1,4 +1,4 @@
-"""When one host address and port would lead to two places."""
+"""Which addresses of the host a published port is on."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from ipaddress import ip_address
 
 import pytest
 
-from seaway.model.port import Proto, PublishedPort
+from seaway.model.ids import Address
+from seaway.model.port import Proto, PublishedPort, hosts_meet
 
 ONE = PublishedPort(proto=Proto.TCP, port=80, host_port=8080)
 LOCAL = ip_address("127.0.0.1")
 
 
+SECOND = ip_address("127.0.0.2")
+ALL4, ALL6, LOCAL6 = ip_address("0.0.0.0"), ip_address("::"), ip_address("::1")
+
+
 @pytest.mark.parametrize(
-    ("other", "clash"),
+    ("one", "other", "meet"),
     [
-        (ONE, True),
-        (replace(ONE, port=81), True),
-        (replace(ONE, host=LOCAL), True),
-        (replace(ONE, host=ip_address("::1")), True),
-        (replace(ONE, proto=Proto.UDP), False),
-        (replace(ONE, host_port=8081), False),
-        (replace(ONE, host_port=8075, count=5), False),
-        (replace(ONE, host_port=8075, count=6), True),
+        (None, None, True),
+        (None, LOCAL, True),
+        (None, LOCAL6, True),
+        (ALL4, LOCAL, True),
+        (ALL4, ALL6, False),
+        (ALL4, LOCAL6, False),
+        (LOCAL, LOCAL, True),
+        (LOCAL, SECOND, False),
     ],
 )
-def test_ports_of_all_addresses_clash_with_every_one(other: PublishedPort, clash: bool) -> None:
-    assert ONE.clashes(other) is clash
-    assert other.clashes(ONE) is clash
-
-
-def test_ports_of_two_addresses_do_not_clash() -> None:
-    local = replace(ONE, host=LOCAL)
-
-    assert not local.clashes(replace(ONE, host=ip_address("192.0.2.1")))
-    assert local.clashes(local)
+def test_hosts_meet_where_one_address_is_meant_by_both(
+    one: Address | None, other: Address | None, meet: bool
+) -> None:
+    assert hosts_meet(one, other) is meet
+    assert hosts_meet(other, one) is meet
 
 
 def test_a_port_is_on_the_family_of_its_address_or_on_both() -> None:
