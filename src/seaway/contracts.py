@@ -39,7 +39,10 @@ class Kernel(Protocol):
     """Linux, in the host's network namespace and in those of sandboxes."""
 
     async def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations*, in order, or none; raises KernelRefused."""
+        """Carry out all of *operations*, in order, or none.
+
+        Raises KernelRefused; InvalidRequest, when what BindNetns shall bind is no namespace.
+        """
         ...
 
     async def remove(self, operations: Sequence[Operation]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from netns.kernel_stage import Stage, bridge, detach, veth
-from seaway.model.errors import KernelRefused
+from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
 from seaway.model.port import Proto
 from seaway.plan.operations import (
@@ -175,9 +175,24 @@ async def test_a_namespace_made_by_somebody_else_can_be_bound(stage: Stage) -> N
     assert stage.links(stage.netns("b")) == ["lo"]
 
 
+async def test_a_path_that_leads_nowhere_is_the_users_mistake(stage: Stage) -> None:
+    made = stage.netns("a")
+
+    with pytest.raises(InvalidRequest) as caught:
+        await stage.kernel.apply(
+            [CreateNetns(path=made), BindNetns(path=stage.netns("b"), source=Path("/nosuch"))]
+        )
+
+    assert str(caught.value) == (
+        "cannot adopt /nosuch: there is no such file; it must be the file of another network "
+        "namespace, such as /proc/1234/ns/net or /run/netns/name"
+    )
+    assert not made.exists()
+
+
 async def test_only_a_network_namespace_can_be_bound(stage: Stage) -> None:
     for source in ("/etc/hostname", "/proc/self/ns/uts", "/dev/null"):
-        with pytest.raises(KernelRefused, match=f"BindNetns: {source} is not a network namespace"):
+        with pytest.raises(InvalidRequest, match=f"{source}: it is not a network namespace;"):
             await stage.kernel.apply([BindNetns(path=stage.netns("b"), source=Path(source))])
 
     assert not stage.netns("b").exists()

@@ -224,7 +224,7 @@ def _default_hostname(mode: str) -> str:
 
 def namespace_wish(asked: wire.SandboxCreate, find: FindNetwork) -> SandboxWish:
     """A sandbox without a process, as *asked* for; raises InvalidRequest, NotFound."""
-    if asked.netns and not asked.netns.startswith("/"):
+    if asked.netns and (not asked.netns.startswith("/") or "\0" in asked.netns):
         raise InvalidRequest(
             f"invalid network namespace {asked.netns!r}: it is an absolute path such as "
             "/proc/1234/ns/net or /run/netns/name"

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from seaway.contracts import LinkState, Observed, Steps
 from seaway.kernel.fake_tables import FakeTables, TablesRefused
-from seaway.model.errors import KernelRefused
+from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
@@ -123,12 +123,12 @@ class FakeKernel:
         return self._state.sysctls
 
     async def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations*, in order, or undo them; raises KernelRefused."""
+        """Carry out all of *operations*, in order, or undo them; raises as the contract says."""
         before = len(self.operations)
         try:
             for op in operations:
                 self._step(op)
-        except KernelRefused:
+        except EngineError:
             for op in reversed(self.operations[before:]):
                 self._undo(op)
             del self.operations[before:]
@@ -333,7 +333,9 @@ class FakeKernel:
         """The namespace that *op* binds once more: a stranger's, or one that is bound already."""
         if op.source in self.foreign:
             return self._strangers.setdefault(op.source, FakeNetns())
-        return self._netns("BindNetns", op.source)
+        if op.source not in self.namespaces:
+            raise InvalidRequest(f"cannot adopt {op.source}: there is no network namespace there")
+        return self.namespaces[op.source]
 
     def _bind(self, step: str, path: Path, netns: FakeNetns) -> None:
         if path in self.namespaces:

@@ -19,7 +19,7 @@ from seaway.kernel.observe import observe
 from seaway.kernel.tablewatch import TableWatch
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
-from seaway.model.errors import KernelRefused
+from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import IfName
 from seaway.plan.operations import AttachVeth, ForgetFlows, Operation
 from seaway.plan.rules import Elements
@@ -67,7 +67,7 @@ class LinuxKernel:
         self._aside.shutdown(wait=False)
 
     async def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations*, in order, or none; raises KernelRefused.
+        """Carry out all of *operations*, in order, or none; raises as the contract says.
 
         A cancelled caller's operations are undone before anything that is asked for later.
         """
@@ -77,7 +77,7 @@ class LinuxKernel:
         try:
             await asyncio.shield(asyncio.wrap_future(done))
             await self._forget_flows(_flows(ops))
-        except (asyncio.CancelledError, KernelRefused):
+        except (asyncio.CancelledError, EngineError):
             if not done.cancel():
                 self._thread.submit(lambda: self._undo_if_done(done, ops))
             raise

@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from errno import EEXIST, EINVAL, EPROTONOSUPPORT
+from errno import EEXIST, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, EPROTONOSUPPORT
 from os import close
 from pathlib import Path
 from typing import assert_never
@@ -18,7 +18,8 @@ from seaway.kernel.descriptors import moved_up
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
 from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Announcement, Host, News, Visits
-from seaway.model.errors import KernelRefused
+from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
+from seaway.model.ids import shown
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
@@ -58,7 +59,7 @@ class Worker:
         self.host.close()
 
     def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations* but ForgetFlows, or none; raises KernelRefused."""
+        """Carry out all of *operations* but ForgetFlows, or none; raises as ``Kernel.apply``."""
         done: list[Operation] = []
         with Visits(self.host, self._announce) as visits:
             for op in operations:
@@ -193,10 +194,15 @@ class Worker:
         _bind_and_close(fd, op.path)
 
     def _bind_netns(self, op: BindNetns) -> None:
-        fd = netns.open_netns(op.source)
+        try:
+            fd = netns.open_netns(op.source)
+        except OSError as error:
+            if error.errno in _OURS:
+                raise
+            raise no_source(op, _WHY.get(error.errno or 0, strerror(error))) from error
         if netns.same(fd, self.host.home):
             close(fd)
-            raise OSError(EINVAL, f"{op.source} is the network namespace of the host itself")
+            raise no_source(op, "it is the network namespace of the host itself")
         _bind_and_close(fd, op.path)
 
     def _redirect_names(self, visits: Visits, op: RedirectNames) -> None:
@@ -236,8 +242,25 @@ def news(op: AttachVeth) -> News:
     return News(netns=op.netns, ifname=op.ifname, mac=op.mac, addresses=addresses)
 
 
-def refused(op: Operation, error: Exception) -> KernelRefused:
-    """*error* as the refusal of *op*, without numbers and tracebacks."""
+_OURS = frozenset({EMFILE, ENFILE, ENOMEM})
+"""What keeps a file from being opened and is no fault of its path."""
+
+
+_WHY = {ENOENT: "there is no such file", EINVAL: "it is not a network namespace"}
+
+
+def no_source(op: BindNetns, reason: str) -> InvalidRequest:
+    """That what *op* shall bind is no namespace of somebody else's."""
+    return InvalidRequest(
+        f"cannot adopt {shown(str(op.source))}: {reason}; it must be the file of another network "
+        "namespace, such as /proc/1234/ns/net or /run/netns/name"
+    )
+
+
+def refused(op: Operation, error: Exception) -> EngineError:
+    """*error* as the refusal of *op*, without numbers and tracebacks; a wrong wish stays one."""
+    if isinstance(error, InvalidRequest):
+        return error
     refusal = KernelRefused(type(op).__name__, strerror(error))
     refusal.__cause__ = error
     return refusal

@@ -41,6 +41,7 @@ async def test_a_namespace_of_somebody_else_is_adopted(stage: Stage) -> None:
 
     await stage.good("POST", "/seaway/sandboxes", {"Name": "ad", "Netns": "/proc/1/ns/net"})
     wrong = await stage.call("POST", "/seaway/sandboxes", {"Name": "no", "Netns": "net"})
+    missing = await stage.call("POST", "/seaway/sandboxes", {"Name": "no", "Netns": "/nosuch"})
 
     match await stage.good("GET", "/seaway/sandboxes"):
         case [{"Name": "ad", "Kind": "adopted", "Networks": []}]:
@@ -48,6 +49,7 @@ async def test_a_namespace_of_somebody_else_is_adopted(stage: Stage) -> None:
         case other:
             raise AssertionError(other)
     assert (wrong.status, wrong.message[:36]) == (400, "invalid network namespace 'net': it ")
+    assert (missing.status, missing.message[:20]) == (400, "cannot adopt /nosuch")
 
 
 async def test_a_namespace_is_a_container_without_a_process(stage: Stage) -> None:
