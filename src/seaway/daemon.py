@@ -47,6 +47,8 @@ ULA = "ula"
 """The setting under which the store keeps the host's own IPv6 prefix."""
 
 
+LOCK = "seaway.lock"
+"""File of the data directory that a running daemon holds, with its process id."""
 HOME = "home"
 """File of the data directory that says in which network namespace the daemon runs."""
 
@@ -131,25 +133,38 @@ async def own_prefix(store: SqliteStore) -> AddressPool:
 
 @contextmanager
 def alone(config: Config) -> Generator[None]:
-    """Be the only daemon on the data directory and in the network namespace; raises Unavailable."""
-    with usable(config.data_dir):
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        opened = (config.data_dir / "seaway.lock").open("a+")
+    """Be the only daemon on the data directory and in the network namespace; raises Unavailable.
+
+    Who is refused leaves nothing behind: the directory is made last. One that was locked before is
+    tried first, since its lock says whose it is.
+    """
+    guards = [only_daemon(), locked(config.data_dir)]
+    if (config.data_dir / LOCK).exists():
+        guards.reverse()
+    with guards[0], guards[1]:
+        yield
+
+
+@contextmanager
+def locked(data_dir: Path) -> Generator[None]:
+    """Be the only daemon on *data_dir*, which is made; raises Unavailable."""
+    with usable(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = (data_dir / LOCK).open("a+")
     with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise Unavailable(
-                f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {config.data_dir}: "
+                f"another daemon (pid {lock.read().strip() or 'unknown'}) uses {data_dir}: "
                 "end it first"
             ) from None
-        with usable(config.data_dir):
+        with usable(data_dir):
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-        with only_daemon():
-            yield
+        yield
 
 
 @contextmanager

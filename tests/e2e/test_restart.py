@@ -206,6 +206,33 @@ def test_a_second_daemon_on_the_same_data_is_refused_in_one_sentence(
     daemon.seaway("status")
 
 
+@pytest.mark.parametrize("data", ["fresh", "of a former daemon"])
+def test_a_second_daemon_in_the_namespace_is_refused_in_one_sentence_and_leaves_nothing(
+    host: Host, daemon: Daemon, data: str
+) -> None:
+    if data != "fresh":
+        host.sh("mkdir /run/other-data && echo 1 > /run/other-data/seaway.lock")
+    before, there = at_rest(host, daemon), host.sh("find /run").out
+    places = (
+        "--run-dir",
+        "/run/other",
+        "--data-dir",
+        "/run/other-data",
+        "-H",
+        "unix:///run/o.sock",
+    )
+
+    second = host.run([sys.executable, "-m", "seaway.daemon", *places], check=False)
+
+    assert second.code == 1
+    assert second.err == (
+        "seaway daemon: another Seaway daemon runs in this network namespace, and two would take each "
+        "other's networks away: end it first, or start this one in a namespace of its own\n"
+    )
+    assert host.sh("find /run").out == there
+    assert leaked(before, host, daemon) == ()
+
+
 def test_after_a_reboot_namespaces_are_made_again_and_processes_have_exited(
     host: Host, daemon: Daemon
 ) -> None:
