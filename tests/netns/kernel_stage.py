@@ -6,6 +6,7 @@ Both are held by descriptors alone, so a killed run leaves neither namespace nor
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -139,6 +140,29 @@ def veth(
 def detach(op: AttachVeth) -> DetachVeth:
     """What cuts *op* off."""
     return DetachVeth(link=op.link, netns=op.netns, ifname=op.ifname)
+
+
+_OVERLAP = """
+add table inet t
+add set inet t s { type inet_proto . inet_service; flags interval; }
+add element inet t s { tcp . 1-9 }
+add element inet t s { tcp . 5-12 }
+"""
+
+
+@functools.cache
+def tells_overlaps() -> bool:
+    """Whether Linux refuses an interval that begins in another; else it drops it in silence.
+
+    It does since 6.19 and the stable releases of January 2026 (7711f4bb4b36, "netfilter:
+    nft_set_pipapo: fix range overlap detection"); Debian's 6.1 does not.
+    """
+    argv = ["unshare", "--net", "nft", "-f", "-"]
+    done = subprocess.run(
+        argv, check=False, input=_OVERLAP, capture_output=True, text=True, timeout=20
+    )
+    assert not done.returncode or "File exists" in done.stderr, done.stderr
+    return bool(done.returncode)
 
 
 def _new_namespaces() -> tuple[int, int]:

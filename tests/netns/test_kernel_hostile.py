@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from netns.kernel_stage import Stage, bridge, detach, veth
+from seaway.kernel.reaper import Reaper
 from seaway.model.ids import IfName
 from seaway.plan.operations import DOOMED_GROUP, CreateNetns, DeleteLink
 
@@ -31,6 +32,13 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await stage.close()
 
 
+@pytest.fixture
+def undeleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detached links stay as they were left, as if the kernel thread were never idle."""
+    monkeypatch.setattr(Reaper, "has_work", False)
+
+
+@pytest.mark.usefixtures("undeleted")
 @pytest.mark.parametrize("guarded", [True, False])
 @pytest.mark.parametrize("toggles", [True, False])
 async def test_no_frame_passes_a_detached_link_whatever_its_sandbox_does(
@@ -50,6 +58,23 @@ async def test_no_frame_passes_a_detached_link_whatever_its_sandbox_does(
 
     assert before == {b"from inside", b"from outside"}
     assert after == set()
+
+
+@pytest.mark.usefixtures("undeleted")
+async def test_the_names_of_a_detached_link_are_free_while_it_waits_for_its_deletion(
+    stage: Stage,
+) -> None:
+    a = stage.netns("a")
+    await stage.kernel.apply([bridge(), CreateNetns(path=a), veth(a, 2)])
+
+    await stage.kernel.remove([detach(veth(a, 2))])
+    await stage.kernel.apply([veth(a, 2)])
+
+    (far,) = set(stage.links(a)) - {"lo", "eth0"}
+    (near,) = set(stage.links()) - {"lo", "sw-web", "sv-000000000002"}
+    assert far.startswith("sx-")
+    assert near.startswith("sx-")
+    assert stage.works("ping", "-c1", "-w2", "10.7.0.1", netns=a)
 
 
 async def test_a_detached_link_leads_to_nobody_when_its_bridge_goes(stage: Stage) -> None:

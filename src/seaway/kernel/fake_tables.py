@@ -3,8 +3,10 @@
 Source: ``nft_add_set_elem()`` in net/netfilter/nf_tables_api.c, ``nft_pipapo_insert()`` in
 net/netfilter/nft_set_pipapo.c; tests/contract/test_kernel.py proves each claim on Linux too.
 
-As ``kernel.firewall`` it is stricter in one thing: what is deleted must be the very same element, where
-Linux looks at its key alone, and of an interval only at the first point.
+It is stricter in two things. What is deleted must be the very same element, as in ``kernel.firewall``;
+Linux looks at its key alone, and of an interval only at the first point. And an interval that begins in
+another is refused, as Linux does since 6.19 and the stable releases of January 2026 (7711f4bb4b36); older
+ones, Debian's 6.1 among them, drop it in silence, so plans must never ask for one.
 """
 
 from __future__ import annotations
