@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.event import Event
@@ -267,6 +267,11 @@ class Hold:
     host_port: int
     count: int
     port: int
+
+    @classmethod
+    def of(cls, port: PublishedPort) -> Self:
+        """What is held for *port*."""
+        return cls(port.proto, port.host, port.host_port, port.count, port.port)
 
 
 Holds = Mapping[Hold, frozenset[int]]

@@ -29,7 +29,6 @@ from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import Engine, engine_over
-from seaway.engine.wires import NetnsPaths
 from seaway.faults import Faults, NoFaults
 from seaway.kernel.descriptors import reserve
 from seaway.kernel.hostports import SocketHostPorts
@@ -37,6 +36,7 @@ from seaway.kernel.linux import LinuxKernel
 from seaway.kernel.mark import only_daemon
 from seaway.logs import set_up
 from seaway.model.errors import EngineError, InvalidRequest, Unavailable
+from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 from seaway.runtime.conmon import ConmonRuntime
 from seaway.store.sqlite import SqliteStore

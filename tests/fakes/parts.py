@@ -180,8 +180,8 @@ class FakeHostPorts:
             families = frozenset(v for v in versions if port.is_on(v))
             if families:
                 port = self._chosen(port, families, [*others, mine])
-                hold = _hold_of(port)
-                if any(_hold_of(t) == hold and t != port for t in taken.values()):
+                hold = Hold.of(port)
+                if any(Hold.of(t) == hold and t != port for t in taken.values()):
                     raise PortTaken(f"Bind for port {port.host_port} failed: it is given twice")
                 if more := families - mine.get(hold, frozenset()):
                     new[hold] = more
@@ -221,7 +221,7 @@ class FakeHostPorts:
 
     def _refusal(self, port: PublishedPort, families: frozenset[int], held: _Held) -> str | None:
         """Why *port* cannot be held in *families*, the owner's own holds being the last of *held*."""
-        missing = families - held[-1].get(_hold_of(port), frozenset())
+        missing = families - held[-1].get(Hold.of(port), frozenset())
         if missing and self.foreign & set(_span(port)):
             return "held by another program"
         there = [hold for holds in held for hold, where in holds.items() if where & missing]
@@ -230,10 +230,6 @@ class FakeHostPorts:
 
 _Held = Sequence[Holds]
 """What each owner holds."""
-
-
-def _hold_of(port: PublishedPort) -> Hold:
-    return Hold(port.proto, port.host, port.host_port, port.count, port.port)
 
 
 def _span(port: PublishedPort | Hold) -> range:

@@ -15,7 +15,6 @@ from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import engine_over
-from seaway.engine.wires import NetnsPaths
 from seaway.kernel.fake import FakeKernel
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import Address, Prefix, network_name, sandbox_name
@@ -23,6 +22,7 @@ from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox, SandboxWish
 from seaway.plan.firewall import ruleset
+from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 from seaway.store.memory import MemoryStore
 

@@ -18,16 +18,12 @@ from seaway.model.network import Network
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import Mount, Netns, Process, Sandbox, State
 from seaway.plan.firewall import Attachment
-from seaway.plan.wiring import VERSIONS, Wiring, default_attachment, gateway
+from seaway.plan.wiring import VERSIONS, Wiring, gateway, ways_out, wired
+from seaway.plan.zone import names_of
 
 ANY = {4: "0.0.0.0", 6: "::"}
 """All addresses of the host, by family."""
 _NO_PROCESS = Process(args=())
-
-
-def image(sandbox: Sandbox) -> str:
-    """What stands where Docker has an image: ``host``, a directory, or nothing."""
-    return (sandbox.process.rootfs or "host") if sandbox.process else ""
 
 
 def kind(sandbox: Sandbox) -> str:
@@ -49,18 +45,12 @@ class Hanging:
     @property
     def wiring(self) -> Wiring:
         """How it hangs now."""
-        live = (
-            Attachment(network=network, endpoint=endpoint)
-            for network, endpoint in self.ends
-            if endpoint.live and endpoint.place is not None
-        )
-        return Wiring(attachments=tuple(live), ports=self.sandbox.status.published)
+        return wired(self.sandbox, (Attachment(network=n, endpoint=e) for n, e in self.ends))
 
     @property
     def versions(self) -> tuple[int, ...]:
         """The families in which published ports lead into it."""
-        wiring = self.wiring
-        return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
+        return ways_out(self.wiring)
 
 
 def hanging(store: Store, sandbox: Sandbox) -> Hanging:
@@ -168,7 +158,7 @@ def endpoint(
         ipv6_gateway=ways[6],
         global_ipv6_address=str(v6.ip) if v6 else "",
         global_ipv6_prefix_len=v6.network.prefixlen if v6 else 0,
-        dns_names=_names(sandbox, end) if sandbox.has_networks else None,
+        dns_names=[*names_of(sandbox, end)] if sandbox.has_networks else None,
         drops=UNSET if place is None or drops is None else drops.get(end.link, 0),
     )
 
@@ -178,12 +168,6 @@ def _asked_addresses(end: Endpoint) -> wire.ShownEndpointIpam | None:
         return None
     asked = {a.version: str(a) for a in end.wish.addresses}
     return wire.ShownEndpointIpam(ipv4_address=asked.get(4, ""), ipv6_address=asked.get(6, ""))
-
-
-def _names(sandbox: Sandbox, end: Endpoint) -> list[str]:
-    return list(
-        dict.fromkeys((sandbox.name, *end.wish.aliases, sandbox.short_id, sandbox.hostname))
-    )
 
 
 def endpoints(
@@ -212,7 +196,7 @@ class Inspection:
             path=process.args[0] if process.args else "",
             args=list(process.args[1:]),
             state=self._state(sandbox),
-            image=image(sandbox),
+            image=sandbox.image,
             name=f"/{sandbox.name}",
             exec_ids=[*self._parts.execs.of(sandbox.id)] or None,
             host_config=_host_config(sandbox, process),
@@ -228,7 +212,7 @@ class Inspection:
         return wire.ContainerSummary(
             id=sandbox.id,
             names=[f"/{sandbox.name}"],
-            image=image(sandbox),
+            image=sandbox.image,
             command=shlex.join(process.args),
             created=sandbox.created // moments.SECOND,
             ports=_port_summaries(found),
@@ -339,7 +323,7 @@ def _config(sandbox: Sandbox, process: Process) -> wire.ShownConfig:
         stdin_once=process.stdin_once,
         env=[*process.env],
         cmd=[*process.args] or None,
-        image=image(sandbox),
+        image=sandbox.image,
         working_dir=process.cwd if sandbox.process else "",
         labels=dict(sandbox.labels),
         stop_signal=process.stop_signal,

@@ -9,7 +9,7 @@ from pathlib import Path
 from seaway.contracts import Clock, Kernel, Runtime, Store
 from seaway.engine.engine import Engine
 from seaway.engine.execs import Execs
-from seaway.engine.wires import NetnsPaths
+from seaway.plan.netns import NetnsPaths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from seaway.api.inspection import hanging, image
+from seaway.api.inspection import hanging
 from seaway.api.query import Filters, Query
 from seaway.contracts import Store
 from seaway.model.errors import InvalidRequest
@@ -46,7 +46,7 @@ def _test(store: Store, filters: Filters) -> Callable[[Sandbox], bool]:
             and filters.fits_pattern("name", sandbox.name, f"/{sandbox.name}")
             and filters.fits_labels("label", dict(sandbox.labels))
             and filters.fits("status", sandbox.status.state)
-            and filters.fits("ancestor", image(sandbox))
+            and filters.fits("ancestor", sandbox.image)
             and filters.fits("health", "none")
             and filters.fits("is-task", "false", "0")
             and between(sandbox)

@@ -6,16 +6,25 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from seaway.contracts import Clock, HostPorts, Kernel, Launch, Runtime, Store
+from seaway.contracts import Clock, Kernel, Launch, Runtime, Store
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.pending import PendingStreams
 from seaway.engine.undo import Undo
-from seaway.engine.wires import NetnsPaths, Wires
+from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Process, Sandbox, State, Status
+from seaway.plan.netns import (
+    NetnsPaths,
+    let_go_ops,
+    name_op,
+    namespace_ops,
+    no_namespace_ops,
+    unname_op,
+)
 from seaway.plan.wiring import UNWIRED, Wiring, default_attachment
 
 log = logging.getLogger(__name__)
@@ -29,7 +38,7 @@ class Assembly:
         *,
         store: Store,
         kernel: Kernel,
-        host_ports: HostPorts,
+        held_ports: HeldPorts,
         runtime: Runtime,
         wires: Wires,
         files: Files,
@@ -38,7 +47,7 @@ class Assembly:
         paths: NetnsPaths,
         streams: PendingStreams,
     ) -> None:
-        self._store, self._kernel, self._host_ports = store, kernel, host_ports
+        self._store, self._kernel, self._held_ports = store, kernel, held_ports
         self._runtime, self._wires, self._files = runtime, wires, files
         self._endpoints, self._clock, self._paths = endpoints, clock, paths
         self._streams = streams
@@ -80,7 +89,7 @@ class Assembly:
     def _wired(self, sandbox: Sandbox, endpoints: Sequence[Endpoint], undo: Undo) -> Wiring:
         placed = tuple(self._wires.attachment(e) for e in endpoints if e.place is not None)
         try:
-            return self._wires.hold(sandbox, Wiring(attachments=placed), undo)
+            return self._held_ports.hold(sandbox, Wiring(attachments=placed), undo)
         except PortTaken as error:
             owner = default_attachment(Wiring(attachments=placed), 4) or placed[0]
             raise PortTaken(
@@ -91,7 +100,8 @@ class Assembly:
     async def _lay(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> None:
         if not sandbox.has_namespace:
             return
-        make, unmake = self._wires.namespace_ops(sandbox), self._wires.no_namespace_ops(sandbox)
+        make = namespace_ops(sandbox, self._paths)
+        unmake = no_namespace_ops(sandbox, self._paths)
         await self._wires.lay(sandbox, UNWIRED, wiring, first=make)
         undo.by(self._wires.cut, sandbox, wiring, UNWIRED, last=unmake)
         await self._wires.open_names(sandbox, wiring)
@@ -136,12 +146,12 @@ class Assembly:
         except EngineError as error:
             errors.append(error)
         try:
-            self._host_ports.let_go(sandbox.id)
+            self._held_ports.let_go_of_all(sandbox)
         except EngineError as error:
             errors.append(error)
         try:
             if sandbox.has_namespace:
-                last = [self._wires.unname_op(sandbox)]
+                last = [unname_op(sandbox, self._paths)]
                 await self._wires.cut(sandbox, wiring, UNWIRED, last=last)
         except ExceptionGroup as group:
             errors += [e for e in group.exceptions if isinstance(e, EngineError)]
@@ -152,7 +162,7 @@ class Assembly:
         """Let it hang as before; its removal came to nothing."""
         if not sandbox.has_namespace:
             return
-        first = [self._wires.name_op(sandbox)]
+        first = [name_op(sandbox, self._paths)]
         try:
             await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
         finally:
@@ -161,7 +171,7 @@ class Assembly:
     async def drop_namespace(self, sandbox: Sandbox) -> None:
         """Let go of the namespace of a sandbox that is over, by the store."""
         if sandbox.has_namespace:
-            gone = self._wires.let_go_ops(sandbox)
+            gone = let_go_ops(sandbox, self._paths)
             await self.surely(sandbox, lambda: self._kernel.remove(gone))
 
     async def surely(self, sandbox: Sandbox, work: Callable[[], Awaitable[None]]) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address
 
 from seaway.contracts import Kernel, Store
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.recovery import Recovery
 from seaway.engine.turns import Turns
-from seaway.engine.wires import Wires, ways_out
+from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, NotFound
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
 from seaway.plan.subnets import overlap
+from seaway.plan.wiring import ways_out
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,17 @@ class Checkup:
     """Looks for what works less well than it should."""
 
     def __init__(
-        self, *, store: Store, kernel: Kernel, recovery: Recovery, wires: Wires, turns: Turns
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        recovery: Recovery,
+        held_ports: HeldPorts,
+        wires: Wires,
+        turns: Turns,
     ) -> None:
         self._store, self._kernel, self._recovery = store, kernel, recovery
-        self._wires, self._turns = wires, turns
+        self._held_ports, self._wires, self._turns = held_ports, wires, turns
 
     async def warnings(self) -> Sequence[str]:
         """One sentence for each thing."""
@@ -102,16 +111,20 @@ class Checkup:
 
     async def _lost_ports(self, sandbox: Sandbox) -> list[str]:
         """The ports of *sandbox* that another program has; those it has no longer are held again."""
-        if not self._wires.unheld(sandbox):
+        if not self._unheld(sandbox):
             return []
         try:
             async with asyncio.timeout(PATIENCE), self._turns.take(sandbox.id):
                 sandbox = self._store.sandbox(sandbox.id)
-                return [_lost(sandbox, p, f": {e}") for p, e in self._wires.hold_again(sandbox)]
+                refused = self._held_ports.hold_again(sandbox, self._wires.wiring(sandbox))
+                return [_lost(sandbox, port, f": {error}") for port, error in refused]
         except NotFound:
             return []  # removed meanwhile
         except TimeoutError:
-            return [_lost(sandbox, p, " is not held") for p in self._wires.unheld(sandbox)]
+            return [_lost(sandbox, port, " is not held") for port in self._unheld(sandbox)]
+
+    def _unheld(self, sandbox: Sandbox) -> Sequence[PublishedPort]:
+        return self._held_ports.unheld(sandbox, self._wires.wiring(sandbox))
 
 
 def _lost(sandbox: Sandbox, port: PublishedPort, why: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from seaway.contracts import Events, Store
 from seaway.engine.files import Files
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
-from seaway.engine.wires import Wires, published, with_network, without_network
+from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest
 from seaway.model.event import Event
@@ -18,6 +19,7 @@ from seaway.model.ids import Address, EndpointId, IfName, Mac, NetworkId, new_id
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan import ipam
+from seaway.plan.wiring import published, with_network, without_network
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,17 @@ class Endpoints:
     """What users do with a sandbox's place on a network."""
 
     def __init__(
-        self, *, store: Store, wires: Wires, files: Files, events: Events, turns: Turns
+        self,
+        *,
+        store: Store,
+        wires: Wires,
+        held_ports: HeldPorts,
+        files: Files,
+        events: Events,
+        turns: Turns,
     ) -> None:
         self._store, self._wires, self._files = store, wires, files
-        self._events, self._turns = events, turns
+        self._held_ports, self._events, self._turns = held_ports, events, turns
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
         """Attach a sandbox to a network: all of it, or none.
@@ -61,9 +70,9 @@ class Endpoints:
     async def _connect(self, network: Network, sandbox: Sandbox, endpoint: Endpoint) -> Endpoint:
         async with Undo() as undo:
             endpoint = await self.claim(network, endpoint, undo)
-            before = self._wires.wiring_without(sandbox, endpoint)
+            before = without_network(self._wires.wiring(sandbox), network.id)
             after = with_network(before, self._wires.attachment(endpoint))
-            after = self._wires.hold(sandbox, after, undo)
+            after = self._held_ports.hold(sandbox, after, undo)
             await self._wires.lay(sandbox, before, after)
             self._wires.lay_undone(undo, sandbox, before, after)
             await self._store.commit(put=[endpoint, *published(sandbox, after)])
@@ -95,7 +104,7 @@ class Endpoints:
             if endpoint.live:
                 undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after)
-                after = self._wires.let_go(sandbox, after)
+                after = self._held_ports.let_go(sandbox, after)
             await self._store.commit(put=published(sandbox, after), delete=[endpoint.id])
         self._wires.show(sandbox)
 

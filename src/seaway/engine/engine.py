@@ -17,6 +17,7 @@ from seaway.engine.execs import Execs
 from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.gate import Gate
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.networks import Networks
 from seaway.engine.pending import PendingStreams
@@ -26,7 +27,8 @@ from seaway.engine.recovery import Recovery
 from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.turns import Turns
-from seaway.engine.wires import NetnsPaths, Wires
+from seaway.engine.wires import Wires
+from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 
 
@@ -63,11 +65,12 @@ def engine_over(
     gate, background = Gate(), Background(tasks)
     turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
     forwarding = Forwarding(store=store, kernel=kernel)
+    held_ports = HeldPorts(host_ports)
     wires = Wires(
         store=store,
         kernel=kernel,
         names=names,
-        host_ports=host_ports,
+        held_ports=held_ports,
         drivers=all_drivers,
         paths=paths,
     )
@@ -84,12 +87,14 @@ def engine_over(
         gate=gate,
         pools=pools,
     )
-    endpoints = Endpoints(store=store, wires=wires, files=files, events=events, turns=turns)
+    endpoints = Endpoints(
+        store=store, wires=wires, held_ports=held_ports, files=files, events=events, turns=turns
+    )
     streams = PendingStreams(runtime)
     assembly = Assembly(
         store=store,
         kernel=kernel,
-        host_ports=host_ports,
+        held_ports=held_ports,
         runtime=runtime,
         wires=wires,
         files=files,
@@ -107,6 +112,7 @@ def engine_over(
         plans=SandboxPlans(store=store, endpoints=endpoints, clock=clock),
         assembly=assembly,
         streams=streams,
+        paths=paths,
         events=events,
         turns=turns,
         gate=gate,
@@ -118,6 +124,7 @@ def engine_over(
         network_names=network_names,
         runtime=runtime,
         drivers=all_drivers,
+        held_ports=held_ports,
         wires=wires,
         sandboxes=sandboxes,
         forwarding=forwarding,
@@ -128,7 +135,7 @@ def engine_over(
         networks=networks,
         endpoints=endpoints,
         sandboxes=sandboxes,
-        ports=Ports(store=store, wires=wires, host_ports=host_ports, events=events, turns=turns),
+        ports=Ports(store=store, wires=wires, held_ports=held_ports, events=events, turns=turns),
         execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, background=background),
         events=events,
         recovery=recovery,
@@ -140,5 +147,12 @@ def engine_over(
             forwarding=forwarding,
             gate=gate,
         ),
-        checkup=Checkup(store=store, kernel=kernel, recovery=recovery, wires=wires, turns=turns),
+        checkup=Checkup(
+            store=store,
+            kernel=kernel,
+            recovery=recovery,
+            held_ports=held_ports,
+            wires=wires,
+            turns=turns,
+        ),
     )

@@ -6,30 +6,28 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Final
 
-from seaway.contracts import Events, HostPorts, Store
+from seaway.contracts import Events, Store
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
-from seaway.engine.wires import Wires, bound, hold_of
+from seaway.engine.wires import Wires
 from seaway.model.errors import InvalidRequest, NotFound
 from seaway.model.event import Event
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
-from seaway.plan.wiring import VERSIONS, Wiring
+from seaway.plan.wiring import Wiring, bound
 
 log = logging.getLogger(__name__)
-
-BOTH: Final = frozenset(VERSIONS)
 
 
 class Ports:
     """What users do with the published ports of a sandbox."""
 
     def __init__(
-        self, *, store: Store, wires: Wires, host_ports: HostPorts, events: Events, turns: Turns
+        self, *, store: Store, wires: Wires, held_ports: HeldPorts, events: Events, turns: Turns
     ) -> None:
-        self._store, self._wires, self._host_ports = store, wires, host_ports
+        self._store, self._wires, self._held_ports = store, wires, held_ports
         self._events, self._turns = events, turns
 
     async def publish(
@@ -51,7 +49,7 @@ class Ports:
             if not sandbox.running:
                 await self._store.commit(put=[sandbox])
                 return sandbox, ()
-            held = self._wires.hold_ports(sandbox, placed, before, undo)
+            held = self._held_ports.hold_ports(sandbox, placed, before, undo)
             kept = _without(before.ports, placed)
             after = Wiring(attachments=before.attachments, ports=(*kept, *held))
             await self._wires.lay(sandbox, before, after)
@@ -80,7 +78,7 @@ class Ports:
             if sandbox.running:
                 undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after, cut_streams=now)
-            self._host_ports.let_go(sandbox.id, dict.fromkeys(map(hold_of, ended), BOTH))
+            self._held_ports.let_go_of(sandbox, ended)
             sandbox = _published(_asking_less(sandbox, gone), kept)
             await self._store.commit(put=[sandbox])
         self._tell("unpublish", sandbox)

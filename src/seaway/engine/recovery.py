@@ -12,18 +12,18 @@ from seaway.contracts import Exit, Kernel, LinkState, Runtime, Store
 from seaway.engine.background import Background
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.sandboxes import Sandboxes
-from seaway.engine.wires import NetnsPaths, Wires
+from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, Unavailable
 from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
 from seaway.plan.firewall import network_elements, ruleset
+from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_ops, of_process
 from seaway.plan.operations import (
     DOOMED_GROUP,
-    BindNetns,
-    CreateNetns,
     DeleteLink,
     ForgetFlows,
     Operation,
@@ -64,6 +64,7 @@ class Recovery:
         network_names: NetworkNames,
         runtime: Runtime,
         drivers: Drivers,
+        held_ports: HeldPorts,
         wires: Wires,
         sandboxes: Sandboxes,
         forwarding: Forwarding,
@@ -71,7 +72,7 @@ class Recovery:
         background: Background,
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
-        self._network_names = network_names
+        self._network_names, self._held_ports = network_names, held_ports
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._background = forwarding, paths, background
         self.not_whole: dict[str, str] = {}
@@ -131,7 +132,7 @@ class Recovery:
     def _hold_ports(self, sandboxes: list[Sandbox]) -> None:
         """Hold what can be held; the rest leads to its sandbox all the same, and is told."""
         for sandbox in sandboxes:
-            for _, error in self._wires.hold_again(sandbox):
+            for _, error in self._held_ports.hold_again(sandbox, self._wires.wiring(sandbox)):
                 log.warning("port lost", extra={"sandbox": sandbox.name, "reason": str(error)})
 
     async def _sweep(self) -> None:
@@ -242,7 +243,7 @@ class Recovery:
     async def _mend_name(self, sandbox: Sandbox, seen: _Seen) -> None:
         """Let people find its namespace by its name again, if they cannot."""
         if not seen.named.get(self._paths.named(sandbox.name), False):
-            await self._kernel.apply([self._wires.name_op(sandbox)])
+            await self._kernel.apply([name_op(sandbox, self._paths)])
 
     async def _rebind(self, sandbox: Sandbox) -> bool:
         """Its namespace is not bound: bind that of its process again, or make a new one.
@@ -254,15 +255,9 @@ class Recovery:
             raise Unavailable(
                 f"the namespace it was adopted from is gone: {sandbox.adopted_from} may be another's now"
             )
-        await self._removed(self._wires.no_namespace_ops(sandbox))  # a file that leads nowhere
-        make = self._wires.namespace_ops(sandbox)
-        if pid is not None:
-            source = self._paths.of_process(pid)
-            make = tuple(
-                BindNetns(path=o.path, source=source) if isinstance(o, CreateNetns) else o
-                for o in make
-            )
-        await self._kernel.apply(make)
+        await self._removed(no_namespace_ops(sandbox, self._paths))  # a file that leads nowhere
+        source = of_process(pid) if pid is not None else None
+        await self._kernel.apply(namespace_ops(sandbox, self._paths, source=source))
         return pid is None and sandbox.adopted_from is None
 
     async def _forget_flows(self) -> None:

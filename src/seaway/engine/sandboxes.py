@@ -34,6 +34,7 @@ from seaway.model.errors import (
 from seaway.model.event import Event
 from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
+from seaway.plan.netns import NetnsPaths, rename_ops
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Sandboxes:
         plans: SandboxPlans,
         assembly: Assembly,
         streams: PendingStreams,
+        paths: NetnsPaths,
         events: Events,
         turns: Turns,
         gate: Gate,
@@ -66,7 +68,7 @@ class Sandboxes:
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
         self._wires, self._endpoints, self._plans = wires, endpoints, plans
-        self._assembly, self.streams = assembly, streams
+        self._assembly, self.streams, self._paths = assembly, streams, paths
         self._events, self._turns = events, turns
         self._gate, self._background = gate, background
         self._restarting: set[SandboxId] = set()
@@ -371,8 +373,8 @@ class Sandboxes:
                 await self._store.claim(after)
                 undo.by(self._store.release, after.id)
                 if before.running and before.has_namespace:
-                    await self._kernel.apply(self._wires.rename_ops(before, after))
-                    back = self._wires.rename_ops(after, before)
+                    await self._kernel.apply(rename_ops(before, after, self._paths))
+                    back = rename_ops(after, before, self._paths)
                     undo.by(self._kernel.apply, back)
                 await self._store.commit(put=[after])
             self._wires.name(after, self._wires.wiring(after).attachments)

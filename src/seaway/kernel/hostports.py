@@ -128,7 +128,7 @@ class SocketHostPorts:
         families: Sequence[int],
         new: dict[Hold, frozenset[int]],
     ) -> None:
-        hold = _hold_of(port)
+        hold = Hold.of(port)
         held = self._held.get(owner, {}).get(hold, {})
         missing = [v for v in families if v not in held]
         if not missing:
@@ -164,10 +164,6 @@ class SocketHostPorts:
                     raise _taken(port, host, number, f"published by {by}")
 
 
-def _hold_of(port: PublishedPort) -> Hold:
-    return Hold(port.proto, port.host, port.host_port, port.count, port.port)
-
-
 def _span(hold: Hold) -> range:
     return range(hold.host_port, hold.host_port + hold.count)
 
@@ -176,7 +172,7 @@ def _refuse_twice(ports: Sequence[PublishedPort]) -> None:
     """Refuse to publish one port for two groups of sources; every other clash is told by our book."""
     firsts: dict[Hold, PublishedPort] = {}
     for port in ports:
-        if port.host_port and port != firsts.setdefault(_hold_of(port), port):
+        if port.host_port and port != firsts.setdefault(Hold.of(port), port):
             host = str(port.host or _ANY[4])
             raise _taken(port, host, port.host_port, "published by this container")
 

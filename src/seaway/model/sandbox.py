@@ -132,6 +132,11 @@ class Sandbox:
         return self.id[:SHORT_ID]
 
     @property
+    def image(self) -> str:
+        """What stands where Docker has an image: ``host``, a directory, or nothing."""
+        return (self.process.rootfs or "host") if self.process else ""
+
+    @property
     def wanted_ports(self) -> tuple[PublishedPort, ...]:
         """The ports that it asked to publish, ``-P`` included."""
         if not self.publish_all:

@@ -6,15 +6,16 @@ was this, it shall be that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from seaway.model.endpoint import Endpoint
-from seaway.model.ids import Address, IfName
+from seaway.model.ids import Address, IfName, NetworkId
 from seaway.model.network import Network
-from seaway.model.port import Proto, PublishedPort
+from seaway.model.port import Proto, PublishedPort, counterparts
+from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
 from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
@@ -25,6 +26,7 @@ from seaway.plan.operations import (
     Operation,
 )
 from seaway.plan.rules import Elements
+from seaway.plan.zone import Upstream, View
 
 VERSIONS = (4, 6)
 
@@ -184,3 +186,64 @@ def _leading(wiring: Wiring, version: int) -> frozenset[tuple[PublishedPort, Add
     if at is None:
         return frozenset()
     return frozenset((p, at) for p in wiring.ports if p.is_on(version))
+
+
+# Wirings of one sandbox
+
+
+def wired(sandbox: Sandbox, attachments: Iterable[Attachment]) -> Wiring:
+    """How *sandbox* hangs now whose *attachments* these are: by those that are live."""
+    live = (a for a in attachments if a.endpoint.live and a.endpoint.place is not None)
+    return Wiring(attachments=tuple(live), ports=sandbox.status.published)
+
+
+def with_network(wiring: Wiring, attachment: Attachment) -> Wiring:
+    """*wiring* with one attachment more."""
+    return replace(wiring, attachments=(*wiring.attachments, attachment))
+
+
+def without_network(wiring: Wiring, network: NetworkId) -> Wiring:
+    """*wiring* without the attachment to *network*."""
+    kept = tuple(a for a in wiring.attachments if a.network.id != network)
+    return replace(wiring, attachments=kept)
+
+
+def beyond(one: Wiring, other: Wiring) -> list[Attachment]:
+    """The attachments of *one* that *other* lacks."""
+    there = _ids(other)
+    return [a for a in one.attachments if a.endpoint.id not in there]
+
+
+def ways_out(wiring: Wiring) -> tuple[int, ...]:
+    """The families in which a sandbox that hangs so reaches the outside, and is reached."""
+    return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
+
+
+def waiting(sandbox: Sandbox, wiring: Wiring) -> list[PublishedPort]:
+    """What *sandbox* asked for and *wiring* does not publish."""
+    wanted = sandbox.wanted_ports
+    met = counterparts(wanted, wiring.ports)
+    return [p for p in wanted if p not in met]
+
+
+def bound(ports: Sequence[PublishedPort], wiring: Wiring) -> tuple[PublishedPort, ...]:
+    """*ports*, those without a host address at the one that their network prefers, if it does."""
+    attachment = default_attachment(wiring, 4)
+    host = attachment.network.options.host_binding if attachment is not None else None
+    return tuple(replace(p, host=host) if host and p.host is None else p for p in ports)
+
+
+def published(sandbox: Sandbox, wiring: Wiring) -> tuple[Sandbox, ...]:
+    """*sandbox* as it is to be kept when it hangs so; nothing when its ports are as they were."""
+    if wiring.ports == sandbox.status.published:
+        return ()
+    return (replace(sandbox, status=replace(sandbox.status, published=wiring.ports)),)
+
+
+def view(sandbox: Sandbox, wiring: Wiring) -> View:
+    """Whose names *sandbox* sees when it hangs so, and whom it may ask for others."""
+    return View(
+        networks=tuple(a.network.id for a in wiring.attachments),
+        forwards=any(not a.network.internal for a in wiring.attachments),
+        upstreams=tuple(Upstream(address=a, from_host=False) for a in sandbox.dns.servers) or None,
+    )

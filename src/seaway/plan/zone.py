@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, EndpointId, NetworkId
+from seaway.model.sandbox import Sandbox
 
 NAMES_ADDRESS = IPv4Address("127.0.0.11")
 """Where a sandbox asks for names, at port 53."""
@@ -225,3 +227,23 @@ def _is(address: Address, wanted: Wanted) -> bool:
 
 def _folded_names(holder: Holder) -> dict[str, None]:
     return dict.fromkeys(f for n in holder.names if (f := folded(n)))
+
+
+# Endpoints
+
+
+def names_of(sandbox: Sandbox, endpoint: Endpoint) -> tuple[str, ...]:
+    """The names that lead to *endpoint*, each once: the sandbox's own first."""
+    names = (sandbox.name, *endpoint.wish.aliases, sandbox.short_id, sandbox.hostname)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def holder(sandbox: Sandbox, endpoint: Endpoint) -> Holder:
+    """*endpoint* as the name service sees it."""
+    assert endpoint.place is not None
+    return Holder(
+        endpoint=endpoint.id,
+        name=sandbox.name,
+        names=names_of(sandbox, endpoint),
+        addresses=tuple(a.ip for a in endpoint.place.addresses),
+    )

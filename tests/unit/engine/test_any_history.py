@@ -167,7 +167,7 @@ def wanted(world: World) -> dict[str, object]:
         "elements": found,
         "ports": {
             s.id: {
-                Hold(p.proto, p.host, p.host_port, p.count, p.port): {
+                Hold.of(p): {
                     v for v in VERSIONS if default_attachment(wirings[s.id], v) is not None
                 }
                 for p in s.status.published
