@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import close
 from pathlib import Path
 from typing import Self
 
-from seaway.codec.frames import announcement
 from seaway.kernel import netns
 from seaway.kernel.firewall import Firewall
 from seaway.kernel.netlink import NETLINK_ROUTE, Netlink, open_netlink
-from seaway.model.ids import Address, IfName, Mac
-
-log = logging.getLogger(__name__)
-
-_PACKET_QDISC_BYPASS = 20
-_SOL_PACKET = 263
 
 
 class Host:
@@ -69,42 +60,11 @@ class Inside:
         close(self.fd)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """Addresses that neighbours must hear of."""
-
-    netns: Path
-    ifname: IfName
-    mac: Mac
-    addresses: tuple[Address, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """Frames to send through a socket that is closed afterwards."""
-
-    sock: socket.socket
-    ifname: IfName
-    frames: tuple[bytes, ...]
-
-    def send(self) -> None:
-        """Send the frames and close the socket; a link without carrier tells nobody."""
-        with self.sock as sock:
-            sock.setblocking(False)
-            sock.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
-            for frame in self.frames:
-                with suppress(OSError):  # no carrier, or the interface is gone again
-                    sock.sendto(frame, (self.ifname, 0))
-
-
 @dataclass
 class Visits:
     """The namespaces entered while one list of operations is carried out, each opened once."""
 
     host: Host
-    announce: Callable[[Announcement], object]
-    """Sends it from another thread: a broadcast visits each port of the bridge, and to close a
-    packet socket takes 12 to 16 ms (``packet_release()``)."""
     _open: dict[Path, Inside] = field(default_factory=dict[Path, Inside])
 
     def to(self, path: Path) -> Inside:
@@ -119,17 +79,6 @@ class Visits:
         gone = self._open.pop(path, None)
         if gone is not None:
             gone.close()
-
-    def spread(self, news: Sequence[News]) -> None:
-        """Tell the neighbours *news*; a failure is only logged, since the link itself stands."""
-        for item in news:
-            try:
-                sock = self.to(item.netns).socket(socket.AF_PACKET, socket.SOCK_RAW)
-            except OSError:
-                log.exception("no socket to announce an address", extra={"netns": item.netns})
-                continue
-            frames = [announcement(item.mac, address) for address in item.addresses]
-            self.announce(Announcement(sock=sock, ifname=item.ifname, frames=tuple(frames)))
 
     def __enter__(self) -> Self:
         return self

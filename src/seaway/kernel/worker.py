@@ -14,10 +14,11 @@ from typing import assert_never
 from seaway.codec import rtnetlink
 from seaway.contracts import Steps
 from seaway.kernel import links, netns, nft, sysctl
+from seaway.kernel.announce import announcements
 from seaway.kernel.descriptors import moved_up
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
 from seaway.kernel.reaper import Reaper
-from seaway.kernel.visit import Announcement, Host, News, Visits
+from seaway.kernel.visit import Host, Visits
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import shown
 from seaway.plan.operations import (
@@ -61,7 +62,7 @@ class Worker:
     def apply(self, operations: Sequence[Operation]) -> None:
         """Carry out all of *operations* but ForgetFlows, or none; raises as ``Kernel.apply``."""
         done: list[Operation] = []
-        with Visits(self.host, self._announce) as visits:
+        with Visits(self.host) as visits:
             for op in operations:
                 try:
                     self._step(op, visits)
@@ -71,18 +72,19 @@ class Worker:
                 done.append(op)
             with suppress(OSError):  # a link that is gone again has nothing to wait for
                 links.await_carrier(self.host.netlink, operations)
-            visits.spread([news(op) for op in operations if isinstance(op, AttachVeth)])
+            for each in announcements(operations, visits):
+                self._aside(each.send)
         self._reap_when_many()
 
     def undo(self, operations: Sequence[Operation]) -> None:
         """Take back what was applied, the last first."""
-        with Visits(self.host, self._announce) as visits:
+        with Visits(self.host) as visits:
             self._undo(operations, visits)
 
     def remove(self, operations: Sequence[Operation]) -> list[Exception]:
         """Carry out *operations* of removal, and say which were refused."""
         errors: list[Exception] = []
-        with Visits(self.host, self._announce) as visits:
+        with Visits(self.host) as visits:
             for op in operations:
                 left = op.left(self.host.firewall.elements) if isinstance(op, ChangeRules) else op
                 try:
@@ -223,9 +225,6 @@ class Worker:
         finally:
             self._aside(context.close)  # to close its socket takes 11 ms (nft_rcv_nl_event())
 
-    def _announce(self, announcement: Announcement) -> None:
-        self._aside(announcement.send)
-
 
 def _bind_and_close(fd: int, path: Path) -> None:
     try:
@@ -234,12 +233,6 @@ def _bind_and_close(fd: int, path: Path) -> None:
         raise OSError(EEXIST, f"{path} is there already") from error
     finally:
         close(fd)
-
-
-def news(op: AttachVeth) -> News:
-    """What the neighbours must hear of *op*."""
-    addresses = tuple(address.ip for address in op.addresses)
-    return News(netns=op.netns, ifname=op.ifname, mac=op.mac, addresses=addresses)
 
 
 _OURS = frozenset({EMFILE, ENFILE, ENOMEM})
