@@ -179,8 +179,8 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """A setting as people see it."""
+class Setting:
+    """A setting as people see it, and where its value comes from."""
 
     name: str
     value: str
@@ -189,10 +189,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings, and where each comes from."""
+    """The settings, and how people see them."""
 
     config: Config
-    origins: tuple[Origin, ...]
+    shown: tuple[Setting, ...]
     purge: bool = False
 
 
@@ -213,14 +213,14 @@ def settings(arguments: Sequence[str]) -> Settings:
                 break
     config = Config(**values)
     shown = tuple(
-        Origin(
+        Setting(
             name=each.name.replace("_", "-"),
             value=_shown(config.sockets if each.name == "hosts" else getattr(config, each.name)),
             origin=origins.get(each.name, "default"),
         )
         for each in fields(Config)
     )
-    return Settings(config=config, origins=shown, purge=purge)
+    return Settings(config=config, shown=shown, purge=purge)
 
 
 def _parsed(name: str, parse: Callable[[object], object], value: object, origin: str) -> object:

@@ -19,7 +19,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from seaway import __version__
-from seaway.api.parts import DaemonFacts, Parts, Setting
+from seaway.api.parts import DaemonFacts, Parts
 from seaway.api.server import Server
 from seaway.api.sockets import listening
 from seaway.config import Config, Settings, settings
@@ -35,7 +35,7 @@ from seaway.kernel.hostports import SocketHostPorts
 from seaway.kernel.linux import LinuxKernel
 from seaway.kernel.mark import only_daemon
 from seaway.logs import set_up
-from seaway.model.errors import EngineError, InvalidRequest, Unavailable
+from seaway.model.errors import EngineError, InvalidRequest, Unavailable, leaves
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 from seaway.runtime.conmon import ConmonRuntime
@@ -194,14 +194,12 @@ async def serve(given: Settings) -> bool:
 
         parts = Parts(
             engine=all_.engine,
-            execs=all_.engine.execs,
             store=all_.store,
             kernel=all_.kernel,
             runtime=all_.runtime,
             clock=SystemClock(),
             paths=all_.paths,
             facts=facts(given),
-            warnings=all_.engine.checkup.warnings,
             purge=take_everything,
             end=stop.set,
         )
@@ -220,7 +218,7 @@ def facts(given: Settings) -> DaemonFacts:
         socket=f"unix://{given.config.sockets[0]}",
         run_dir=given.config.run_dir,
         data_dir=given.config.data_dir,
-        settings=[Setting(name=o.name, value=o.value, origin=o.origin) for o in given.origins],
+        settings=given.shown,
     )
 
 
@@ -275,18 +273,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if asyncio.run(purge(given.config) if given.purge else serve(given)):
                 remove_directories(given.config)
     except* EngineError as errors:
-        failures = [str(error) for error in _leaves(errors)]
+        failures = [str(error) for error in leaves(errors)]
     for failure in failures:
         sys.stderr.write(f"seaway daemon: {failure}\n")
     return 1 if failures else 0
-
-
-def _leaves(errors: BaseExceptionGroup[EngineError]) -> Generator[EngineError]:
-    for each in errors.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            yield from _leaves(each)
-        else:
-            yield each
 
 
 def _refuse_without_root() -> None:

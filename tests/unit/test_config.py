@@ -46,8 +46,8 @@ def test_everything_has_a_default() -> None:
     found = settings([])
 
     assert found.config == Config()
-    assert {o.origin for o in found.origins} == {"default"}
-    assert [o.name for o in found.origins] == [f.name.replace("_", "-") for f in fields(Config)]
+    assert {o.origin for o in found.shown} == {"default"}
+    assert [o.name for o in found.shown] == [f.name.replace("_", "-") for f in fields(Config)]
 
 
 def test_the_command_line_goes_before_the_file_and_the_file_before_the_default(
@@ -57,7 +57,7 @@ def test_the_command_line_goes_before_the_file_and_the_file_before_the_default(
 
     found = settings(["--config", str(file), "--log-level", "error"])
 
-    origins = {o.name: (o.value, o.origin) for o in found.origins}
+    origins = {o.name: (o.value, o.origin) for o in found.shown}
     assert origins["log-level"] == ("error", "command line")
     assert origins["log-format"] == ("json", str(file))
     assert origins["data-dir"] == ("/var/lib/seaway", "default")
@@ -96,7 +96,7 @@ def test_an_option_for_many_may_be_given_many_times() -> None:
     )  # fmt: skip
 
     assert found.config.hosts == (Path("/a"), Path("/b"))
-    shown = {o.name: o.value for o in found.origins}
+    shown = {o.name: o.value for o in found.shown}
     assert shown["default-address-pools"] == ("base=10.7.0.0/16,size=24, base=10.8.0.0/16,size=26")
     assert shown["hosts"] == "/a, /b"
 
@@ -105,7 +105,7 @@ def test_the_socket_lies_in_the_run_directory_unless_said_otherwise() -> None:
     found = settings(["--run-dir", "/r"])
 
     assert found.config.sockets == (Path("/r/seaway.sock"),)
-    assert {o.name: o.value for o in found.origins}["hosts"] == "/r/seaway.sock"
+    assert {o.name: o.value for o in found.shown}["hosts"] == "/r/seaway.sock"
 
 
 def test_a_relative_path_begins_where_the_daemon_was_started(

@@ -23,14 +23,14 @@ class Call:
     request: web.Request
     version: tuple[int, int]
     """The API version that the client speaks."""
-    parts: Mapping[str, str]
+    words: Mapping[str, str]
     """What stands in the path for the pattern's names."""
     query: Query
 
     @property
     def ref(self) -> str:
         """The name or id in the path."""
-        return self.parts["ref"]
+        return self.words["ref"]
 
     async def body(self, kind: type[T]) -> T:
         """The JSON body; raises InvalidRequest."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
-
-from seaway.engine.endpoints import NotConnected
 from seaway.model.errors import (
     CannotRun,
     Conflict,
@@ -13,9 +9,12 @@ from seaway.model.errors import (
     Exhausted,
     Forbidden,
     InvalidRequest,
+    NotConnected,
     NotFound,
     NotModified,
+    PoolsExhausted,
     Unavailable,
+    leaves,
 )
 
 
@@ -26,17 +25,13 @@ class PageNotFound(NotFound):
         super().__init__("page not found")
 
 
-class PoolsExhausted(Exhausted):
-    """No subnet is left for a network; Docker answers this as it answers wrong requests."""
-
-
 LONGEST = 2000
 """Characters of a message."""
 
 STATUS: dict[type[EngineError], int] = {
     InvalidRequest: 400,
     CannotRun: 400,
-    PoolsExhausted: 400,
+    PoolsExhausted: 400,  # Docker answers it as it answers wrong requests
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -50,15 +45,6 @@ STATUS: dict[type[EngineError], int] = {
 def status(error: EngineError) -> int:
     """The HTTP status for *error*, by the nearest class in the table."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """*error*, or all that a group holds."""
-    if isinstance(error, BaseExceptionGroup):
-        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from leaves(each)
-    else:
-        yield error
 
 
 def summary(error: BaseException) -> tuple[int, str] | None:

@@ -25,7 +25,7 @@ class ExecRoutes:
     """What Docker's clients do with further processes."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts, self._execs = parts, parts.execs
+        self._parts, self._execs = parts, parts.engine.execs
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""

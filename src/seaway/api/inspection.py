@@ -198,7 +198,7 @@ class Inspection:
             state=self._state(sandbox),
             image=sandbox.image,
             name=f"/{sandbox.name}",
-            exec_ids=[*self._parts.execs.of(sandbox.id)] or None,
+            exec_ids=[*self._parts.engine.execs.of(sandbox.id)] or None,
             host_config=_host_config(sandbox, process),
             mounts=[_mount(m) for m in process.mounts],
             config=_config(sandbox, process),

@@ -10,12 +10,11 @@ from msgspec import UNSET, UnsetType
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
-from seaway.api.errors import PoolsExhausted
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
 from seaway.api.wishes import endpoint_wish, network_wish
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import EngineError, Exhausted, InvalidRequest
+from seaway.model.errors import EngineError, InvalidRequest
 from seaway.model.ids import IfName
 from seaway.model.network import Icc, Network, Subnet
 
@@ -58,10 +57,7 @@ class NetworkRoutes:
     async def create(self, call: Call) -> web.Response:
         """Make a network."""
         wish = network_wish(await call.body(wire.NetworkCreate))
-        try:
-            network, warnings = await self._parts.engine.networks.create(wish)
-        except Exhausted as error:
-            raise PoolsExhausted(str(error)) from error
+        network, warnings = await self._parts.engine.networks.create(wish)
         return answer(wire.NetworkCreated(id=network.id, warning="\n".join(warnings)), 201)
 
     async def remove(self, call: Call) -> web.Response:

@@ -6,19 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seaway.config import Setting
 from seaway.contracts import Clock, Kernel, Runtime, Store
 from seaway.engine.engine import Engine
-from seaway.engine.execs import Execs
 from seaway.plan.netns import NetnsPaths
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """A setting, and where its value comes from."""
-
-    name: str
-    value: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +39,12 @@ class Parts:
     """All that handlers use."""
 
     engine: Engine
-    execs: Execs
     store: Store
     kernel: Kernel
     runtime: Runtime
     clock: Clock
     paths: NetnsPaths
     facts: DaemonFacts
-    warnings: Callable[[], Awaitable[Sequence[str]]] = field(default=_nothing)
-    """What is wrong on this host, a sentence each."""
     purge: Callable[[], Awaitable[Sequence[str]]] = field(default=_nothing)
     """Takes every trace off the host; says what."""
     end: Callable[[], None] = field(default=_go_on)

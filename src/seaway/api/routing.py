@@ -16,11 +16,11 @@ _VERSION = re.compile(r"v(\d{1,3})\.(\d{1,3})", re.ASCII)
 
 
 class Found(NamedTuple):
-    """The route of a request, the API version it speaks, and the path's named parts."""
+    """The route of a request, the API version it speaks, and the path's words by the pattern's names."""
 
     route: Route
     version: tuple[int, int]
-    parts: Mapping[str, str]
+    words: Mapping[str, str]
 
 
 class Routing:
@@ -44,9 +44,9 @@ class Routing:
             del words[0]
         for pattern, route in self._routes:
             if route.method == method and len(pattern) == len(words):
-                parts = _match(pattern, words)
-                if parts is not None:
-                    return Found(route, version, parts)
+                named = _match(pattern, words)
+                if named is not None:
+                    return Found(route, version, named)
         raise PageNotFound
 
 
@@ -55,13 +55,13 @@ def _pattern(path: str) -> list[str]:
 
 
 def _match(pattern: list[str], words: list[str]) -> dict[str, str] | None:
-    parts: dict[str, str] = {}
+    named: dict[str, str] = {}
     for wanted, word in zip(pattern, words, strict=True):
         if wanted.startswith("{"):
-            parts[wanted[1:-1]] = word
+            named[wanted[1:-1]] = word
         elif wanted != word:
             return None
-    return parts
+    return named
 
 
 def _refuse_version(version: tuple[int, int]) -> None:

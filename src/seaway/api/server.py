@@ -105,10 +105,10 @@ class Server:
         """Streams end when the client hangs up; everything else is finished all the same."""
         try:
             self._peers.refuse_sandboxes(request.transport)
-            route, version, parts = self._routing.find(request.method, request.rel_url.raw_path)
+            route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)
-        call = Call(request=request, version=version, parts=parts, query=Query(request.query))
+        call = Call(request=request, version=version, words=words, query=Query(request.query))
         job = _answered(request, route.handler(call))
         if route.streams or request.method == "GET":
             return await job

@@ -105,7 +105,7 @@ class SystemRoutes:
                 docker_root_dir=str(parts.facts.data_dir),
                 name=platform.node(),
                 server_version=parts.facts.version,
-                warnings=[*await parts.warnings()] or None,
+                warnings=[*await parts.engine.checkup.warnings()] or None,
             )
         )
 

@@ -13,7 +13,7 @@ from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
-from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest
+from seaway.model.errors import Conflict, Forbidden, InvalidRequest, NotConnected
 from seaway.model.event import Event
 from seaway.model.ids import Address, EndpointId, IfName, Mac, NetworkId, new_id, new_mac
 from seaway.model.network import Network
@@ -22,10 +22,6 @@ from seaway.plan import ipam
 from seaway.plan.wiring import published, with_network, without_network
 
 log = logging.getLogger(__name__)
-
-
-class NotConnected(EngineError):
-    """The sandbox is not on the network."""
 
 
 class Endpoints:

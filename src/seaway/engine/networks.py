@@ -50,7 +50,7 @@ class Networks:
     async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
         """Make a network as *wish* says: all of it, or none. Gives it, and warnings.
 
-        Raises InvalidRequest, Conflict (name), Forbidden (overlap), NotFound (driver), Exhausted,
+        Raises InvalidRequest, Conflict (name), Forbidden (overlap), NotFound (driver), PoolsExhausted,
         KernelRefused.
         """
         if wish.name in RESERVED:

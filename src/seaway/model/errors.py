@@ -5,6 +5,10 @@ Facts are fields where a caller needs them; the message is one sentence made fro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import cast
+
 
 class EngineError(Exception):
     """Anything that Seaway refuses or fails to do, with one sentence for the user."""
@@ -26,12 +30,28 @@ class Forbidden(EngineError):
     """The request is well formed, and not allowed on this object in its present state."""
 
 
+class AddressTaken(Forbidden):
+    """Somebody else has the address."""
+
+    def __init__(self, address: IPv4Address | IPv6Address, network: str, holder: str) -> None:
+        super().__init__(f"Address already in use: {address} on network {network} is {holder}")
+        self.address, self.network, self.holder = address, network, holder
+
+
 class InUse(Forbidden):
     """Something still stands on the object that was to be removed."""
 
 
 class Exhausted(EngineError):
     """A pool, a range or a limit has nothing left to give."""
+
+
+class PoolsExhausted(Exhausted):
+    """No subnet is left for a network."""
+
+
+class NotConnected(EngineError):
+    """The sandbox is not on the network."""
 
 
 class Unavailable(EngineError):
@@ -60,3 +80,12 @@ class CannotRun(EngineError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """*error*, or all that a group holds."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from leaves(each)
+    else:
+        yield error

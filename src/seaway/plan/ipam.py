@@ -7,8 +7,8 @@ from ipaddress import ip_interface
 from typing import Protocol
 
 from seaway.model.endpoint import Place
-from seaway.model.errors import Conflict, Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, NetworkName
+from seaway.model.errors import AddressTaken, Conflict, Exhausted, InvalidRequest
+from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
 
@@ -39,14 +39,6 @@ class Allocation(Protocol):
     def last_fresh(self, version: int) -> Address | None:
         """The last that was given for the first time; None while all that were given are known."""
         ...
-
-
-class AddressTaken(Forbidden):
-    """Somebody else has the address."""
-
-    def __init__(self, address: Address, network: NetworkName, holder: str) -> None:
-        super().__init__(f"Address already in use: {address} on network {network} is {holder}")
-        self.address, self.network, self.holder = address, network, holder
 
 
 def chosen_address(

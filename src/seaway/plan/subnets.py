@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from seaway.model.errors import Exhausted, Forbidden, InvalidRequest
+from seaway.model.errors import Forbidden, InvalidRequest, PoolsExhausted
 from seaway.model.ids import Address, NetworkName, Prefix, prefix, shown
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
 
@@ -70,7 +70,7 @@ def planned_subnets(
     """The subnets of a network that is asked for as *wish*: IPv4 first, then IPv6.
 
     *used* are the subnets of other networks, *routed* what the host reaches already. Raises
-    InvalidRequest, Forbidden (overlap), Exhausted.
+    InvalidRequest, Forbidden (overlap), PoolsExhausted.
     """
     found: list[Subnet] = []
     for version in (4, 6):
@@ -107,14 +107,14 @@ def _version(wish: SubnetWish) -> int:
 def free_subnet(
     pools: Sequence[AddressPool], version: int, used: Iterable[Prefix], routed: Iterable[Prefix]
 ) -> Prefix:
-    """The first piece of the first pool that nothing uses; raises Exhausted with the facts."""
+    """The first piece of the first pool that nothing uses; raises PoolsExhausted with the facts."""
     mine = [p for p in pools if p.base.version == version]
     used, routed = list(used), list(routed)
     for pool in mine:
         number = _first_beside(pool.spans((*used, *routed)))
         if number < pool.count:
             return pool.piece(number)
-    raise Exhausted(
+    raise PoolsExhausted(
         "all predefined address pools have been fully subnetted: "
         + "; ".join(_pool_use(pool, used, routed) for pool in mine[:8])
         + ("; …" if len(mine) > 8 else "")

@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from seaway.contracts import Record, RecordId, Steps
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import Conflict, InvalidRequest, NotFound
+from seaway.model.errors import AddressTaken, Conflict, InvalidRequest, NotFound
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.network import Network, Subnet
 from seaway.model.sandbox import Sandbox
-from seaway.plan.ipam import AddressTaken
 
 Named = TypeVar("Named", Network, Sandbox)
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from fakes.parts import CountedSteps, FakeRuntime
 from fakes.world import World, a_world
-from seaway.api.parts import DaemonFacts, Parts, Setting
+from seaway.api.parts import DaemonFacts, Parts
 from seaway.api.server import Server
+from seaway.config import Setting
 from seaway.contracts import Exit, Launch, LogLine, Stream
 from seaway.model.errors import CannotRun
 from seaway.model.ids import SandboxId
@@ -317,7 +318,6 @@ async def a_stage(directory: Path) -> AsyncGenerator[Stage]:
         stop = asyncio.Event()
         parts = Parts(
             engine=world.engine,
-            execs=world.engine.execs,
             store=world.store,
             kernel=world.kernel,
             runtime=runtime,

@@ -10,9 +10,15 @@ from ipaddress import ip_address
 import pytest
 
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
-from seaway.engine.endpoints import NotConnected
 from seaway.model.endpoint import Endpoint, EndpointWish
-from seaway.model.errors import Conflict, EngineError, Forbidden, InvalidRequest, NotFound
+from seaway.model.errors import (
+    Conflict,
+    EngineError,
+    Forbidden,
+    InvalidRequest,
+    NotConnected,
+    NotFound,
+)
 from seaway.model.ids import IfName, Mac, mac, new_mac
 from seaway.model.sandbox import Sandbox, SandboxWish
 from seaway.plan.operations import AddBridge, ForgetFlows
