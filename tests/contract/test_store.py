@@ -30,7 +30,7 @@ from seaway.model.errors import (
     NotFound,
     Unavailable,
 )
-from seaway.model.ids import IfName, Mac, SandboxName
+from seaway.model.ids import DnsName, IfName, Mac, SandboxName
 from seaway.model.network import HostOptions, Icc, NullOptions
 from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import (
@@ -71,7 +71,7 @@ FULL_SANDBOX = Sandbox(
     id=a_sandbox("ffb").id,
     name=SandboxName("full"),
     created=7,
-    hostname="full",
+    hostname=DnsName("full"),
     netns=Netns.ADOPTED,
     shares=BOX.id,
     adopted_from=Path("/proc/7/ns/net"),
@@ -122,7 +122,7 @@ FULL_ENDPOINT = an_endpoint(
         addresses=(ip_address("10.77.0.9"), ip_address("fd77::9")),
         mac=Mac("02:00:00:00:00:09"),
         ifname=IfName("eth9"),
-        aliases=("a", "b"),
+        aliases=(DnsName("a"), DnsName("b")),
         gw_priority=-5,
         source_guard=False,
         allowed_addresses=(ip_network("10.77.0.100/32"), ip_network("fd77::100/128")),

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.ids import (
+    DnsName,
     EndpointId,
     IfName,
     Mac,
@@ -62,7 +63,9 @@ def a_network(
 def a_sandbox(number: str = "b1", name: str = "") -> Sandbox:
     """A sandbox whose id begins with *number*."""
     sandbox_id = SandboxId(an_id(number))
-    return Sandbox(id=sandbox_id, name=SandboxName(name or f"s{number}"), created=1, hostname="h")
+    return Sandbox(
+        id=sandbox_id, name=SandboxName(name or f"s{number}"), created=1, hostname=DnsName("h")
+    )
 
 
 def an_endpoint(

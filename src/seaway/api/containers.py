@@ -15,10 +15,9 @@ from seaway.api.parts import Parts
 from seaway.api.query import has_label
 from seaway.api.selection import selected
 from seaway.api.wishes import container_wish, warnings
-from seaway.engine.sandboxes import signal_number
 from seaway.model.errors import Conflict, EngineError, InvalidRequest
-from seaway.model.ids import IfName, sandbox_name
-from seaway.model.sandbox import Sandbox, SandboxWish
+from seaway.model.ids import IfName, Signal, sandbox_name, signal
+from seaway.model.sandbox import Sandbox
 
 _PRUNE_FILTERS = frozenset({"until", "label", "label!"})
 
@@ -89,17 +88,17 @@ class ContainerRoutes:
         """Send its process a signal."""
         self._with_process(call.ref, "killed")
         try:
-            number = signal_number(call.query.text("signal") or "KILL")
+            sig = signal(call.query.text("signal") or "KILL")
         except InvalidRequest as error:
             raise InvalidRequest(f"cannot kill container: {call.ref}: {error}") from None
-        await self._sandboxes.kill(call.ref, number)
+        await self._sandboxes.kill(call.ref, sig)
         return empty(204)
 
     async def rename(self, call: Call) -> web.Response:
         """Give it another name."""
         try:
             name = sandbox_name(call.query.text("name").removeprefix("/"))
-            await self._sandboxes.rename(call.ref, SandboxWish(name=name))
+            await self._sandboxes.rename(call.ref, name)
         except (InvalidRequest, Conflict) as error:
             raise type(error)(f"Error when allocating new name: {error}") from error
         return empty(204)
@@ -188,7 +187,7 @@ def size(call: Call) -> tuple[int, int]:
     return height, width
 
 
-def _signal(call: Call) -> int | None:
+def _signal(call: Call) -> Signal | None:
     """The signal that the request names; None: the sandbox's own stop signal."""
     text = call.query.text("signal")
-    return signal_number(text) if text else None
+    return signal(text) if text else None

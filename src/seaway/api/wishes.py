@@ -9,13 +9,15 @@ from pathlib import Path
 
 from seaway.api import wire
 from seaway.api.query import LEAST, MOST
-from seaway.engine.sandboxes import signal_number
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Forbidden, InvalidRequest, NotFound
 from seaway.model.ids import (
+    SIGTERM,
     Address,
+    DnsName,
     Prefix,
     address,
+    dns_name,
     host_name,
     ifname,
     mac,
@@ -23,6 +25,7 @@ from seaway.model.ids import (
     resolver_option,
     sandbox_name,
     shown,
+    signal,
 )
 from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import ExposedPort, PublishedPort
@@ -123,7 +126,7 @@ def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
         addresses=_fixed_addresses(asked.ipam_config or wire.EndpointIpam()),
         mac=mac(asked.mac_address) if asked.mac_address else None,
         ifname=ifname(options[IFNAME]) if options.get(IFNAME) else None,
-        aliases=tuple(dict.fromkeys(asked.aliases or ())),
+        aliases=tuple(dict.fromkeys(dns_name(a, "alias") for a in asked.aliases or ())),
         gw_priority=_priority(asked.gw_priority or 0),
         source_guard=_guard(options.get(SOURCE_GUARD)),
         allowed_addresses=_allowed(options.get(ALLOWED_ADDRESSES, "")),
@@ -205,7 +208,7 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
     )
 
 
-def _hostname(asked: wire.ContainerCreate) -> str:
+def _hostname(asked: wire.ContainerCreate) -> DnsName:
     """The name with its domain; raises InvalidRequest for what Linux would not take (HOST_NAME_MAX)."""
     domain = f".{asked.domainname}" if asked.domainname else ""
     name = host_name(f"{asked.hostname}{domain}", "hostname")
@@ -214,12 +217,12 @@ def _hostname(asked: wire.ContainerCreate) -> str:
             f"invalid hostname {shown(name)!r}: it has {len(name)} characters, "
             f"and Linux takes {_HOSTNAME_LIMIT}"
         )
-    return name
+    return dns_name(name, "hostname")
 
 
-def _default_hostname(mode: str) -> str:
-    """Empty: the engine finds one. On the host's network it is the host's, as with Docker."""
-    return socket.gethostname() if mode == "host" else ""
+def _default_hostname(mode: str) -> DnsName | None:
+    """None: the engine finds one. On the host's network it is the host's, as with Docker."""
+    return dns_name(socket.gethostname(), "hostname") if mode == "host" else None
 
 
 def namespace_wish(asked: wire.SandboxCreate, find: FindNetwork) -> SandboxWish:
@@ -361,8 +364,6 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
     args = (*words(asked.entrypoint), *words(asked.cmd))
     if not args:
         raise InvalidRequest("no command specified")
-    signal = asked.stop_signal or "SIGTERM"
-    signal_number(signal)
     return Process(
         args=args,
         env=environment(asked.env),
@@ -376,7 +377,7 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         cap_add=tuple(host.cap_add or ()),
         cap_drop=tuple(host.cap_drop or ()),
         rootfs=_rootfs(asked.image or ""),
-        stop_signal=signal,
+        stop_signal=signal(asked.stop_signal) if asked.stop_signal else SIGTERM,
         stop_timeout=_stop_timeout(asked.stop_timeout),
     )
 

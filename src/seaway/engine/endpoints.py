@@ -291,8 +291,6 @@ def refuse_wish(network: Network, wish: EndpointWish) -> None:
     _refuse_twice(wish.addresses)
     if wish.mac is not None:
         ipam.refuse_mac(network, wish.mac)
-    for alias in wish.aliases:
-        refuse_alias(alias)
 
 
 def _refuse_twice(addresses: Sequence[Address]) -> None:
@@ -300,21 +298,4 @@ def _refuse_twice(addresses: Sequence[Address]) -> None:
     if len(set(versions)) != len(versions):
         raise InvalidRequest(
             "invalid endpoint settings:\nan endpoint has one IPv4 and one IPv6 address at most"
-        )
-
-
-def refuse_alias(alias: str) -> None:
-    """Raise InvalidRequest for an alias that is no DNS name (RFC 1035 section 2.3.4, RFC 2181)."""
-    labels = alias.split(".")
-    if (
-        not alias
-        or len(alias) > 253
-        or not alias.isascii()
-        or not alias.isprintable()
-        or " " in alias
-        or any(not 1 <= len(label) <= 63 for label in labels)
-    ):
-        raise InvalidRequest(
-            f"invalid alias {alias!r}: a name has 1 to 253 printable ASCII characters without blanks, "
-            "at most 63 between two dots"
         )

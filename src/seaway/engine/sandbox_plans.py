@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seaway.contracts import Clock, Store
-from seaway.engine.endpoints import Endpoints, refuse_alias
+from seaway.engine.endpoints import Endpoints
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import SandboxId, new_id
+from seaway.model.ids import SHORT_ID, DnsName, SandboxId, new_id
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Sandbox, SandboxWish
 from seaway.plan.names import made_up_name
@@ -30,13 +30,11 @@ class SandboxPlans:
             )
         if netns is Netns.SHARED and wish.hostname:
             raise InvalidRequest("conflicting options: hostname and the network mode")
-        hostname = wish.hostname or sandbox_id[:12]
-        refuse_alias(hostname)
         return Sandbox(
             id=sandbox_id,
             name=wish.name or made_up_name(s.name for s in self._store.sandboxes()),
             created=self._clock.now(),
-            hostname=hostname,
+            hostname=wish.hostname or DnsName(sandbox_id[:SHORT_ID]),
             netns=netns,
             shares=shares,
             adopted_from=wish.adopt,

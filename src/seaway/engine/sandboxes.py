@@ -32,7 +32,7 @@ from seaway.model.errors import (
     Unavailable,
 )
 from seaway.model.event import Event
-from seaway.model.ids import SandboxId
+from seaway.model.ids import SandboxId, SandboxName, Signal, signal_number
 from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 from seaway.plan.netns import NetnsPaths, rename_ops
 
@@ -217,7 +217,9 @@ class Sandboxes:
             self._endpoints.tell("disconnect", attachment.network, sandbox)
         self._exits.tell(sandbox.id, ended.code)
 
-    async def stop(self, ref: str, *, timeout: int | None = None, sig: int | None = None) -> None:
+    async def stop(
+        self, ref: str, *, timeout: int | None = None, sig: Signal | None = None
+    ) -> None:
         """End the process: by its stop signal, after *timeout* seconds by SIGKILL.
 
         Negative: wait for ever. Raises NotFound, NotModified (it does not run).
@@ -230,9 +232,8 @@ class Sandboxes:
                 f"sandbox {sandbox.name} has no process to stop; remove it by: seaway sandbox rm {sandbox.name}"
             )
         grace = sandbox.process.stop_timeout if timeout is None else timeout
-        number = sig if sig is not None else signal_number(sandbox.process.stop_signal)
         over = self._exits.future(sandbox.id)
-        await self.kill(sandbox.id, number)
+        await self.kill(sandbox.id, sig or sandbox.process.stop_signal)
         try:
             await asyncio.wait_for(over, None if grace < 0 else grace)
         except TimeoutError:
@@ -255,12 +256,12 @@ class Sandboxes:
                 "after SIGKILL: it waits in the kernel for a device or a file server"
             ) from None
 
-    async def kill(self, ref: str, number: int) -> None:
+    async def kill(self, ref: str, sig: Signal) -> None:
         """Send a signal to the process; raises NotFound, Conflict (it does not run)."""
         sandbox = self._store.sandbox(ref)
         if not sandbox.running or sandbox.process is None:
             raise Conflict(f"cannot kill container: {ref}: container {sandbox.id} is not running")
-        await self._signal(sandbox, number)
+        await self._signal(sandbox, signal_number(sig))
 
     async def _signal(self, sandbox: Sandbox, number: int) -> None:
         try:
@@ -270,7 +271,7 @@ class Sandboxes:
         self.tell("kill", sandbox, ("signal", str(number)))
 
     async def restart(
-        self, ref: str, *, timeout: int | None = None, sig: int | None = None
+        self, ref: str, *, timeout: int | None = None, sig: Signal | None = None
     ) -> None:
         """Stop it, if it runs, and start it; one that removes itself at its end stays."""
         sandbox = self._store.sandbox(ref)
@@ -360,15 +361,14 @@ class Sandboxes:
 
     # Rename
 
-    async def rename(self, ref: str, wish: SandboxWish) -> None:
+    async def rename(self, ref: str, name: SandboxName) -> None:
         """Give a sandbox another name; its names on networks follow. Raises NotFound, Conflict."""
-        assert wish.name is not None
         sandbox_id = self._store.sandbox(ref).id
         async with self._turns.take(sandbox_id):
             before = self._store.sandbox(sandbox_id)
-            if wish.name == before.name:
+            if name == before.name:
                 raise InvalidRequest("Renaming a container with the same name as its current name")
-            after = replace(before, name=wish.name)
+            after = replace(before, name=name)
             async with Undo() as undo:
                 await self._store.claim(after)
                 undo.by(self._store.release, after.id)
@@ -393,14 +393,3 @@ class Sandboxes:
                 attributes=(("image", image), ("name", sandbox.name), *more, *sandbox.labels),
             )
         )
-
-
-def signal_number(text: str) -> int:
-    """*text* (``SIGTERM``, ``term``, ``15``) as a signal's number; raises InvalidRequest."""
-    if text.isascii() and text.isdecimal() and len(text) < 4 and 0 < int(text) < signal.NSIG:
-        return int(text)
-    name = text.upper()
-    try:
-        return signal.Signals[name if name.startswith("SIG") else f"SIG{name}"]
-    except KeyError:
-        raise InvalidRequest(f"invalid signal: {text}") from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from seaway.model.ids import (
     Address,
+    DnsName,
     EndpointId,
     IfName,
     Interface,
@@ -24,7 +25,7 @@ class EndpointWish:
     """Fixed addresses, at most one in each family."""
     mac: Mac | None = None
     ifname: IfName | None = None
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[DnsName, ...] = ()
     """Further names on this network."""
     gw_priority: int = 0
     """The default route goes by the network with the highest; among equals by the first connected."""

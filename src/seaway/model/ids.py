@@ -14,6 +14,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from signal import NSIG, Signals
 from typing import NewType
 
 from seaway.model.errors import InvalidRequest
@@ -34,6 +35,11 @@ IfName = NewType("IfName", str)
 """A Linux interface name: 1 to 15 bytes, no ``/``, no white space (``dev_valid_name()`` in net/core/dev.c)."""
 Mac = NewType("Mac", str)
 """A unicast Ethernet address as ``02:42:ac:11:00:02``, lower case."""
+DnsName = NewType("DnsName", str)
+"""A name that a question can carry: 253 characters at most, 63 between two dots (RFC 1035 section 2.3.4)."""
+Signal = NewType("Signal", str)
+"""A signal that Linux has, as ``SIGTERM``; one without a name as its number (``40``)."""
+SIGTERM = Signal("SIGTERM")
 
 SHORT_ID = 12
 """How many digits of an id people see."""
@@ -44,6 +50,9 @@ _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_.])?")
 _RESOLVER_OPTION = re.compile(r"[a-z0-9-]{1,64}(:[0-9]{1,9})?")
 _NAME_LIMIT = 253
+_LABEL_LIMIT = 63
+_NUMBER = re.compile(r"[0-9]{1,3}")
+_SIGNAL_NAMES = {each.value: each.name for each in Signals}
 _NO_IFNAMES = frozenset({"lo", "all", "default"})
 """The loopback's, and two that mean all interfaces under /proc/sys/net/ipv4/conf."""
 _SHOWN = 80
@@ -110,6 +119,42 @@ def host_name(text: str, what: str = "host name") -> str:
             "beginning with a letter, digit or underscore, and not ending with a dash"
         )
     return text
+
+
+def dns_name(text: str, what: str) -> DnsName:
+    """*text* as a name that may be asked for, of which *what* is told; raises InvalidRequest.
+
+    Any printable ASCII but blanks, since a label may be any bytes (RFC 2181 section 11).
+    """
+    if (
+        len(text) > _NAME_LIMIT
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+        or any(not 1 <= len(label) <= _LABEL_LIMIT for label in text.split("."))
+    ):
+        raise InvalidRequest(
+            f"invalid {what} {shown(text)!r}: a name has 1 to {_NAME_LIMIT} printable ASCII characters "
+            f"without blanks, at most {_LABEL_LIMIT} between two dots"
+        )
+    return DnsName(text)
+
+
+def signal(text: str) -> Signal:
+    """*text* (``SIGTERM``, ``term``, ``15``) as a signal; raises InvalidRequest."""
+    word = text.upper()
+    name = word if word.startswith("SIG") else f"SIG{word}"
+    if name in Signals.__members__:
+        return Signal(Signals[name].name)
+    number = int(text) if _NUMBER.fullmatch(text) else 0
+    if not 0 < number < NSIG:
+        raise InvalidRequest(f"invalid signal: {shown(text)}")
+    return Signal(_SIGNAL_NAMES.get(number, str(number)))
+
+
+def signal_number(a_signal: Signal) -> int:
+    """The number by which Linux knows *a_signal*."""
+    return int(a_signal) if a_signal.isdecimal() else Signals[a_signal].value
 
 
 def resolver_option(text: str) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from seaway.model.endpoint import EndpointWish
-from seaway.model.ids import SHORT_ID, Address, SandboxId, SandboxName
+from seaway.model.ids import SHORT_ID, SIGTERM, Address, DnsName, SandboxId, SandboxName, Signal
 from seaway.model.port import ExposedPort, PublishedPort
 
 
@@ -49,7 +49,7 @@ class Process:
     cap_drop: tuple[str, ...] = ()
     rootfs: str = ""
     """The directory that is the root inside; empty: the host's file system, read-only."""
-    stop_signal: str = "SIGTERM"
+    stop_signal: Signal = SIGTERM
     stop_timeout: int = 10
     """Seconds between the stop signal and SIGKILL."""
 
@@ -106,7 +106,7 @@ class Sandbox:
     name: SandboxName
     created: int
     """Nanoseconds since the epoch."""
-    hostname: str
+    hostname: DnsName
     netns: Netns = Netns.OWN
     shares: SandboxId | None = None
     """The sandbox whose namespace is used, when *netns* is SHARED."""
@@ -176,7 +176,8 @@ class SandboxWish:
     """``default``, ``none``, ``host``, ``container:REF`` or the ref of its first network."""
     endpoints: tuple[tuple[str, EndpointWish], ...] = ()
     """Networks by ref, in the order of connecting."""
-    hostname: str = ""
+    hostname: DnsName | None = None
+    """None: the short id."""
     adopt: Path | None = None
     """A network namespace somebody else made."""
     labels: tuple[tuple[str, str], ...] = ()

@@ -13,9 +13,9 @@ from fakes.world import World, a_world, network_wish, tcp, udp
 from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
-from seaway.model.ids import sandbox_name
+from seaway.model.ids import SandboxName, sandbox_name
 from seaway.model.network import NetworkWish
-from seaway.model.sandbox import Netns, Sandbox, SandboxWish
+from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.firewall import Attachment, network_elements
 from seaway.plan.rules import Elements
 from seaway.plan.wiring import VERSIONS, Wiring, default_attachment, elements
@@ -35,9 +35,9 @@ UseCase = Callable[[World, str, str], Awaitable[object]]
 """Of a world, a sandbox's name and a network's."""
 
 
-def other(box: str) -> SandboxWish:
+def other(box: str) -> SandboxName:
     """The next sandbox's name."""
-    return SandboxWish(name=sandbox_name(f"s{(int(box[1]) + 1) % 3}"))
+    return sandbox_name(f"s{(int(box[1]) + 1) % 3}")
 
 
 def a_network(name: str) -> NetworkWish:

@@ -19,7 +19,7 @@ from seaway.model.errors import (
     NotConnected,
     NotFound,
 )
-from seaway.model.ids import IfName, Mac, mac, new_mac
+from seaway.model.ids import DnsName, IfName, Mac, mac, new_mac
 from seaway.model.sandbox import Sandbox, SandboxWish
 from seaway.plan.operations import AddBridge, ForgetFlows
 from seaway.plan.zone import View
@@ -42,7 +42,9 @@ async def test_a_connected_sandbox_has_interface_address_route_and_name() -> Non
         web = await world.network("web")
         box = await world.box("box", [])
 
-        endpoint = await world.endpoints.connect("web", "box", EndpointWish(aliases=("db",)))
+        endpoint = await world.endpoints.connect(
+            "web", "box", EndpointWish(aliases=(DnsName("db"),))
+        )
 
         inside = world.kernel.namespaces[world.paths.bound(box)]
         assert places(world, box)[0][:2] == ("eth0", "10.77.0.2")

@@ -20,16 +20,11 @@ from seaway.model.errors import (
     NotModified,
     PortTaken,
 )
-from seaway.model.ids import sandbox_name
+from seaway.model.ids import Signal, sandbox_name
 from seaway.model.sandbox import Netns, Process, Sandbox, SandboxWish, State
 from seaway.plan.operations import CreateNetns, DeleteNetns
 
 A_PROCESS = Process(args=("sleep",))
-
-
-def named(text: str) -> SandboxWish:
-    """A wish for that name alone."""
-    return SandboxWish(name=sandbox_name(text))
 
 
 async def settled() -> None:
@@ -429,7 +424,7 @@ async def test_names_follow_a_rename() -> None:
         box = await world.box("box")
         (endpoint,) = world.store.endpoints_of(box.id)
 
-        await world.sandboxes.rename("box", named("crate"))
+        await world.sandboxes.rename("box", sandbox_name("crate"))
 
         assert world.store.sandbox("crate").id == box.id
         with pytest.raises(NotFound):
@@ -443,15 +438,15 @@ async def test_every_failure_of_a_rename_leaves_the_old_name() -> None:
         await world.network("web")
         await world.box("box")
         world.steps.arm(None)
-        await world.sandboxes.rename("box", named("crate"))
+        await world.sandboxes.rename("box", sandbox_name("crate"))
         count = len(world.steps.reached)
-        await world.sandboxes.rename("crate", named("box"))
+        await world.sandboxes.rename("crate", sandbox_name("box"))
         before = world.snapshot()
 
         for number in range(count):
             world.steps.arm(number)
             with pytest.raises(EngineError):
-                await world.sandboxes.rename("box", named("crate"))
+                await world.sandboxes.rename("box", sandbox_name("crate"))
 
             assert world.snapshot() == before, world.steps.reached[number]
             with pytest.raises(NotFound):
@@ -463,7 +458,7 @@ async def test_a_rename_to_the_same_name_is_refused() -> None:
         await world.box("box", [])
 
         with pytest.raises(InvalidRequest) as caught:
-            await world.sandboxes.rename("box", named("box"))
+            await world.sandboxes.rename("box", sandbox_name("box"))
 
         assert str(caught.value) == ("Renaming a container with the same name as its current name")
 
@@ -553,7 +548,7 @@ async def test_a_restart_stops_by_the_signal_that_is_asked_for() -> None:
         await world.sandboxes.start("app")
         world.runtime.ignored = {signal.SIGTERM, signal.SIGKILL}
 
-        await world.sandboxes.restart("app", timeout=1, sig=signal.SIGINT)
+        await world.sandboxes.restart("app", timeout=1, sig=Signal("SIGINT"))
 
         assert world.store.sandbox(app.id).running
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import (
     address,
+    dns_name,
     host_name,
     ifname,
     link_local,
@@ -22,6 +23,8 @@ from seaway.model.ids import (
     resolver_option,
     sandbox_name,
     shown,
+    signal,
+    signal_number,
 )
 
 
@@ -205,3 +208,50 @@ def test_what_is_taken_is_taken_unchanged(text: str) -> None:
             assert read(text) == text
         except InvalidRequest:
             continue
+
+
+@pytest.mark.parametrize(
+    "text", ["db", "a.b", "_http._tcp", "a" * 63, "!", ".".join(["a" * 50] * 4)]
+)
+def test_an_alias_is_any_name_that_can_be_asked_for(text: str) -> None:
+    assert dns_name(text, "alias") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a..b", "a.", "a b", "a\n", "\x00", "ä", "a" * 64, ".".join(["a" * 50] * 5)]
+)
+def test_an_alias_that_nobody_could_ask_for_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        dns_name(text, "alias")
+
+    assert str(caught.value) == (
+        f"invalid alias {shown(text)!r}: a name has 1 to 253 printable ASCII characters "
+        "without blanks, at most 63 between two dots"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "number"),
+    [
+        ("SIGTERM", "SIGTERM", 15),
+        ("term", "SIGTERM", 15),
+        ("15", "SIGTERM", 15),
+        ("kill", "SIGKILL", 9),
+        ("SIGPOLL", "SIGIO", 29),
+        ("rtmin", "SIGRTMIN", 34),
+        ("40", "40", 40),
+        ("040", "40", 40),
+        ("64", "SIGRTMAX", 64),
+    ],
+)
+def test_a_signal_has_one_spelling_and_one_number(text: str, one: str, number: int) -> None:
+    assert (signal(text), signal_number(signal(text))) == (one, number)
+    assert signal(one) == one
+
+
+@pytest.mark.parametrize("text", ["", "0", "65", "1234", "-9", "+9", "٩", "SIG", "NOPE", "TERM "])
+def test_what_is_no_signal_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        signal(text)
+
+    assert str(caught.value) == f"invalid signal: {text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.model.ids import SandboxId, SandboxName
+from seaway.model.ids import DnsName, SandboxId, SandboxName
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.netns import (
     NetnsPaths,
@@ -26,7 +26,7 @@ from seaway.plan.operations import (
 )
 
 PATHS = NetnsPaths(run_dir=Path("/run/seaway"))
-BOX = Sandbox(id=SandboxId("b" * 64), name=SandboxName("box"), created=1, hostname="box")
+BOX = Sandbox(id=SandboxId("b" * 64), name=SandboxName("box"), created=1, hostname=DnsName("box"))
 ADOPTED = replace(BOX, netns=Netns.ADOPTED, adopted_from=Path("/run/netns/theirs"))
 BOUND, NAMED = Path("/run/seaway/ns") / BOX.id, Path("/run/seaway/netns/box")
 
