@@ -63,6 +63,13 @@ def test_a_bridge_is_called_as_asked(host: Host, daemon: Daemon) -> None:
     assert pings(web, "10.77.1.1")
 
 
+def test_a_bridge_that_is_called_as_asked_is_no_route_of_the_hosts(daemon: Daemon) -> None:
+    make_network(daemon, 1, "-o", f"{BRIDGE_NAME}=lan-front")
+    make_sandbox(daemon, "web", "n1")
+
+    assert "WARNING" not in daemon.seaway("status").out
+
+
 FOREIGN = ("docker0", "br-0123456789ab", "eth0", "veth1")
 IMPOSSIBLE = ("a/b", "sixteen-letters-", "", "..", "x y", "a\nb")
 

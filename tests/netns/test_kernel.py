@@ -743,6 +743,23 @@ async def test_the_host_is_seen_as_it_is(stage: Stage) -> None:
     assert (own.group, own.addresses[:2]) == (BRIDGE_GROUP, (GATEWAY, GATEWAY6))
 
 
+async def test_what_is_ours_is_told_by_its_group_and_its_bridge_not_by_its_name(
+    stage: Stage,
+) -> None:
+    box = stage.netns("box")
+    named = bridge("lan0", "10.8.0.1/24")
+    pair = veth(box, 2, to="lan0", addresses=[ip_interface("10.8.0.2/24")])
+    await stage.kernel.apply([named, CreateNetns(path=box), pair])
+    stage.run("ip", "route", "add", "10.96.0.0/16", "dev", "sv-000000000002")
+    stage.run("ip", "link", "add", "sw-else", "type", "bridge")
+    stage.run("ip", "addr", "add", "10.9.0.1/24", "dev", "sw-else")
+    stage.run("ip", "link", "set", "sw-else", "up")
+
+    seen = await stage.kernel.observe()
+
+    assert seen.routes == (ip_network("10.9.0.0/24"),)
+
+
 async def test_many_asking_at_once_are_served_in_order(stage: Stage) -> None:
     paths = [stage.netns(f"n{n}") for n in range(20)]
     await stage.kernel.apply([bridge()])

@@ -9,10 +9,10 @@ from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
-from seaway.model.ids import Address, IfName, Prefix
-from seaway.plan.operations import BRIDGE_GROUP
+from seaway.model.ids import Address, Prefix
+from seaway.plan.operations import BRIDGE_GROUP, DOOMED_GROUP
 
-_OURS = ("sw-", "sv-", "sx-", "seaway0")
+_OURS = frozenset({BRIDGE_GROUP, DOOMED_GROUP})
 _EVERYTHING: frozenset[Prefix] = frozenset(
     {
         IPv4Network("0.0.0.0/0"),
@@ -82,8 +82,8 @@ def _state(
     )
 
 
-def _destinations(routes: Iterable[Route], links: dict[int, Link]) -> tuple[Prefix, ...]:
-    ours = {index for index, link in links.items() if _is_ours(link.name)}
+def _destinations(routes: Iterable[Route], links: Mapping[int, Link]) -> tuple[Prefix, ...]:
+    ours = {index for index, link in links.items() if _is_ours(link, links)}
     found = {
         route.prefix: None
         for route in routes
@@ -97,11 +97,13 @@ def _destinations(routes: Iterable[Route], links: dict[int, Link]) -> tuple[Pref
     return tuple(found)
 
 
-def _is_ours(name: IfName) -> bool:
-    return name.startswith(_OURS)
+def _is_ours(link: Link, links: Mapping[int, Link]) -> bool:
+    """Whether it is a bridge of ours, on one, or cut off; a bridge's name may be the user's."""
+    master = links.get(link.master, link)
+    return not _OURS.isdisjoint((link.group, master.group))
 
 
-def _default_mtu(routes: Iterable[Route], links: dict[int, Link]) -> int:
+def _default_mtu(routes: Iterable[Route], links: Mapping[int, Link]) -> int:
     """MTU of the best default route's link, IPv4's first."""
     defaults = sorted(
         (
