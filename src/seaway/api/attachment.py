@@ -15,6 +15,7 @@ from seaway.api.hijack import Hijacked, RawStream, content_type, hijacked
 from seaway.api.parts import Parts
 from seaway.contracts import Stream
 from seaway.model.errors import EngineError
+from seaway.model.event import sandbox_event
 from seaway.model.sandbox import Process, Sandbox
 
 BOTH = frozenset({1, 2})
@@ -42,7 +43,7 @@ class AttachRoutes:
                     await self._replay(call, sandbox, client)
                 if stream is None:
                     return Hijacked()
-                self._parts.engine.sandboxes.tell("attach", sandbox)
+                self._parts.engine.events.emit(sandbox_event("attach", sandbox))
                 if (process := await _begun(stream, client)) is not None:
                     await self._carry(call, sandbox, client, process, keys)
         finally:
@@ -73,7 +74,7 @@ class AttachRoutes:
         )
         await carriage.run()
         if carriage.detached:
-            self._parts.engine.sandboxes.tell("detach", sandbox)
+            self._parts.engine.events.emit(sandbox_event("detach", sandbox))
 
     async def _replay(self, call: Call, sandbox: Sandbox, client: RawStream) -> None:
         """What was written before."""

@@ -14,7 +14,7 @@ from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.errors import Conflict, Forbidden, InvalidRequest, NotConnected
-from seaway.model.event import Event
+from seaway.model.event import network_event
 from seaway.model.ids import Address, EndpointId, IfName, Mac, NetworkId, new_id, new_mac
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Sandbox
@@ -59,7 +59,7 @@ class Endpoints:
                 return endpoint
             endpoint = await self._connect(network, sandbox, endpoint)
             await self._files.refresh(sandbox)
-        self.tell("connect", network, sandbox)
+        self._events.emit(network_event("connect", network, sandbox))
         log.info("connected", extra={"network": network.name, "sandbox": sandbox.name})
         return endpoint
 
@@ -90,7 +90,7 @@ class Endpoints:
             if endpoint.live:
                 await self._files.refresh(sandbox)
         if endpoint.live:
-            self.tell("disconnect", network, sandbox)
+            self._events.emit(network_event("disconnect", network, sandbox))
         log.info("disconnected", extra={"network": network.name, "sandbox": sandbox.name})
 
     async def _disconnect(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
@@ -257,21 +257,6 @@ class Endpoints:
                 f"cannot disconnect container from {network.name} network - "
                 f"container was created in {sandbox.netns.value} network mode"
             )
-
-    def tell(self, action: str, network: Network, sandbox: Sandbox) -> None:
-        """Let those who watch know that *sandbox* came to or left *network*."""
-        self._events.emit(
-            Event(
-                type="network",
-                action=action,
-                actor=network.id,
-                attributes=(
-                    ("container", sandbox.id),
-                    ("name", network.name),
-                    ("type", network.driver),
-                ),
-            )
-        )
 
 
 NONE_MODE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"

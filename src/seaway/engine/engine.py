@@ -136,7 +136,7 @@ def engine_over(
         endpoints=endpoints,
         sandboxes=sandboxes,
         ports=Ports(store=store, wires=wires, held_ports=held_ports, events=events, turns=turns),
-        execs=Execs(store=store, runtime=runtime, sandboxes=sandboxes, background=background),
+        execs=Execs(store=store, runtime=runtime, events=events, background=background),
         events=events,
         recovery=recovery,
         purge=Purge(

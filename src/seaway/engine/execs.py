@@ -6,10 +6,10 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from seaway.contracts import Runtime, Store, Stream
+from seaway.contracts import Events, Runtime, Store, Stream
 from seaway.engine.background import Background
-from seaway.engine.sandboxes import Sandboxes
 from seaway.model.errors import CannotRun, Conflict, EngineError, InvalidRequest, NotFound
+from seaway.model.event import sandbox_event
 from seaway.model.ids import SandboxId, new_id
 from seaway.model.sandbox import Process, Sandbox
 
@@ -44,10 +44,10 @@ class Execs:
     """What users do with further processes. The records live as long as the daemon."""
 
     def __init__(
-        self, *, store: Store, runtime: Runtime, sandboxes: Sandboxes, background: Background
+        self, *, store: Store, runtime: Runtime, events: Events, background: Background
     ) -> None:
         self._store, self._runtime = store, runtime
-        self._sandboxes, self._background = sandboxes, background
+        self._events, self._background = events, background
         self._execs: dict[str, Exec] = {}
         self._ends: dict[str, asyncio.Event] = {}
 
@@ -143,7 +143,8 @@ class Execs:
         except NotFound:
             return
         said = f"{action}: {text} " if text else action
-        self._sandboxes.tell(said, sandbox, *(more or (("execID", found.id),)))
+        attributes = more or (("execID", found.id),)
+        self._events.emit(sandbox_event(said, sandbox, *attributes))
 
 
 def _command(found: Exec) -> str:

@@ -12,7 +12,7 @@ from seaway.engine.network_names import NetworkNames
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.model.errors import Forbidden, InUse, InvalidRequest, NotFound
-from seaway.model.event import Event
+from seaway.model.event import network_event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
 from seaway.plan.operations import ChangeRules
@@ -92,7 +92,7 @@ class Networks:
                 undo.by(self._kernel.remove, self._drivers.of(network).delete_ops(network))
                 await self._store.commit(put=[network])
             await self._names.begin(network)
-            self._tell("create", network)
+            self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
         return network, self._warnings(network, observed)
 
@@ -176,7 +176,7 @@ class Networks:
                 await self._kernel.remove(self._drivers.of(network).delete_ops(network))
                 await self._store.commit(delete=[network.id])
             await self._names.end(network)
-            self._tell("destroy", network)
+            self._events.emit(network_event("destroy", network))
         log.info("network removed", extra={"network": network.name})
 
     async def _put_back(self, network: Network) -> None:
@@ -222,16 +222,6 @@ class Networks:
                 continue
             names.append(network.name)
         return tuple(names)
-
-    def _tell(self, action: str, network: Network) -> None:
-        self._events.emit(
-            Event(
-                type="network",
-                action=action,
-                actor=network.id,
-                attributes=(("name", network.name), ("type", network.driver)),
-            )
-        )
 
 
 def _has_labels(network: Network, wanted: Sequence[tuple[str, str | None]]) -> bool:

@@ -13,7 +13,7 @@ from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.errors import InvalidRequest, NotFound
-from seaway.model.event import Event
+from seaway.model.event import sandbox_event
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.wiring import Wiring, bound
@@ -56,7 +56,7 @@ class Ports:
             self._wires.lay_undone(undo, sandbox, before, after)
             sandbox = _published(sandbox, after.ports)
             await self._store.commit(put=[sandbox])
-        self._tell("publish", sandbox)
+        self._events.emit(sandbox_event("publish", sandbox))
         log.info("published", extra={"sandbox": sandbox.name})
         return sandbox, held
 
@@ -81,19 +81,9 @@ class Ports:
             self._held_ports.let_go_of(sandbox, ended)
             sandbox = _published(_asking_less(sandbox, gone), kept)
             await self._store.commit(put=[sandbox])
-        self._tell("unpublish", sandbox)
+        self._events.emit(sandbox_event("unpublish", sandbox))
         log.info("unpublished", extra={"sandbox": sandbox.name})
         return sandbox, ended
-
-    def _tell(self, action: str, sandbox: Sandbox) -> None:
-        self._events.emit(
-            Event(
-                type="container",
-                action=action,
-                actor=sandbox.id,
-                attributes=(("name", sandbox.name),),
-            )
-        )
 
 
 def _refuse_mode(sandbox: Sandbox) -> None:

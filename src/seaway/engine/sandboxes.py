@@ -31,7 +31,7 @@ from seaway.model.errors import (
     NotModified,
     Unavailable,
 )
-from seaway.model.event import Event
+from seaway.model.event import network_event, sandbox_event
 from seaway.model.ids import SandboxId, SandboxName, Signal, signal_number
 from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 from seaway.plan.netns import NetnsPaths, rename_ops
@@ -88,7 +88,7 @@ class Sandboxes:
             await self._store.claim(sandbox)
             undo.by(self._store.release, sandbox.id)
             await self._store.commit(put=[sandbox, *ends])
-        self.tell("create", sandbox)
+        self._events.emit(sandbox_event("create", sandbox))
         return sandbox
 
     async def create_namespace(self, wish: SandboxWish) -> Sandbox:
@@ -105,7 +105,7 @@ class Sandboxes:
                 await self._store.claim(record)
                 undo.by(self._store.release, record.id)
             sandbox = await self._assembly.put_up(sandbox)
-        self.tell("create", sandbox)
+        self._events.emit(sandbox_event("create", sandbox))
         self._tell_started(sandbox)
         return sandbox
 
@@ -137,8 +137,8 @@ class Sandboxes:
 
     def _tell_started(self, sandbox: Sandbox) -> None:
         for attachment in self._wires.wiring(sandbox).attachments:
-            self._endpoints.tell("connect", attachment.network, sandbox)
-        self.tell("start", sandbox)
+            self._events.emit(network_event("connect", attachment.network, sandbox))
+        self._events.emit(sandbox_event("start", sandbox))
 
     async def _start_in_turn(self, sandbox_id: SandboxId) -> Sandbox:
         async with self._turns.take(sandbox_id):
@@ -212,9 +212,9 @@ class Sandboxes:
         ends = [replace(e, live=False) for e in self._store.endpoints_of(sandbox.id)]
         await self._store.commit(put=[stopped, *ends])
         await self._assembly.drop_namespace(sandbox)
-        self.tell("die", sandbox, ("exitCode", str(ended.code)))
+        self._events.emit(sandbox_event("die", sandbox, ("exitCode", str(ended.code))))
         for attachment in wiring.attachments:
-            self._endpoints.tell("disconnect", attachment.network, sandbox)
+            self._events.emit(network_event("disconnect", attachment.network, sandbox))
         self._exits.tell(sandbox.id, ended.code)
 
     async def stop(
@@ -238,7 +238,7 @@ class Sandboxes:
             await asyncio.wait_for(over, None if grace < 0 else grace)
         except TimeoutError:
             await self._kill_hard(sandbox)
-        self.tell("stop", sandbox)
+        self._events.emit(sandbox_event("stop", sandbox))
 
     async def _kill_hard(self, sandbox: Sandbox) -> None:
         over = self._exits.future(sandbox.id)
@@ -268,7 +268,7 @@ class Sandboxes:
             await self._runtime.kill(sandbox.id, number)
         except Conflict:
             log.debug("the process was gone before the signal", extra={"sandbox": sandbox.name})
-        self.tell("kill", sandbox, ("signal", str(number)))
+        self._events.emit(sandbox_event("kill", sandbox, ("signal", str(number))))
 
     async def restart(
         self, ref: str, *, timeout: int | None = None, sig: Signal | None = None
@@ -282,7 +282,7 @@ class Sandboxes:
             await self.start(sandbox.id)
         finally:
             self._restarting.discard(sandbox.id)
-        self.tell("restart", sandbox)
+        self._events.emit(sandbox_event("restart", sandbox))
 
     def wait(self, ref: str, condition: str) -> asyncio.Future[int]:
         """A future with the exit code, by Docker's *condition*; raises NotFound, InvalidRequest."""
@@ -316,7 +316,7 @@ class Sandboxes:
                 )
             await self._kill_hard(sandbox)
         if removed:
-            self.tell("destroy", sandbox)
+            self._events.emit(sandbox_event("destroy", sandbox))
             self._removals.tell(sandbox.id, sandbox.status.exit_code)
 
     async def _remove_in_turn(self, sandbox_id: SandboxId) -> bool | None:
@@ -344,7 +344,7 @@ class Sandboxes:
         if sandbox.running:
             await self._assembly.drop_namespace(sandbox)
             for attachment in wiring.attachments:
-                self._endpoints.tell("disconnect", attachment.network, sandbox)
+                self._events.emit(network_event("disconnect", attachment.network, sandbox))
 
     async def prune(
         self, wanted: Callable[[Sandbox], bool] = lambda _: True
@@ -378,18 +378,4 @@ class Sandboxes:
                     undo.by(self._kernel.apply, back)
                 await self._store.commit(put=[after])
             self._wires.name(after, self._wires.wiring(after).attachments)
-        self.tell("rename", after, ("oldName", f"/{before.name}"))
-
-    # Telling
-
-    def tell(self, action: str, sandbox: Sandbox, *more: tuple[str, str]) -> None:
-        """Let those who watch know what happened to *sandbox*."""
-        image = (sandbox.process.rootfs or "host") if sandbox.process else ""
-        self._events.emit(
-            Event(
-                type="container",
-                action=action,
-                actor=sandbox.id,
-                attributes=(("image", image), ("name", sandbox.name), *more, *sandbox.labels),
-            )
-        )
+        self._events.emit(sandbox_event("rename", after, ("oldName", f"/{before.name}")))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from fakes.parts import CountingClock
-from fakes.world import a_world, tcp
+from fakes.world import a_world, sandbox_wish, tcp
 from seaway.engine import events as events_module
 from seaway.engine.events import EventBus
 from seaway.engine.turns import Turns
 from seaway.model.event import Event
+from seaway.model.sandbox import Process
 
 
 def event(number: int) -> Event:
@@ -81,6 +83,20 @@ async def test_a_life_is_told_in_dockers_words() -> None:
         ]
         connect = world.events.past(0)[2]
         assert dict(connect.attributes) == {"container": app.id, "name": "web", "type": "bridge"}
+
+
+async def test_ports_that_come_and_go_are_told_with_image_and_labels_like_all_else() -> None:
+    async with a_world() as world:
+        wish = sandbox_wish("app", [], process=Process(args=("sleep",)))
+        await world.sandboxes.create(replace(wish, labels=(("k", "v"),)))
+        await world.sandboxes.start("app")
+        await world.ports.publish("app", [tcp(8080, 80)])
+        await world.ports.unpublish("app", [tcp(8080, 80)])
+
+        told = {e.action: dict(e.attributes) for e in world.events.past(0)}
+
+        assert told["publish"] == told["create"] == {"image": "host", "name": "app", "k": "v"}
+        assert told["unpublish"] == told["create"]
 
 
 async def test_turns_of_one_key_come_one_after_another_and_are_forgotten() -> None:
