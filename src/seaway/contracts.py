@@ -194,15 +194,15 @@ class Store(Protocol):
         """Keep all of *put* and forget all of *delete*, in one transaction that survives a kill."""
         ...
 
-    def setting(self, name: str) -> str | None:
+    def fact(self, name: str) -> str | None:
         """A fact about the host that must outlive the daemon (what a sysctl was before us)."""
         ...
 
-    def settings(self, prefix: str) -> Mapping[str, str]:
+    def facts(self, prefix: str) -> Mapping[str, str]:
         """All such facts whose name begins with *prefix*, the last kept first."""
         ...
 
-    async def keep_setting(self, name: str, value: str | None) -> None:
+    async def keep_fact(self, name: str, value: str | None) -> None:
         """Keep, or with None forget, a fact about the host."""
         ...
 

@@ -44,7 +44,7 @@ from seaway.store.sqlite import SqliteStore
 log = logging.getLogger(__name__)
 
 ULA = "ula"
-"""The setting under which the store keeps the host's own IPv6 prefix."""
+"""The name of the fact in which the store keeps the host's own IPv6 prefix."""
 
 
 LOCK = "seaway.lock"
@@ -123,11 +123,11 @@ class _End(Exception):
 
 async def own_prefix(store: SqliteStore) -> AddressPool:
     """The host's own unique local prefix, made once (RFC 4193 section 3.2.2); /64 for each network."""
-    text = store.setting(ULA)
+    text = store.fact(ULA)
     if text is None:
         number = 0xFD << 120 | secrets.randbits(40) << 80
         text = str(IPv6Network((number, 48)))
-        await store.keep_setting(ULA, text)
+        await store.keep_fact(ULA, text)
     return AddressPool(base=IPv6Network(text), size=64)
 
 

@@ -363,13 +363,13 @@ async def test_deleting_what_is_gone_succeeds(store: MemoryStore) -> None:
     assert list(store.networks()) == []
 
 
-async def test_settings_come_last_kept_first(store: MemoryStore) -> None:
+async def test_facts_come_last_kept_first(store: MemoryStore) -> None:
     for name in ("s:c", "s:a", "other", "s:b", "s:a"):
-        await store.keep_setting(name, f"of {name}")
-    await store.keep_setting("s:b", None)
+        await store.keep_fact(name, f"of {name}")
+    await store.keep_fact("s:b", None)
 
-    assert list(store.settings("s:").items()) == [("s:a", "of s:a"), ("s:c", "of s:c")]
-    assert (store.setting("other"), store.setting("s:b")) == ("of other", None)
+    assert list(store.facts("s:").items()) == [("s:a", "of s:a"), ("s:c", "of s:c")]
+    assert (store.fact("other"), store.fact("s:b")) == ("of other", None)
 
 
 async def test_a_failing_step_changes_nothing(store: MemoryStore) -> None:
@@ -497,7 +497,7 @@ def _damage(path: Path, statement: str) -> None:
         ("UPDATE network SET record = x'ff'", "a record is damaged"),
         ("UPDATE sandbox SET record = '[]'", "a record is damaged"),
         ("INSERT INTO released (network, address) VALUES ('a', 'b')", "a record is damaged"),
-        ("DROP TABLE setting", "no such table: setting"),
+        ("DROP TABLE fact", "no such table: fact"),
     ],
 )
 async def test_a_damaged_store_is_told_in_one_sentence(
@@ -522,12 +522,12 @@ def test_what_is_no_store_is_told_in_one_sentence(tmp_path: Path, content: bytes
         SqliteStore(path, CountedSteps())
 
 
-async def test_the_order_of_settings_outlives_the_daemon(reopened: Open) -> None:
+async def test_the_order_of_facts_outlives_the_daemon(reopened: Open) -> None:
     store = reopened()
     for name in ("s:c", "s:a", "s:b", "s:a"):
-        await store.keep_setting(name, "x")
+        await store.keep_fact(name, "x")
 
-    assert list(reopened().settings("s:")) == ["s:a", "s:b", "s:c"]
+    assert list(reopened().facts("s:")) == ["s:a", "s:b", "s:c"]
 
 
 async def test_a_commit_that_cannot_be_written_is_told_and_changes_nothing(

@@ -15,7 +15,7 @@ FORWARD4 = "net/ipv4/ip_forward"
 FORWARD6 = "net/ipv6/conf/all/forwarding"
 REDIRECTS = "net/ipv4/conf/all/send_redirects"
 KEPT = "sysctl:"
-"""How the settings begin under which the store keeps what a sysctl was before us."""
+"""How the names begin of the facts in which the store keeps what a sysctl was before us."""
 
 
 class Forwarding:
@@ -28,7 +28,7 @@ class Forwarding:
     def ours(self) -> tuple[int, ...]:
         """The families in which we turned forwarding on: the host is a router for sandboxes only."""
         paths = {4: FORWARD4, 6: FORWARD6}
-        return tuple(v for v, path in paths.items() if self._store.setting(KEPT + path) is not None)
+        return tuple(v for v, path in paths.items() if self._store.fact(KEPT + path) is not None)
 
     async def plan(self) -> tuple[SetSysctl, ...]:
         """What ``turn_on`` will set; what was set before is kept for ``put_back``.
@@ -62,18 +62,18 @@ class Forwarding:
         before = await self._kernel.sysctl(path)
         if before is None or before == value or only_from not in {None, before}:
             return None
-        if self._store.setting(KEPT + path) is None:
-            await self._store.keep_setting(KEPT + path, before)
+        if self._store.fact(KEPT + path) is None:
+            await self._store.keep_fact(KEPT + path, before)
         return SetSysctl(path=path, value=value, before=before)
 
     async def put_back(self) -> list[str]:
         """Set every sysctl as it was before us, the last first; gives what was set."""
         done: list[str] = []
-        for name, value in self._store.settings(KEPT).items():
+        for name, value in self._store.facts(KEPT).items():
             path = name.removeprefix(KEPT)
             now = await self._kernel.sysctl(path)
             if now is not None and now != value:
                 await self._kernel.remove([SetSysctl(path=path, value=value, before=now)])
                 done.append(f"put back sysctl {path.replace('/', '.')} = {value}")
-            await self._store.keep_setting(name, None)
+            await self._store.keep_fact(name, None)
         return done

@@ -30,7 +30,7 @@ class MemoryStore:
         self._sandbox_names: dict[str, SandboxId] = {}
         self._owned: dict[str, dict[EndpointId, None]] = {}
         self._allocations: dict[NetworkId, NetworkAddresses] = {}
-        self._settings: dict[str, str] = {}
+        self._facts: dict[str, str] = {}
         self._committed: dict[str, Record] = {}
 
     # Reading
@@ -73,14 +73,14 @@ class MemoryStore:
         """What is known of the network's addresses; of one that is not there: nothing."""
         return self._allocations.get(network, NetworkAddresses())
 
-    def setting(self, name: str) -> str | None:
+    def fact(self, name: str) -> str | None:
         """A fact about the host that must outlive the daemon."""
-        return self._settings.get(name)
+        return self._facts.get(name)
 
-    def settings(self, prefix: str) -> Mapping[str, str]:
+    def facts(self, prefix: str) -> Mapping[str, str]:
         """All such facts whose name begins with *prefix*, the last kept first."""
-        names = [name for name in reversed(self._settings) if name.startswith(prefix)]
-        return {name: self._settings[name] for name in names}
+        names = [name for name in reversed(self._facts) if name.startswith(prefix)]
+        return {name: self._facts[name] for name in names}
 
     # Writing
 
@@ -117,21 +117,21 @@ class MemoryStore:
             self._delete(record_id)
             self._committed.pop(record_id, None)
 
-    async def keep_setting(self, name: str, value: str | None) -> None:
+    async def keep_fact(self, name: str, value: str | None) -> None:
         """Keep, or with None forget, a fact about the host."""
-        self._steps.reach("store.keep_setting")
-        self._keep_setting(name, value)
-        self._settings.pop(name, None)
+        self._steps.reach("store.keep_fact")
+        self._keep_fact(name, value)
+        self._facts.pop(name, None)
         if value is not None:
-            self._settings[name] = value
+            self._facts[name] = value
 
     # Where a file comes in
 
     def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
         """Make a commit outlive the process; nothing to do without a file."""
 
-    def _keep_setting(self, name: str, value: str | None) -> None:
-        """Make a setting outlive the process; nothing to do without a file."""
+    def _keep_fact(self, name: str, value: str | None) -> None:
+        """Make a fact outlive the process; nothing to do without a file."""
 
     # Indexes
 

@@ -52,7 +52,7 @@ CREATE TABLE released (
   address TEXT NOT NULL,
   UNIQUE (network, address)
 );
-CREATE TABLE setting (
+CREATE TABLE fact (
   turn INTEGER PRIMARY KEY AUTOINCREMENT,  -- the first kept first
   name TEXT NOT NULL UNIQUE,
   value TEXT NOT NULL
@@ -92,7 +92,7 @@ class SqliteStore(MemoryStore):
             "SELECT network, address FROM released ORDER BY turn"
         ):
             self.allocation(NetworkId(network)).put_back(ip_address(address))
-        self._settings.update(self._db.execute("SELECT name, value FROM setting ORDER BY turn"))
+        self._facts.update(self._db.execute("SELECT name, value FROM fact ORDER BY turn"))
 
     def _all(self, kind: type[R]) -> Iterator[R]:
         for (data,) in self._db.execute(f"SELECT record FROM {_TABLE[kind]}"):  # noqa: S608
@@ -138,13 +138,13 @@ class SqliteStore(MemoryStore):
         except sqlite3.Error as error:
             raise Unavailable(f"the store {self._path} cannot be written: {error}") from error
 
-    def _keep_setting(self, name: str, value: str | None) -> None:
+    def _keep_fact(self, name: str, value: str | None) -> None:
         with self._transaction():
             if value is None:
-                self._db.execute("DELETE FROM setting WHERE name = ?", (name,))
+                self._db.execute("DELETE FROM fact WHERE name = ?", (name,))
             else:
                 self._db.execute(
-                    "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value)
+                    "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value)
                 )
 
     def _keep_ports(self, former: Record | None, record: Record) -> None:
