@@ -12,7 +12,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from bed.echo import Echo
-from bed.names import NameServer
 from bed.namespaces import Place, inside, start
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +40,7 @@ class Spot:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._started: list[subprocess.Popen[str]] = []
-        self._servers: list[Echo | NameServer] = []
+        self._servers: list[Echo] = []
 
     def popen(
         self,
@@ -108,18 +107,6 @@ class Spot:
         """
         family = socket.AF_INET6 if address is None else _family(address)
         server = Echo(name, self.open_socket(family, KINDS[proto]), address, port)
-        self._servers.append(server)
-        return server
-
-    def serve_names(self, address: str, addresses: Mapping[str, str]) -> NameServer:
-        """Answer DNS questions here at *address* from *addresses*, until the spot is closed."""
-        listener = self.open_socket(_family(address), socket.SOCK_DGRAM)
-        try:
-            listener.bind((address, 53))
-        except BaseException:
-            listener.close()
-            raise
-        server = NameServer(listener, addresses)
         self._servers.append(server)
         return server
 

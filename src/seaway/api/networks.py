@@ -70,7 +70,7 @@ class NetworkRoutes:
         filters = call.query.filters(_PRUNE_FILTERS)
         before = _until(filters, self._parts.clock.now())
         names = await self._parts.engine.networks.prune(
-            wanted=lambda network: _prunable(network, filters, before)
+            lambda network: _prunable(network, filters, before)
         )
         return answer(wire.NetworksPruned(networks_deleted=[*names] or None))
 

@@ -67,9 +67,6 @@ class SetType:
     """Whether a field may be a prefix or a range."""
 
 
-SetTypes = Mapping[tuple[str, str], SetType]
-"""By table (family and name) and set."""
-
 _DECLARED = re.compile(
     r"^table (?P<table>\w+ \w+) \{$"
     r"|^ +(?:set|map) (?P<set>\w+) \{ type(?:of)? (?P<key>[^;:]+?)(?: : (?P<value>[^;]+))?;"

@@ -17,7 +17,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
 
 NLM_F_REQUEST = 0x1
-NLM_F_MULTI = 0x2
 NLM_F_ACK = 0x4
 NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
@@ -127,7 +126,6 @@ _NUD_NOARP = (
 )
 _NTF_MASTER = 0x4
 _RTPROT_STATIC = 4
-_RT_SCOPE_LINK = 253
 _RT_SCOPE_HOST = 254
 _NLMSGERR_ATTR_MSG = 1
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
@@ -351,13 +349,12 @@ def _address_body(index: int, address: Interface) -> bytes:
     )
 
 
-def dump_addresses(version: int | None = None, index: int = 0) -> Request:
-    """Ask for all addresses, or those of one family.
+def dump_addresses(version: int, index: int = 0) -> Request:
+    """Ask for all addresses of the family *version*.
 
     With *index*, those of one link; only a socket with NETLINK_GET_STRICT_CHK heeds it.
     """
-    family = 0 if version is None else _family(version)
-    return Request(Kind.GETADDR, NLM_F_DUMP, _ADDRESS.pack(family, 0, 0, 0, index))
+    return Request(Kind.GETADDR, NLM_F_DUMP, _ADDRESS.pack(_family(version), 0, 0, 0, index))
 
 
 def replace_default_route(index: int, gateway: Address) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
@@ -200,21 +200,12 @@ class Networks:
             )
 
     async def prune(
-        self,
-        labels: Iterable[tuple[str, str | None]] = (),
-        *,
-        wanted: Callable[[Network], bool] = lambda _: True,
+        self, wanted: Callable[[Network], bool] = lambda _: True
     ) -> tuple[NetworkName, ...]:
-        """Remove all *wanted* networks with *labels* that nobody is connected to, running or not.
-
-        Gives their names.
-        """
-        asked = tuple(labels)
+        """Remove all *wanted* networks that no sandbox is on, running or not; gives their names."""
         names: list[NetworkName] = []
         for network in tuple(self._store.networks()):
-            if network.predefined or self._store.endpoints_of(network.id):
-                continue
-            if not _has_labels(network, asked) or not wanted(network):
+            if network.predefined or self._store.endpoints_of(network.id) or not wanted(network):
                 continue
             try:
                 await self.remove(network.id)
@@ -222,8 +213,3 @@ class Networks:
                 continue
             names.append(network.name)
         return tuple(names)
-
-
-def _has_labels(network: Network, wanted: Sequence[tuple[str, str | None]]) -> bool:
-    labels = dict(network.labels)
-    return all(k in labels and (v is None or labels[k] == v) for k, v in wanted)

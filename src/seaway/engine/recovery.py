@@ -81,7 +81,8 @@ class Recovery:
     async def restore(self) -> None:
         """Finish or remove what is half done, and serve again what runs; no packet is lost."""
         changes = await self._forwarding.plan()
-        await self._kernel.replace_rules(self.ruleset(), self._elements())
+        rules = ruleset(forwarding_is_ours=self._forwarding.ours)
+        await self._kernel.replace_rules(rules, self._elements())
         await self._forwarding.turn_on(changes)
         ended = self._ended()
         self._hold_ports([s for s in self._running() if s.id not in ended])
@@ -106,10 +107,6 @@ class Recovery:
 
     def _watch(self, sandbox: Sandbox) -> None:
         self._background.begin(f"exit of {sandbox.name}", lambda: self._sandboxes.watch(sandbox.id))
-
-    def ruleset(self) -> str:
-        """The firewall's rules, which are the same whatever there is."""
-        return ruleset(forwarding_is_ours=self._forwarding.ours)
 
     def _elements(self) -> Elements:
         networks = (network_elements(n) for n in self._store.networks())

@@ -56,10 +56,6 @@ class Place:
     def pid_file(self) -> Path:
         return self.bundle / "pid"
 
-    @property
-    def conmon_pid_file(self) -> Path:
-        return self.bundle / "conmon.pid"
-
     def own_file(self, target: str) -> Path:
         """The sandbox's own copy of ``/etc/hosts`` and the like."""
         return self.bundle / target.rpartition("/")[2]

@@ -124,7 +124,7 @@ def _command(seat: Seat, options: Sequence[str]) -> list[str]:
         conmon, "--api-version", "1", "--cid", seat.container, "--cuuid", seat.container,
         "--runtime", seat.program, "--runtime-arg", "--root", "--runtime-arg", str(seat.states),
         "--bundle", str(seat.directory), "--container-pidfile", str(seat.directory / "pid"),
-        "--conmon-pidfile", str(seat.directory / "conmon.pid"),
+        "--conmon-pidfile", str(seat.directory / traces.CONMON_PID),
         "--full-attach", "--no-sync-log", "--log-level", "error", *options,
     ]  # fmt: skip
 

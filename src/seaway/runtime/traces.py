@@ -17,6 +17,8 @@ from seaway.model.errors import Unavailable
 from seaway.plan import oci_root
 from seaway.runtime import watch
 
+CONMON_PID = "conmon.pid"
+"""The file in a bundle in which conmon leaves its own pid."""
 _CGROUPS = Path("/sys/fs/cgroup")
 _MOUNTS = Path("/proc/self/mountinfo")
 _BY_ITSELF = 1.0
@@ -84,7 +86,7 @@ def process_in(pid: int | None, container: str) -> Generator[int | None]:
 @contextmanager
 def conmon_of(bundle: Path) -> Generator[int | None]:
     """A handle of the conmon that serves the directory *bundle*; None when there is none."""
-    pid = number_in(bundle / "conmon.pid")
+    pid = number_in(bundle / CONMON_PID)
     if pid is None:
         yield None
         return

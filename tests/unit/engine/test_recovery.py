@@ -311,11 +311,10 @@ async def test_a_host_that_forwards_already_stays_a_router() -> None:
     async with a_world() as world:
         world.kernel.sysctls["net/ipv4/ip_forward"] = "1"
 
-        forwarding = Forwarding(store=world.store, kernel=world.kernel)
-        await forwarding.turn_on(await forwarding.plan())
+        await world.recovery.restore()
 
-        assert forwarding.ours == ()
-        assert "the host is no router" not in world.recovery.ruleset()
+        assert Forwarding(store=world.store, kernel=world.kernel).ours == ()
+        assert "the host is no router" not in world.kernel.rulesets[-1]
 
 
 async def test_what_a_sysctl_was_outlives_a_second_start() -> None:
