@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.event import Event
@@ -333,6 +333,12 @@ class Exit:
     code: int
     finished: int
     """Nanoseconds since the epoch."""
+
+
+UNKNOWN_EXIT: Final = 255
+"""The code where nobody knows how a process ended (the host was restarted); Docker's too."""
+KILLED: Final = 137
+"""The code of a process that SIGKILL ended: 128 and the number of the signal."""
 
 
 class Stream(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
+from seaway.contracts import KILLED, Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
 from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken, Unavailable
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort, hosts_meet
@@ -259,10 +259,6 @@ class SilentStream:
         """Let go."""
 
 
-_KILLED = 137
-"""The exit code of what a removal ended."""
-
-
 class FakeRuntime:
     """Processes that live until a signal that they do not *ignore*, and say nothing."""
 
@@ -368,7 +364,7 @@ class FakeRuntime:
         if sandbox in self.unremovable:
             raise Unavailable(f"the process of {sandbox} waits in the kernel")
         if self.pid(sandbox) is not None:
-            self.end(sandbox, _KILLED)
+            self.end(sandbox, KILLED)
         self._forget(sandbox)
         self.launched.pop(sandbox, None)
 

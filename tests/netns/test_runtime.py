@@ -131,8 +131,9 @@ async def until(stream: Stream, text: str) -> str:
     return seen
 
 
-def conmon_pid(bench: Bench, sandbox: SandboxId) -> int:
-    pid = traces.number_in(bench.run_dir / "bundles" / sandbox / "conmon.pid")
+def conmon_pid(bench: Bench, sandbox: SandboxId, of: str = "") -> int:
+    """The pid of its conmon, or of that of the further process in the directory *of*."""
+    pid = traces.number_in(bench.run_dir / "bundles" / sandbox / of / "conmon.pid")
     assert pid is not None
     return pid
 
@@ -613,6 +614,21 @@ async def test_a_further_process_has_input_and_a_terminal(bench: Bench) -> None:
 
     assert "20 60\r\n" in "".join(text for _, text in await everything(stream))
     assert (await bench.another_runtime().wait_exec("e1")).code == 2
+
+
+async def test_nobody_knows_how_a_further_process_ends_whose_conmon_was_killed(
+    bench: Bench,
+) -> None:
+    launch = bench.launch("sleep", "1000")
+    await bench.begin(launch)
+    bench.streams.append(
+        await bench.runtime.execute(launch.sandbox, "e1", Process(args=("sleep", "1000")))
+    )
+
+    os.kill(conmon_pid(bench, launch.sandbox, "execs/e1"), signal.SIGKILL)
+
+    assert (await bench.runtime.wait_exec("e1")).code == 255
+    assert bench.runtime.exit(launch.sandbox) is None
 
 
 @pytest.mark.parametrize("begin", ["/", "/a"])

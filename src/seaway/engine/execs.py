@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from seaway.contracts import Events, Runtime, Store, Stream
+from seaway.contracts import UNKNOWN_EXIT, Events, Runtime, Store, Stream
 from seaway.engine.background import Background
 from seaway.model.errors import CannotRun, Conflict, EngineError, InvalidRequest, NotFound
 from seaway.model.event import sandbox_event
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 KEPT = 256
 """How many processes that ended are remembered; the first to end are forgotten first."""
-UNKNOWN = 137
-"""Exit code of a process of which nobody knows how it ended."""
+CANNOT_RUN = 126
+"""Exit code of a process that could not be started, where the reason brings none; as in a shell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Execs:
         try:
             stream = await self._runtime.execute(found.sandbox, found.id, found.process)
         except BaseException as error:
-            code = error.exit_code if isinstance(error, CannotRun) else UNKNOWN
+            code = error.exit_code if isinstance(error, CannotRun) else CANNOT_RUN
             self._keep(replace(found, exit_code=code))
             raise
         self._ends[found.id] = asyncio.Event()
@@ -110,7 +110,7 @@ class Execs:
             log.warning(
                 "an exec's end was not seen", extra={"exec": found.id, "reason": str(error)}
             )
-            code = UNKNOWN
+            code = UNKNOWN_EXIT
         self._keep(replace(found, exit_code=code))
         self._ends.pop(found.id).set()
         self._tell("exec_die", found, "", ("execID", found.id), ("exitCode", str(code)))

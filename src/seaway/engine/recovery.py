@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaway.contracts import Exit, Kernel, LinkState, Runtime, Store
+from seaway.contracts import UNKNOWN_EXIT, Exit, Kernel, LinkState, Runtime, Store
 from seaway.engine.background import Background
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
@@ -38,9 +38,6 @@ from seaway.plan.rules import Elements
 from seaway.plan.wiring import VERSIONS, Wiring, elements
 
 log = logging.getLogger(__name__)
-
-LOST = 255
-"""Exit code of a process of which nothing is known any more (the host was restarted)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +120,7 @@ class Recovery:
             if sandbox.process is None or self._runtime.pid(sandbox.id) is not None:
                 continue
             known = self._runtime.exit(sandbox.id)
-            found[sandbox.id] = known or Exit(code=LOST, finished=sandbox.status.started)
+            found[sandbox.id] = known or Exit(code=UNKNOWN_EXIT, finished=sandbox.status.started)
         return found
 
     def _hold_ports(self, sandboxes: list[Sandbox]) -> None:
@@ -211,7 +208,7 @@ class Recovery:
                 await self._mend(sandbox, self._wires.wiring(sandbox), seen)
             if sandbox.adopted_from is not None and not await self._is_bound(sandbox):
                 self.not_whole.pop(sandbox.id, None)
-                lost = Exit(code=LOST, finished=sandbox.status.started)
+                lost = Exit(code=UNKNOWN_EXIT, finished=sandbox.status.started)
                 await self._sandboxes.end(sandbox, lost)
                 return
             await self._answer(sandbox, self._wires.wiring(sandbox))

@@ -3,8 +3,8 @@
 conmon holds the terminal, the log and the exit status, so all three outlive the daemon; nothing is
 kept in memory that another daemon on the same directories would lack.
 
-When conmon itself was killed, nobody would know how the process ends: it is killed too, and its
-exit code is 137.
+When the conmon of a sandbox was killed, nobody would know how its process ends: that is killed too,
+and its exit code is 137. A further process goes on, and how it ends is not known: 255.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from seaway.contracts import Exit, Launch, LogLine, Steps
+from seaway.contracts import KILLED, UNKNOWN_EXIT, Exit, Launch, LogLine, Steps
 from seaway.model.errors import Conflict, NotFound, Unavailable
 from seaway.model.ids import SandboxId
 from seaway.model.sandbox import Process
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 PROGRAMS = ("runc", "crun")
 """OCI runtimes, the preferred one first: crun refuses hosts with both kinds of cgroups."""
-LOST = 137
-"""Exit code of a process whose conmon was killed: it is then killed as well."""
 _END_TIMEOUT = 10.0
 """Seconds for conmon to write the exit status after the process ended."""
 _EXEC_KEPT = 300.0
@@ -194,17 +192,17 @@ class ConmonRuntime:
     async def _lost(self, place: Place) -> Exit:
         """Nobody watches the process any more: end it, and keep that as its exit status."""
         if not place.bundle.exists():  # removed while we waited
-            return Exit(code=LOST, finished=time.time_ns())
+            return Exit(code=KILLED, finished=time.time_ns())
         log.warning("conmon is gone; killing its process", extra={"sandbox": place.id})
         await traces.end(self.pid(place.id), place.id, _END_TIMEOUT)
         try:
             place.exit_dir.mkdir(parents=True, exist_ok=True)
-            (place.exit_dir / place.id).write_text(str(LOST))
+            (place.exit_dir / place.id).write_text(str(KILLED))
         except OSError as error:  # a full disk, which its log may have filled
             log.warning(
                 "an exit status cannot be kept", extra={"sandbox": place.id, "reason": str(error)}
             )
-        return self.exit(place.id) or Exit(code=LOST, finished=time.time_ns())
+        return self.exit(place.id) or Exit(code=KILLED, finished=time.time_ns())
 
     def exit(self, sandbox: SandboxId) -> Exit | None:
         """How the process ended; None while it lives or when there is none."""
@@ -267,7 +265,10 @@ class ConmonRuntime:
         sandbox = directory.parent.parent.name
         ended = await traces.end_of(directory, directory / "exit", sandbox)
         self._unpark(exec_id)
-        return ended or Exit(code=LOST, finished=time.time_ns())
+        if ended is not None:
+            return ended
+        code = UNKNOWN_EXIT if directory.exists() else KILLED  # gone with its sandbox
+        return Exit(code=code, finished=time.time_ns())
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Tell the terminal of a further process its size; raises NotFound, Conflict."""

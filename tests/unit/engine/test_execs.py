@@ -8,7 +8,14 @@ import pytest
 
 from fakes.world import World, a_world
 from seaway.engine.execs import KEPT
-from seaway.model.errors import CannotRun, Conflict, EngineError, InvalidRequest, NotFound
+from seaway.model.errors import (
+    CannotRun,
+    Conflict,
+    EngineError,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
 from seaway.model.sandbox import Process, Sandbox
 
 A_PROCESS = Process(args=("echo", "hello"))
@@ -88,6 +95,40 @@ async def test_a_process_that_cannot_run_keeps_its_exit_code(
             await world.engine.execs.start(made.id)
 
         assert world.engine.execs.get(made.id).exit_code == 127
+
+
+async def test_what_fails_to_start_without_a_code_has_that_of_a_shell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world() as world:
+        await running(world)
+        made = world.engine.execs.create("app", A_PROCESS)
+
+        async def fail(*_: object) -> None:
+            raise Unavailable("conmon did not start")
+
+        monkeypatch.setattr(world.runtime, "execute", fail)
+        with pytest.raises(Unavailable):
+            await world.engine.execs.start(made.id)
+
+        assert world.engine.execs.get(made.id).exit_code == 126
+
+
+async def test_an_end_that_nobody_saw_has_the_code_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world() as world:
+        await running(world)
+        made = world.engine.execs.create("app", A_PROCESS)
+
+        async def fail(exec_id: str) -> None:
+            raise NotFound(f"No such exec instance: {exec_id}")
+
+        monkeypatch.setattr(world.runtime, "wait_exec", fail)
+        await world.engine.execs.start(made.id)
+        await settled()
+
+        assert world.engine.execs.get(made.id).exit_code == 255
 
 
 async def test_the_first_that_ended_are_forgotten_first() -> None:

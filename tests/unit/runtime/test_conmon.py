@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from seaway.contracts import KILLED
 from seaway.faults import NoFaults
 from seaway.model.ids import SandboxId
-from seaway.runtime.conmon import LOST, ConmonRuntime
+from seaway.runtime.conmon import ConmonRuntime
 
 SANDBOX = SandboxId("5a" * 32)
 LINE = b"2026-11-25T17:53:14+00:00 stdout F hello\n"
@@ -47,5 +48,5 @@ async def test_an_end_that_cannot_be_kept_is_an_end_all_the_same(
 
     ended = await runtime.wait(SANDBOX)
 
-    assert ended.code == LOST
+    assert ended.code == KILLED
     assert "an exit status cannot be kept" in caplog.messages
