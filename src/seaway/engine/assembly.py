@@ -10,7 +10,7 @@ from seaway.contracts import Clock, Kernel, Launch, Runtime, Store
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
 from seaway.engine.held_ports import HeldPorts
-from seaway.engine.pending import PendingStreams
+from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint

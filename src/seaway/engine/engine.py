@@ -20,7 +20,7 @@ from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.networks import Networks
-from seaway.engine.pending import PendingStreams
+from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.ports import Ports
 from seaway.engine.purge import Purge
 from seaway.engine.recovery import Recovery

@@ -14,12 +14,12 @@ from seaway.contracts import Events, Exit, Kernel, Runtime, Store
 from seaway.engine.assembly import Assembly
 from seaway.engine.background import Background
 from seaway.engine.endpoints import Endpoints
-from seaway.engine.exits import Waiters
 from seaway.engine.gate import Gate
-from seaway.engine.pending import PendingStreams
+from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
+from seaway.engine.waiters import Waiters
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import (
