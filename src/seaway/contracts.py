@@ -1,7 +1,8 @@
 """How the core sees the world.
 
-Every effect of Seaway goes through one of these, and through one named step (``Steps``), so that a
-test can end the daemon at any of them.
+Whatever a use case does to the world goes through one of these. What may outlive the daemon passes
+one named step first (``Steps``), so that a test can end the daemon at any of them; what dies with it
+(events, streams, names in memory) passes none, nor does the size of a terminal.
 """
 
 from __future__ import annotations

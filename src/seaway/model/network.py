@@ -107,7 +107,7 @@ class Network:
     """Nanoseconds since the epoch."""
     options: Options
     subnets: tuple[Subnet, ...] = ()
-    """IPv4 first, then IPv6; at most one of each on a bridge."""
+    """IPv4 first, then IPv6; at most one of each."""
     internal: bool = False
     """No route and no rule to anything outside the network."""
     attachable: bool = False

@@ -27,7 +27,7 @@ class AddBridge:
     It gets BRIDGE_GROUP, no delay for new ports (``forward_delay 0``), ``route_localnet``, no
     redirects, no router advertisements accepted, and for each IPv6 gateway a nodad address; where it
     has one also a local route to ``::1`` with a metric of its own, so that answers translated back
-    to ``::1`` find their way (see docs/decisions).
+    to ``::1`` find their way (docs/explanation/packet-path.md).
     """
 
     name: IfName
