@@ -53,8 +53,8 @@ class Kernel(Protocol):
     async def replace_rules(self, rules: str, elements: Elements = frozenset()) -> None:
         """Replace our tables by *rules* with *elements* in their sets, in one transaction.
 
-        Should somebody else delete them, or have been at them when ChangeRules comes, they are replaced
-        so again, with what was changed since. Raises KernelRefused.
+        When another program deletes or alters our tables they are loaded again, with every change
+        made since. Raises KernelRefused.
         """
         ...
 

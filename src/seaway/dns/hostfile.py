@@ -44,7 +44,7 @@ def _server(text: str) -> Upstream | None:
 
 
 class HostFile:
-    """Looks at the file when somebody asks, at most every CHECK_EVERY: nothing runs when idle.
+    """Reads the file again when somebody asks, once in CHECK_EVERY at most: nothing runs when idle.
 
     While the file is missing (somebody replaces it) or cannot be read, what it said before holds.
     """

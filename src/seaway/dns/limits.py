@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Numbers with a default that suits a host with a thousand sandboxes."""
+    """The limits of the name servers; the defaults suit a host with a thousand sandboxes."""
 
     drain: int = 64
     """Datagrams answered at one wake-up; the loop has other work."""
@@ -30,7 +30,7 @@ class Limits:
 
 
 class Budget:
-    """A number of places, some of a bigger budget; whoever takes one gives it back."""
+    """A number of places, each counted in the budget *of* too; whoever takes one gives it back."""
 
     def __init__(self, places: int, of: Budget | None = None) -> None:
         self._free = places

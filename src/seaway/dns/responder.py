@@ -16,7 +16,7 @@ _WANTED = {
 
 
 class Board:
-    """Where the zones of the moment hang: swapped whole, seen by all."""
+    """The present zones, for all responders; a change replaces them as a whole."""
 
     def __init__(self) -> None:
         self.zones = Zones()

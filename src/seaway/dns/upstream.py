@@ -1,4 +1,4 @@
-"""Asking upstreams what we do not know."""
+"""Asking upstream name servers for names that are not ours."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Forwarder:
 
 
 class _Race:
-    """One question's way through the servers."""
+    """One question to several servers: who was asked, who failed, and the best reply so far."""
 
     def __init__(self, query: dns.Query, *, stream: bool) -> None:
         self.query = query

@@ -1,4 +1,4 @@
-"""A sandbox is put up, and taken down: namespace, links, rules, names, ports, process, in this order."""
+"""Putting a sandbox up: ports, namespace, rules and links, names, process; and taking it down."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Assembly:
-    """What a running sandbox has in the world; who calls it holds the sandbox's turn."""
+    """Makes and removes all that a running sandbox has; the caller holds the sandbox's turn."""
 
     def __init__(
         self,

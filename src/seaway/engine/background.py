@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """Tasks of which none can end another, or the daemon: a failure is logged, and ends only itself."""
+    """Tasks that cannot end each other or the daemon: a failed one is logged and ends."""
 
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks

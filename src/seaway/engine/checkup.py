@@ -1,4 +1,4 @@
-"""What a user should know about the state of things, in sentences."""
+"""Warnings about the present state of the host, one sentence each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE = 1
 
 
 class Checkup:
-    """Looks for what works less well than it should."""
+    """Finds what works less well than it should."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from seaway.plan.operations import Operation
 
 
 class Drivers:
-    """All drivers; to ``plan.wiring`` it is the one that knows them all."""
+    """All drivers; for ``plan.wiring`` one that passes each question on to the network's driver."""
 
     def __init__(self, drivers: Iterable[Driver]) -> None:
         self._drivers = {driver.name: driver for driver in drivers}

@@ -34,7 +34,7 @@ from seaway.plan.subnets import AddressPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """All verbs a user has, and those of the daemon itself."""
+    """All use cases: what users ask for, and what the daemon does by itself."""
 
     networks: Networks
     endpoints: Endpoints

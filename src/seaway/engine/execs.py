@@ -1,4 +1,4 @@
-"""Further processes in running sandboxes: create, start, and how they ended."""
+"""Further processes in running sandboxes (``docker exec``): create, start, and how they ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Seaway must set in the host for traffic to pass, and how it puts it back."""
+"""The sysctls that Seaway must set on the host for traffic to pass, and how it puts them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether anything new may still be made."""
+"""Whether new networks and sandboxes may still be made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from seaway.model.errors import Unavailable
 
 
 class Gate:
-    """Open while the daemon lives; closed by a purge, so that nothing is made behind its back."""
+    """Open, until a purge closes it so that nothing is made while everything is removed."""
 
     def __init__(self) -> None:
         self._open = True

@@ -1,4 +1,4 @@
-"""The names of networks as a whole: under which name, and whether the host may ask for them."""
+"""The DNS suffix of each network, and the servers at its gateways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class NetworkNames:
-    """Begins and ends the names of a network."""
+    """Begins and ends the name service of a network."""
 
     def __init__(self, *, names: Names, at_gateways: bool) -> None:
         """With *at_gateways* the host may ask for the names of a network at its gateway, port 53."""

@@ -1,4 +1,4 @@
-"""Take every trace of Seaway off the host."""
+"""Removing every trace of Seaway from the host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Purge:
-    """The opposite of everything."""
+    """Removes all that Seaway made, and sets the host's sysctls as they were."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Start again: make Linux what the store wants, after whatever happened to the daemon before."""
+"""The start of the daemon: make Linux what the store wants, whatever happened to the last daemon."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What Linux has when the networks are whole: read once, whatever the number of sandboxes."""
+    """What Linux has once the networks are mended; read once, for all sandboxes."""
 
     masters: Mapping[IfName, IfName | None]
     """The links that carry traffic, with the bridge they are on."""
@@ -51,7 +51,7 @@ class _Seen:
 
 
 class Recovery:
-    """What the start of the daemon does before anybody may ask for anything."""
+    """What the daemon does at its start, before it answers anybody."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What becomes of a wish for a sandbox: the sandbox and its endpoints, before anything is made."""
+"""From what was asked for to a sandbox and its endpoints, before anything is made in Linux."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seaway.plan.names import made_up_name
 
 
 class SandboxPlans:
-    """Reads wishes against what there is."""
+    """Checks wishes against what there is, and makes records of them."""
 
     def __init__(self, *, store: Store, endpoints: Endpoints, clock: Clock) -> None:
         self._store, self._endpoints, self._clock = store, endpoints, clock

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Queues by key; a key nobody waits for costs nothing."""
+    """A lock for each key; one that nobody holds or waits for takes no memory."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}

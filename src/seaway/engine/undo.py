@@ -19,10 +19,10 @@ Step = Callable[[], Awaitable[None] | None]
 
 
 class Undo:
-    """The steps back from where a block is. When it ends by an error they are taken, the last first.
+    """Steps that undo what a block did; when it ends by an error they are taken, the last first.
 
-    One that is refused hides neither that error nor the other steps: it is told, and the next start of
-    the daemon takes it.
+    A step that is refused hides neither that error nor the other steps: it is logged, and the next
+    start of the daemon removes or finishes what is left.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Undo:
     def by(
         self, step: Callable[P, Awaitable[None] | None], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """From here *step* leads back."""
+        """Register *step*, which undoes what was just done."""
         self._steps.append(partial(step, *args, **kwargs))
 
     async def __aenter__(self) -> Self:

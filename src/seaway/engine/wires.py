@@ -1,4 +1,4 @@
-"""From one wiring of a sandbox to another: in Linux, in the firewall, in the names."""
+"""Changing how a sandbox hangs on its networks: in Linux, in the firewall, in the names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seaway.plan.zone import holder
 
 
 class Wires:
-    """Applies wirings; who calls it holds the sandbox's turn."""
+    """Brings a sandbox from one wiring (``plan.wiring``) to another; the caller holds its turn."""
 
     def __init__(
         self,
@@ -50,9 +50,10 @@ class Wires:
     async def lay(
         self, sandbox: Sandbox, before: Wiring, after: Wiring, *, first: Sequence[Operation] = ()
     ) -> None:
-        """Make *sandbox* hang as *after*: all of it, or none. *first* is done before, and undone.
+        """Make *sandbox* hang as *after*: all of it, or none.
 
-        Names lead to an endpoint before its link comes up.
+        *first*: operations that run before these in the same batch. Names lead to an endpoint before
+        its link comes up.
         """
         new = beyond(after, before)
         self.name(sandbox, new)

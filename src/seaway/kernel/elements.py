@@ -1,4 +1,4 @@
-"""Changes of the firewall's elements by netlink itself: a quarter of the time that they take as text."""
+"""Changes of the firewall's elements as netlink messages: in a quarter of the time that text takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPES = nftelements.declared(RULES.template)
 
 
 class Change(NamedTuple):
-    """A message, and what to call it where it is refused."""
+    """A netlink message, and what to call it when the kernel refuses it."""
 
     name: str
     request: Request

@@ -59,7 +59,7 @@ class FakeNetns:
 
 @dataclass
 class FakeState:
-    """All that operations change."""
+    """The part of the fake host that operations change."""
 
     links: dict[IfName, LinkState] = field(
         default_factory=lambda: {IfName("lo"): LinkState(index=1, mtu=65536, up=True)}

@@ -1,4 +1,4 @@
-"""Our tables in Linux: loaded as a whole at the start and on doubt, changed by elements otherwise."""
+"""Our nftables tables: loaded whole at the start and when in doubt, else changed by elements."""
 
 from __future__ import annotations
 

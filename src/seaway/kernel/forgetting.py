@@ -1,8 +1,8 @@
-"""Forgetting the flows of addresses that were let go: a little later, and many in one walk.
+"""Forgetting the tracked flows of released addresses: a little later, and many in one walk.
 
 To walk the table of flows takes 9 ms and more of one core, during which a kernel without preemption
-does nothing else on it. So those who let addresses go wait for nothing, all that go within GATHER
-share a walk, and who takes such an address again waits until its flows are gone.
+does nothing else on it. So nobody waits for it at a release, all addresses released within GATHER
+share a walk, and only who takes such an address again waits until its flows are gone.
 """
 
 from __future__ import annotations

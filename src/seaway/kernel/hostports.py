@@ -3,7 +3,8 @@
 A holder never takes a packet: published traffic is translated before it. TCP holders are bound with
 SO_REUSEADDR set, and then cleared: a former server's TIME_WAIT does not matter, a second bind is
 refused, and without the translation a client is refused at once (no listen). UDP holders are bound
-plainly. Where the kernel knows no such sockets (SCTP without its module) our own book is all there is.
+plainly. Where the kernel knows no such sockets (SCTP without its module) our own record alone keeps
+two holders apart.
 """
 
 from __future__ import annotations

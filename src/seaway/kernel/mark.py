@@ -1,4 +1,4 @@
-"""The mark that says in a network namespace that a daemon is there."""
+"""One daemon for each network namespace: the mark by which a second one is refused."""
 
 from __future__ import annotations
 

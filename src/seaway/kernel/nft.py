@@ -18,7 +18,7 @@ _DROP = re.compile(r'"([^"]+)" counter packets (\d+)')
 
 
 class NftRefused(Exception):
-    """nft's first line of complaint."""
+    """nftables refused the text; the message is the first line of its error."""
 
 
 @cache

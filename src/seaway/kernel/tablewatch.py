@@ -1,4 +1,4 @@
-"""Hearing at once that a firewall table was deleted."""
+"""Noticing at once that a firewall table was deleted."""
 
 from __future__ import annotations
 

@@ -25,19 +25,19 @@ class Allocation(Protocol):
         ...
 
     def released(self, version: int) -> Iterable[Address]:
-        """Free addresses that were given once, the longest free first."""
+        """Free addresses that were held before, the longest free first."""
         ...
 
     def was_given(self, address: Address) -> bool:
-        """Whether *address* is free now and was given once."""
+        """Whether *address* is free now and was held before."""
         ...
 
     def given(self, version: int) -> int:
-        """How many that endpoints may get without asking are held or known to be given once."""
+        """How many addresses of the range are held, or remembered as held before."""
         ...
 
     def last_fresh(self, version: int) -> Address | None:
-        """The last that was given for the first time; None while all that were given are known."""
+        """The last address given for the first time; None while all held before are remembered."""
         ...
 
 
@@ -94,10 +94,11 @@ def _reserved(subnet: Subnet) -> dict[Address, str]:
 
 
 def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
-    """The next address: never given ones first, then the one that is free the longest.
+    """The next address: one never held before, else the one that is free the longest.
 
-    The search starts behind as many addresses as were given, so it is as quick for the thousandth;
-    where more were given than are remembered, behind the last one. There is none when all were given.
+    The search skips as many addresses as were given, so that it is as quick for the thousandth as for
+    the first. Once some are forgotten it starts after the last fresh one instead. No fresh one is
+    looked for when all of the range were given.
     """
     version = subnet.version
     reserved = _reserved(subnet)

@@ -32,7 +32,7 @@ VERSIONS = (4, 6)
 
 
 class Cabling(Protocol):
-    """What a driver contributes: how an endpoint is made of Linux parts."""
+    """What wiring needs of a driver: the operations that make and remove an endpoint's interface."""
 
     def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
         """What makes *endpoint*'s interface in *netns*."""

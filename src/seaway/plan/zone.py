@@ -19,7 +19,7 @@ LISTEN_PORT = 35353
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """A name server that answers what we do not know."""
+    """A name server that is asked for names which are not ours."""
 
     address: Address
     port: int = 53
@@ -54,7 +54,7 @@ class View:
 
 
 class Wanted(Enum):
-    """What a question is after."""
+    """What a question asks for."""
 
     IPV4 = auto()
     IPV6 = auto()
@@ -68,7 +68,7 @@ class Wanted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """There is what was wanted: addresses in the order of joining, or names."""
+    """The answers: addresses in the order of joining, or names."""
 
     answers: tuple[Address | str, ...]
 
@@ -80,7 +80,7 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Not ours, as far as the asker may see: upstreams may know."""
+    """No name of ours that the asker may see: upstreams may know it."""
 
 
 Outcome = Found | Empty | Unknown

@@ -32,7 +32,7 @@ _GO = b"\0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """Where a conmon sits, and whom it serves."""
+    """The directory of a conmon, and the container that it serves."""
 
     container: str
     directory: Path

@@ -1,6 +1,6 @@
-"""What is left of a container to look at: living processes, exit files, cgroups, directories.
+"""What a container has on the host: living processes, exit files, cgroups, directories.
 
-A pid in a file may belong to somebody else by now, so each is checked by what only ours can have.
+A pid in a file may be another process's by now, so each is checked by what only ours can have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting for the kernel's word: on a descriptor, the end of a process, a change of a file."""
+"""Waiting for a descriptor, the end of a process, or a change of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store without a file: for tests, and the readable half of the SQLite store."""
+"""The store in memory: for tests, and what the SQLite store reads from."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ class MemoryStore:
 
 
 class NetworkAddresses:
-    """Who has which address of one network, and which were given once (``plan.ipam.Allocation``)."""
+    """Who holds which address of one network, and which were held before (``plan.ipam.Allocation``)."""
 
     def __init__(self, subnets: Iterable[Subnet] = ()) -> None:
         """*subnets* are the network's: they tell which addresses endpoints may get without asking."""
@@ -226,19 +226,19 @@ class NetworkAddresses:
         return self._macs.get(mac)
 
     def released(self, version: int) -> Iterable[Address]:
-        """Free addresses that were given once, the longest free first."""
+        """Free addresses that were held before, the longest free first."""
         return self._released[version].keys()
 
     def was_given(self, address: Address) -> bool:
-        """Whether *address* is free now and was given once."""
+        """Whether *address* is free now and was held before."""
         return address in self._released[address.version]
 
     def given(self, version: int) -> int:
-        """How many that endpoints may get without asking are held or known to be given once."""
+        """How many addresses of the range are held, or remembered as held before."""
         return self._given[version]
 
     def last_fresh(self, version: int) -> Address | None:
-        """The last that was given for the first time; None while all that were given are known."""
+        """The last address given for the first time; None while all held before are remembered."""
         forgets = len(self._released[version]) >= MAX_RELEASED
         return self._last_fresh.get(version) if forgets else None
 
