@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netns.kernel_stage import Stage, Steps, bridge, detach, tells_overlaps, veth
+from netns.kernel_stage import Stage, Steps, bridge, default_route, detach, tells_overlaps, veth
 from seaway.contracts import Kernel
 from seaway.kernel.fake import FakeKernel
 from seaway.model.errors import InvalidRequest, KernelRefused
@@ -22,16 +22,15 @@ from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     BindNetns,
+    ChangeRoute,
     ChangeRules,
     CreateNetns,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
     ForgetFlows,
     LeaveNames,
     NameNetns,
-    NoDefaultRoute,
     Operation,
     RedirectNames,
     SetSysctl,
@@ -160,9 +159,9 @@ async def test_an_attached_link_is_on_its_bridge(subject: Subject) -> None:
 
 async def test_a_refused_list_leaves_nothing_behind(subject: Subject) -> None:
     before = await subject.links()
-    unreachable = DefaultRoute(netns=subject.path, ifname=ETH0, gateway=ip_address("10.9.9.9"))
+    unreachable = default_route(subject.path, "10.9.9.9")
 
-    with pytest.raises(KernelRefused, match="DefaultRoute: Nexthop has invalid gateway"):
+    with pytest.raises(KernelRefused, match="ChangeRoute: Nexthop has invalid gateway"):
         await subject.kernel.apply(
             [bridge(), CreateNetns(path=subject.path), veth(subject.path, 2), unreachable]
         )
@@ -205,7 +204,7 @@ async def test_a_detached_link_can_be_attached_again(subject: Subject) -> None:
 
     await subject.kernel.remove([detach(pair), detach(pair)])
     after = (await subject.kernel.observe()).links.get(pair.link)
-    await subject.kernel.apply([pair, DefaultRoute(netns=pair.netns, ifname=ETH0, gateway=GATEWAY)])
+    await subject.kernel.apply([pair, default_route(pair.netns, "10.7.0.1")])
 
     assert after is None or after.group == DOOMED_GROUP
     assert pair.link in await subject.links()
@@ -215,7 +214,7 @@ async def test_removing_what_is_not_there_is_fine(subject: Subject) -> None:
     await subject.kernel.remove(
         [
             detach(veth(subject.path, 2)),
-            NoDefaultRoute(netns=subject.path, version=4),
+            ChangeRoute(netns=subject.path, version=4, old=None, new=None),
             UnnameNetns(name=subject.directory / "name"),
             DeleteNetns(path=subject.path),
             DeleteLink(name=IfName("sw-web")),
@@ -271,16 +270,16 @@ async def test_names_of_namespaces_are_seen_where_they_lead(subject: Subject) ->
 
 
 async def test_what_happens_in_a_namespace_needs_one(subject: Subject) -> None:
-    path, gateway = subject.path, ip_address("10.7.0.1")
+    path = subject.path
     missing = f"there is no network namespace at {path}"
 
     names = await subject.refusal(RedirectNames(netns=path, port=35353))
-    route = await subject.refusal(DefaultRoute(netns=path, ifname=ETH0, gateway=gateway))
+    route = await subject.refusal(default_route(path, "10.7.0.1"))
     with pytest.raises(KernelRefused) as opened:
         await subject.kernel.open_socket(path, socket.AF_INET, socket.SOCK_DGRAM)
 
     assert names == f"RedirectNames: {missing}"
-    assert route == f"DefaultRoute: {missing}"
+    assert route == f"ChangeRoute: {missing}"
     assert str(opened.value) == f"the kernel refused OpenSocket: {missing}"
 
 
@@ -290,16 +289,14 @@ async def test_a_default_route_needs_its_interface_and_a_way_to_its_gateway(
     await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), veth(subject.path, 2)])
 
     async def refusal(ifname: str, gateway: str) -> str:
-        route = DefaultRoute(netns=subject.path, ifname=IfName(ifname), gateway=ip_address(gateway))
-        return await subject.refusal(route)
+        return await subject.refusal(default_route(subject.path, gateway, ifname))
 
-    assert await refusal("eth9", "10.7.0.1") == "DefaultRoute: there is no interface eth9"
-    assert await refusal("eth0", "10.9.9.9") == "DefaultRoute: Nexthop has invalid gateway"
-    assert await refusal("eth0", "169.254.0.1") == "DefaultRoute: Nexthop has invalid gateway"
-    assert await refusal("eth0", "2001:db8::1") == "DefaultRoute: No route to host"
+    assert await refusal("eth9", "10.7.0.1") == "ChangeRoute: there is no interface eth9"
+    assert await refusal("eth0", "10.9.9.9") == "ChangeRoute: Nexthop has invalid gateway"
+    assert await refusal("eth0", "169.254.0.1") == "ChangeRoute: Nexthop has invalid gateway"
+    assert await refusal("eth0", "2001:db8::1") == "ChangeRoute: No route to host"
     for gateway in ("10.7.0.1", "fd00:7::1", "fe80::1"):
-        route = DefaultRoute(netns=subject.path, ifname=ETH0, gateway=ip_address(gateway))
-        await subject.kernel.apply([route])
+        await subject.kernel.apply([default_route(subject.path, gateway)])
 
 
 async def test_a_bridge_that_goes_leaves_its_ports(subject: Subject) -> None:

@@ -18,6 +18,7 @@ from seaway.model.ids import (
 )
 from seaway.model.network import BridgeOptions, Icc, Network, Subnet
 from seaway.model.sandbox import Sandbox
+from seaway.plan.operations import Route
 
 
 def an_id(text: str) -> str:
@@ -94,6 +95,11 @@ def an_endpoint(
         ),
         live=live,
     )
+
+
+def a_route(ifname: str, gateway: str) -> Route:
+    """The default route by *ifname* to *gateway*."""
+    return Route(ifname=IfName(ifname), gateway=ip_address(gateway))
 
 
 ADDRESS = ip_address("10.77.0.2")

@@ -11,14 +11,14 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import TypeVar
 
 from bed.namespaces import in_thread
 from seaway.kernel.linux import LinuxKernel
 from seaway.model.ids import IfName, Interface, Mac
-from seaway.plan.operations import AddBridge, AttachVeth, DetachVeth
+from seaway.plan.operations import AddBridge, AttachVeth, ChangeRoute, DetachVeth, Route
 
 T = TypeVar("T")
 
@@ -135,6 +135,13 @@ def veth(
         addresses=tuple(addresses),
         guarded=guarded,
     )
+
+
+def default_route(netns: Path, gateway: str, ifname: str = "eth0") -> ChangeRoute:
+    """*gateway* for a namespace that has no default route of its family."""
+    to = ip_address(gateway)
+    way = Route(ifname=IfName(ifname), gateway=to)
+    return ChangeRoute(netns=netns, version=to.version, old=None, new=way)
 
 
 def detach(op: AttachVeth) -> DetachVeth:

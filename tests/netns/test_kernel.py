@@ -8,13 +8,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netns.kernel_stage import Stage, bridge, detach, veth
+from netns.kernel_stage import Stage, bridge, default_route, detach, veth
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
 from seaway.model.port import Proto
@@ -22,14 +23,13 @@ from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     BindNetns,
+    ChangeRoute,
     ChangeRules,
     CreateNetns,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
     ForgetFlows,
     NameNetns,
-    NoDefaultRoute,
     RedirectNames,
     SetSysctl,
     UnnameNetns,
@@ -69,9 +69,9 @@ async def two_sandboxes(stage: Stage, *, guarded: bool = True) -> tuple[Path, Pa
             CreateNetns(path=b),
             veth(a, 2, guarded=guarded),
             veth(b, 3, guarded=guarded),
-            DefaultRoute(netns=a, ifname=IfName("eth0"), gateway=GATEWAY),
-            DefaultRoute(netns=a, ifname=IfName("eth0"), gateway=GATEWAY6),
-            DefaultRoute(netns=b, ifname=IfName("eth0"), gateway=GATEWAY),
+            default_route(a, "10.7.0.1"),
+            default_route(a, "fd00:7::1"),
+            default_route(b, "10.7.0.1"),
         ]
     )
     return a, b
@@ -326,9 +326,9 @@ async def test_a_refused_attach_leaves_nothing_behind(stage: Stage) -> None:
     a = stage.netns("a")
     await stage.kernel.apply([bridge(), CreateNetns(path=a)])
     before = stage.links()
-    unreachable = DefaultRoute(netns=a, ifname=IfName("eth0"), gateway=ip_address("10.9.9.9"))
+    unreachable = default_route(a, "10.9.9.9")
 
-    with pytest.raises(KernelRefused, match="DefaultRoute: Nexthop has invalid gateway"):
+    with pytest.raises(KernelRefused, match="ChangeRoute: Nexthop has invalid gateway"):
         await stage.kernel.apply([veth(a, 2), unreachable])
 
     assert stage.links() == before
@@ -368,7 +368,7 @@ async def test_a_missing_bridge_is_said_by_name(stage: Stage) -> None:
     assert not stage.netns("a").exists()
 
 
-@pytest.mark.parametrize("step", ["AddBridge", "CreateNetns", "AttachVeth", "DefaultRoute"])
+@pytest.mark.parametrize("step", ["AddBridge", "CreateNetns", "AttachVeth", "ChangeRoute"])
 async def test_a_fault_at_any_step_leaves_nothing_behind(stage: Stage, step: str) -> None:
     before = stage.links()
     stage.steps.fail_at = f"kernel.{step}"
@@ -550,7 +550,6 @@ async def test_removal_goes_on_after_an_error(stage: Stage) -> None:
 
 async def test_a_default_route_moves_and_goes(stage: Stage) -> None:
     a = stage.netns("a")
-    eth0, eth1 = IfName("eth0"), IfName("eth1")
     second = veth(
         a, 4, to="sw-db", ifname="eth1",
         addresses=[ip_interface("10.8.0.4/24"), ip_interface("fd00:8::4/64")],
@@ -565,12 +564,12 @@ async def test_a_default_route_moves_and_goes(stage: Stage) -> None:
         ]
     )
     for gateway, ifname in (
-        (GATEWAY, eth0),
-        (GATEWAY6, eth0),
-        (ip_address("10.8.0.1"), eth1),
-        (ip_address("fd00:8::1"), eth1),
+        ("10.7.0.1", "eth0"),
+        ("fd00:7::1", "eth0"),
+        ("10.8.0.1", "eth1"),
+        ("fd00:8::1", "eth1"),
     ):
-        await stage.kernel.apply([DefaultRoute(netns=a, ifname=ifname, gateway=gateway)])
+        await stage.kernel.apply([default_route(a, gateway, ifname)])
 
     four = stage.run("ip", "-4", "route", "show", "default", netns=a)
     six = stage.run("ip", "-6", "route", "show", "default", netns=a)
@@ -578,9 +577,29 @@ async def test_a_default_route_moves_and_goes(stage: Stage) -> None:
     assert len(six.splitlines()) == 1
     assert "via fd00:8::1 dev eth1" in six
     for version in (4, 6, 4, 6):
-        await stage.kernel.apply([NoDefaultRoute(netns=a, version=version)])
+        gone = ChangeRoute(netns=a, version=version, old=None, new=None)
+        await stage.kernel.apply([gone])
     assert stage.run("ip", "route", "show", "default", netns=a) == ""
     assert stage.run("ip", "-6", "route", "show", "default", netns=a) == ""
+
+
+async def test_default_routes_that_a_refused_list_changed_are_put_back(stage: Stage) -> None:
+    a, _ = await two_sandboxes(stage)
+    four, six = default_route(a, "10.7.0.1").new, default_route(a, "fd00:7::1").new
+    before = ip_json(stage, "route", "show", "default", netns=a)
+    before6 = ip_json(stage, "-6", "route", "show", "default", netns=a)
+
+    with pytest.raises(KernelRefused, match="AttachVeth"):
+        await stage.kernel.apply(
+            [
+                replace(default_route(a, "10.7.0.3"), old=four),
+                ChangeRoute(netns=a, version=6, old=six, new=None),
+                veth(a, 9),
+            ]
+        )
+
+    assert ip_json(stage, "route", "show", "default", netns=a) == before
+    assert ip_json(stage, "-6", "route", "show", "default", netns=a) == before6
 
 
 # --- rules, names, settings ---

@@ -19,18 +19,18 @@ from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeRoute,
     ChangeRules,
     CreateNetns,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
     ForgetFlows,
     LeaveNames,
     NameNetns,
-    NoDefaultRoute,
     Operation,
     RedirectNames,
+    Route,
     SetSysctl,
     UnnameNetns,
     inverse,
@@ -43,9 +43,7 @@ class FakeNetns:
     """What a sandbox's namespace has."""
 
     links: dict[IfName, AttachVeth] = field(default_factory=dict[IfName, AttachVeth])
-    default_routes: dict[int, tuple[IfName, Address]] = field(
-        default_factory=dict[int, tuple[IfName, Address]]
-    )
+    default_routes: dict[int, Route] = field(default_factory=dict[int, Route])
     """By family, 4 or 6."""
     names_port: int | None = None
     """Where 127.0.0.11:53 leads to."""
@@ -54,7 +52,7 @@ class FakeNetns:
         """Lose the far end of *link*, whatever it is called, with the routes by it."""
         gone = {name for name, op in self.links.items() if op.link == link}
         self.links = {n: op for n, op in self.links.items() if n not in gone}
-        self.default_routes = {v: r for v, r in self.default_routes.items() if r[0] not in gone}
+        self.default_routes = {v: r for v, r in self.default_routes.items() if r.ifname not in gone}
 
 
 @dataclass
@@ -251,11 +249,8 @@ class FakeKernel:
                 self._attach(op)
             case DetachVeth():
                 self._detach(op)
-            case DefaultRoute():
-                self._default_route(op)
-            case NoDefaultRoute():
-                if op.netns in self.namespaces:
-                    self.namespaces[op.netns].default_routes.pop(op.version, None)
+            case ChangeRoute():
+                self._change_route(op)
             case RedirectNames():
                 self._netns("RedirectNames", op.netns).names_port = op.port
             case LeaveNames():
@@ -301,17 +296,21 @@ class FakeKernel:
         for inside in self.namespaces.values():
             inside.cut(link)
 
-    def _default_route(self, op: DefaultRoute) -> None:
-        inside = self._netns("DefaultRoute", op.netns)
-        link = inside.links.get(op.ifname)
+    def _change_route(self, op: ChangeRoute) -> None:
+        if (new := op.new) is None:
+            if op.netns in self.namespaces:
+                self.namespaces[op.netns].default_routes.pop(op.version, None)
+            return
+        inside = self._netns("ChangeRoute", op.netns)
+        link = inside.links.get(new.ifname)
         if link is None:
-            raise KernelRefused("DefaultRoute", f"there is no interface {op.ifname}")
-        reachable = any(op.gateway in address.network for address in link.addresses)
-        if op.gateway.version == 4:
+            raise KernelRefused("ChangeRoute", f"there is no interface {new.ifname}")
+        reachable = any(new.gateway in address.network for address in link.addresses)
+        if op.version == 4:
             self._check(reachable, op, "Nexthop has invalid gateway")
         else:
-            self._check(reachable or op.gateway.is_link_local, op, "No route to host")
-        inside.default_routes[op.gateway.version] = (op.ifname, op.gateway)
+            self._check(reachable or new.gateway.is_link_local, op, "No route to host")
+        inside.default_routes[op.version] = new
 
     def _delete_link(self, name: IfName) -> None:
         """A bridge lets its ports go; a veth end takes the other with it."""

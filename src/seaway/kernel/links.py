@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from errno import EACCES, EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH
 from ipaddress import IPv6Address
+from pathlib import Path
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
@@ -22,11 +23,11 @@ from seaway.plan.operations import (
     DOOMED_GROUP,
     AddBridge,
     AttachVeth,
-    DefaultRoute,
+    ChangeRoute,
     DeleteLink,
     DetachVeth,
-    NoDefaultRoute,
     Operation,
+    Route,
 )
 
 log = logging.getLogger(__name__)
@@ -263,16 +264,20 @@ def _doomed_name(index: int) -> IfName:
     return IfName(f"sx-{index}")
 
 
-def default_route(visits: Visits, op: DefaultRoute) -> None:
-    """Make a gateway the default route of its family."""
-    netlink = visits.to(op.netns).netlink
-    netlink.do(rtnetlink.replace_default_route(netlink.index(op.ifname), op.gateway))
+def change_route(visits: Visits, op: ChangeRoute) -> None:
+    """Set the default route of a family, or take it away."""
+    match op.new:
+        case None:
+            _no_default_route(visits, op.netns, op.version)
+        case Route(ifname=ifname, gateway=gateway):
+            netlink = visits.to(op.netns).netlink
+            netlink.do(rtnetlink.replace_default_route(netlink.index(ifname), gateway))
 
 
-def no_default_route(visits: Visits, op: NoDefaultRoute) -> None:
-    """Take the default route away; gone already is fine."""
+def _no_default_route(visits: Visits, netns: Path, version: int) -> None:
+    """Gone already is fine, alone or with its namespace."""
     try:
-        inside = visits.to(op.netns)
+        inside = visits.to(netns)
     except OSError:
         return
-    inside.netlink.do_unless({ESRCH, ENOENT}, rtnetlink.delete_default_route(op.version))
+    inside.netlink.do_unless({ESRCH, ENOENT}, rtnetlink.delete_default_route(version))

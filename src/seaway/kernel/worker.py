@@ -25,16 +25,15 @@ from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeRoute,
     ChangeRules,
     CreateNetns,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
     ForgetFlows,
     LeaveNames,
     NameNetns,
-    NoDefaultRoute,
     Operation,
     RedirectNames,
     SetSysctl,
@@ -171,10 +170,8 @@ class Worker:
             case DetachVeth():
                 if (doomed := links.detach_veth(visits, op)) is not None:
                     self.reaper.doom(doomed)
-            case DefaultRoute():
-                links.default_route(visits, op)
-            case NoDefaultRoute():
-                links.no_default_route(visits, op)
+            case ChangeRoute():
+                links.change_route(visits, op)
             case RedirectNames():
                 self._redirect_names(visits, op)
             case LeaveNames():

@@ -121,25 +121,24 @@ class DetachVeth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultRoute:
-    """Make *gateway* on *ifname* the default route of its family inside *netns*.
+class Route:
+    """A default route: by which interface, to which gateway."""
 
-    *before* is the default route that this one replaces, so that it can be put back.
-    """
-
-    netns: Path
     ifname: IfName
     gateway: Address
-    before: tuple[IfName, Address] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoDefaultRoute:
-    """Take the default route of *version* away inside *netns*; gone already is fine."""
+class ChangeRoute:
+    """Make *new* the default route of family *version* inside *netns*, whatever it is now.
+
+    None: no default route, and gone already is fine. *old* is what undoing puts back.
+    """
 
     netns: Path
     version: int
-    before: tuple[IfName, Address] | None = None
+    old: Route | None
+    new: Route | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +208,7 @@ Operation = (
     | DeleteNetns
     | AttachVeth
     | DetachVeth
-    | DefaultRoute
-    | NoDefaultRoute
+    | ChangeRoute
     | RedirectNames
     | LeaveNames
     | ChangeRules
@@ -220,7 +218,10 @@ Operation = (
 
 
 def inverse(operation: Operation) -> Operation | None:
-    """What undoes *operation*; None for removals and for what dies with its namespace."""
+    """What undoes *operation*; None for removals and for what dies with its namespace.
+
+    A change from old to new is undone by the change from new to old.
+    """
     match operation:
         case AddBridge(name=name):
             return DeleteLink(name=name)
@@ -232,13 +233,8 @@ def inverse(operation: Operation) -> Operation | None:
             return UnnameNetns(name=name)
         case AttachVeth(link=link, netns=netns, ifname=ifname):
             return DetachVeth(link=link, netns=netns, ifname=ifname)
-        case DefaultRoute(netns=netns, ifname=ifname, gateway=gateway, before=None):
-            return NoDefaultRoute(netns=netns, version=gateway.version, before=(ifname, gateway))
-        case (
-            DefaultRoute(netns=netns, before=(ifname, gateway))
-            | NoDefaultRoute(netns=netns, before=(ifname, gateway))
-        ):
-            return DefaultRoute(netns=netns, ifname=ifname, gateway=gateway)
+        case ChangeRoute(netns=netns, version=version, old=old, new=new):
+            return ChangeRoute(netns=netns, version=version, old=new, new=old)
         case ChangeRules(old=old, new=new):
             return ChangeRules(old=new, new=old)
         case SetSysctl(path=path, value=value, before=before):

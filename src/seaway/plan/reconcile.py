@@ -11,11 +11,10 @@ from seaway.model.network import Network
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    ChangeRoute,
     ChangeRules,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
-    NoDefaultRoute,
     Operation,
     UnnameNetns,
 )
@@ -81,11 +80,7 @@ def mending_ops(
 
 
 def _routes(wiring: Wiring, netns: Path) -> list[Operation]:
-    found: list[Operation] = []
-    for version in VERSIONS:
-        way = route(wiring, version)
-        if way is not None:
-            found.append(DefaultRoute(netns=netns, ifname=way[0], gateway=way[1], before=way))
-        elif wiring.attachments:
-            found.append(NoDefaultRoute(netns=netns, version=version))
-    return found
+    if not wiring.attachments:
+        return []
+    ways = [(version, route(wiring, version)) for version in VERSIONS]
+    return [ChangeRoute(netns=netns, version=version, old=way, new=way) for version, way in ways]

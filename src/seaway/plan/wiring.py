@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Protocol
 
 from seaway.model.endpoint import Endpoint
-from seaway.model.ids import Address, IfName, NetworkId
+from seaway.model.ids import Address, NetworkId
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
 from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
+    ChangeRoute,
     ChangeRules,
-    DefaultRoute,
     ForgetFlows,
-    NoDefaultRoute,
     Operation,
+    Route,
 )
 from seaway.plan.rules import Elements
 from seaway.plan.zone import Upstream, View
@@ -140,26 +140,22 @@ def _addresses(attachment: Attachment) -> list[Address]:
     return [a.ip for a in place.addresses] if place else []
 
 
-def route(wiring: Wiring, version: int) -> tuple[IfName, Address] | None:
-    """The default route of family *version*: the interface and the gateway."""
+def route(wiring: Wiring, version: int) -> Route | None:
+    """The default route of family *version*."""
     attachment = default_attachment(wiring, version)
     if attachment is None or attachment.endpoint.place is None:
         return None
     way = gateway(attachment, version)
-    return (attachment.endpoint.place.ifname, way) if way is not None else None
+    return None if way is None else Route(ifname=attachment.endpoint.place.ifname, gateway=way)
 
 
 def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:
-    found: list[Operation] = []
-    for version in VERSIONS:
-        old, new = route(before, version), route(after, version)
-        if old == new:
-            continue
-        if new is None:
-            found.append(NoDefaultRoute(netns=netns, version=version, before=old))
-        else:
-            found.append(DefaultRoute(netns=netns, ifname=new[0], gateway=new[1], before=old))
-    return found
+    ways = [(version, route(before, version), route(after, version)) for version in VERSIONS]
+    return [
+        ChangeRoute(netns=netns, version=version, old=old, new=new)
+        for version, old, new in ways
+        if old != new
+    ]
 
 
 def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Operation]:

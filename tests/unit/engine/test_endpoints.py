@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from fakes.records import a_route
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import (
@@ -49,7 +50,7 @@ async def test_a_connected_sandbox_has_interface_address_route_and_name() -> Non
         inside = world.kernel.namespaces[world.paths.bound(box)]
         assert places(world, box)[0][:2] == ("eth0", "10.77.0.2")
         assert list(inside.links) == ["eth0"]
-        assert inside.default_routes == {4: ("eth0", ip_address("10.77.0.1"))}
+        assert inside.default_routes == {4: a_route("eth0", "10.77.0.1")}
         names = world.names.holders[web.id, endpoint.id].names
         assert names == ("box", "db", box.id[:12])
         assert world.names.views[box.id] == View(networks=(web.id,))
@@ -367,7 +368,7 @@ async def test_the_default_route_moves_at_a_disconnect_and_the_others_keep_their
 def default_route(world: World, sandbox: Sandbox) -> tuple[str, str]:
     """Interface and gateway."""
     route = world.kernel.namespaces[world.paths.bound(sandbox)].default_routes[4]
-    return route[0], str(route[1])
+    return route.ifname, str(route.gateway)
 
 
 async def test_an_asked_interface_name_is_given_and_left_free_by_those_before() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from fakes.records import a_route
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
 from seaway.contracts import LinkState
 from seaway.engine.forwarding import Forwarding
@@ -53,7 +54,7 @@ async def test_a_restart_changes_nothing_of_what_runs() -> None:
         await restarted(world)
 
         assert world.snapshot() == before
-        assert {type(o).__name__ for o in world.kernel.operations[done:]} == {"DefaultRoute"}
+        assert {type(o).__name__ for o in world.kernel.operations[done:]} == {"ChangeRoute"}
 
 
 async def test_the_whole_ruleset_is_loaded_with_all_elements() -> None:
@@ -151,7 +152,7 @@ async def test_after_a_reboot_namespaces_without_a_process_are_whole_again() -> 
 
         inside = world.kernel.namespaces[world.paths.bound(box)]
         assert list(inside.links) == ["eth0"]
-        assert inside.default_routes[4] == ("eth0", ip_address("10.77.0.1"))
+        assert inside.default_routes[4] == a_route("eth0", "10.77.0.1")
         assert inside.names_port == 35353
         assert bridge(web) in world.kernel.links
         assert world.host_ports.all_held.keys() == {box.id}

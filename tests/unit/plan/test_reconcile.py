@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes.firewall import FRONT, VAULT, WEB
+from fakes.records import a_route
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.ids import IfName
 from seaway.model.network import NullOptions
@@ -16,12 +17,11 @@ from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
     AttachVeth,
+    ChangeRoute,
     ChangeRules,
-    DefaultRoute,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
-    NoDefaultRoute,
     UnnameNetns,
 )
 from seaway.plan.reconcile import (
@@ -33,6 +33,10 @@ from seaway.plan.reconcile import (
 from seaway.plan.wiring import Wiring
 
 NETNS = Path("/run/test/ns/b1")
+NO_ROUTES = (
+    ChangeRoute(netns=NETNS, version=4, old=None, new=None),
+    ChangeRoute(netns=NETNS, version=6, old=None, new=None),
+)
 BRIDGE, LINK = IfName("sw-aa0000000000"), IfName("sv-e10000000000")
 FOREIGN = (
     *("lo", "eth0", "enp3s0", "wlan0", "tun0", "swp1"),
@@ -104,7 +108,7 @@ def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
     for masters in ({}, {LINK: None}, {LINK: IfName("br0")}):
         remove, make = mending_ops(wiring, NETNS, Cabling(), masters)
         assert [type(o) for o in remove] == [DetachVeth]
-        assert [type(o) for o in make] == [AttachVeth, DefaultRoute, DefaultRoute]
+        assert [type(o) for o in make] == [AttachVeth, ChangeRoute, ChangeRoute]
 
 
 def test_a_sandbox_that_is_whole_has_its_routes_said_again() -> None:
@@ -113,7 +117,11 @@ def test_a_sandbox_that_is_whole_has_its_routes_said_again() -> None:
     remove, make = mending_ops(wiring, NETNS, Cabling(), {LINK: BRIDGE})
 
     assert remove == ()
-    assert [type(o) for o in make] == [DefaultRoute, DefaultRoute]
+    four, six = a_route("eth0", "10.77.1.1"), a_route("eth0", "fd77:1::1")
+    assert make == (
+        ChangeRoute(netns=NETNS, version=4, old=four, new=four),
+        ChangeRoute(netns=NETNS, version=6, old=six, new=six),
+    )
 
 
 def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
@@ -122,7 +130,7 @@ def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
 
     _, make = mending_ops(inside, NETNS, Cabling(), {LINK: IfName("sw-cc0000000000")})
 
-    assert [type(o) for o in make] == [NoDefaultRoute, NoDefaultRoute]
+    assert make == NO_ROUTES
     assert mending_ops(Wiring(), NETNS, Cabling(), {}) == ((), ())
 
 
@@ -133,4 +141,4 @@ def test_an_end_on_no_bridge_is_never_made_anew() -> None:
     remove, make = mending_ops(Wiring(attachments=(attachment,)), NETNS, Cabling(), {})
 
     assert remove == ()
-    assert [type(o) for o in make] == [NoDefaultRoute, NoDefaultRoute]
+    assert make == NO_ROUTES

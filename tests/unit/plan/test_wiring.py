@@ -11,19 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.firewall import BACK, FRONT, VAULT
-from fakes.records import a_network, an_endpoint
+from fakes.records import a_network, a_route, an_endpoint
 from seaway.model.endpoint import Endpoint, EndpointWish
-from seaway.model.ids import IfName
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import Attachment
 from seaway.plan.operations import (
     AttachVeth,
+    ChangeRoute,
     ChangeRules,
-    DefaultRoute,
     DetachVeth,
     ForgetFlows,
-    NoDefaultRoute,
     Operation,
 )
 from seaway.plan.wiring import (
@@ -111,8 +109,8 @@ def flows(operations: Sequence[Operation]) -> list[ForgetFlows]:
 
 
 def test_the_default_route_goes_by_the_first_connected() -> None:
-    assert route(hung(ON_BACK, ON_FRONT), 4) == ("eth0", ip_address("10.77.1.1"))
-    assert route(hung(ON_BACK, ON_FRONT), 6) == ("eth0", ip_address("fd77:1::1"))
+    assert route(hung(ON_BACK, ON_FRONT), 4) == a_route("eth0", "10.77.1.1")
+    assert route(hung(ON_BACK, ON_FRONT), 6) == a_route("eth0", "fd77:1::1")
 
 
 def test_the_highest_gateway_priority_goes_before_the_first() -> None:
@@ -124,36 +122,28 @@ def test_the_highest_gateway_priority_goes_before_the_first() -> None:
 
 def test_an_internal_network_leads_nowhere() -> None:
     assert route(hung(ON_VAULT), 4) is None
-    assert route(hung(attached(VAULT, 1, priority=9), ON_BACK), 4) == (
-        "eth1",
-        ip_address("10.77.2.1"),
-    )
+    assert route(hung(attached(VAULT, 1, priority=9), ON_BACK), 4) == a_route("eth1", "10.77.2.1")
     assert target(hung(ON_VAULT), 4) is None
 
 
 def test_each_family_has_a_default_route_of_its_own() -> None:
     wiring = hung(attached(OLD, 1, priority=9), ON_BACK)
 
-    assert route(wiring, 4) == ("eth0", ip_address("10.77.4.1"))
-    assert route(wiring, 6) == ("eth1", ip_address("fd77:2::1"))
+    assert route(wiring, 4) == a_route("eth0", "10.77.4.1")
+    assert route(wiring, 6) == a_route("eth1", "fd77:2::1")
 
 
 def test_the_default_route_moves_and_can_be_put_back() -> None:
     operations = change(hung(ON_FRONT, ON_OLD), hung(ON_OLD))
 
-    front4 = (IfName("eth0"), ip_address("10.77.1.1"))
-    front6 = (IfName("eth0"), ip_address("fd77:1::1"))
-    assert (
-        DefaultRoute(
-            netns=NETNS, ifname=IfName("eth3"), gateway=ip_address("10.77.4.1"), before=front4
-        )
-        in operations
-    )
-    assert NoDefaultRoute(netns=NETNS, version=6, before=front6) in operations
+    front4, old4 = a_route("eth0", "10.77.1.1"), a_route("eth3", "10.77.4.1")
+    front6 = a_route("eth0", "fd77:1::1")
+    assert ChangeRoute(netns=NETNS, version=4, old=front4, new=old4) in operations
+    assert ChangeRoute(netns=NETNS, version=6, old=front6, new=None) in operations
 
 
 def test_a_default_route_that_stays_is_not_said_again() -> None:
-    assert "DefaultRoute" not in kinds(change(hung(ON_FRONT), hung(ON_FRONT, ON_BACK)))
+    assert "ChangeRoute" not in kinds(change(hung(ON_FRONT), hung(ON_FRONT, ON_BACK)))
 
 
 # Ports
@@ -236,7 +226,7 @@ def test_rules_come_before_links_and_routes_after_them() -> None:
     assert kinds(change(UNWIRED, hung(ON_OLD, ports=(UDP,)))) == [
         "ChangeRules",
         "AttachVeth",
-        "DefaultRoute",
+        "ChangeRoute",
         "ForgetFlows",
     ]
 
@@ -245,7 +235,7 @@ def test_links_are_cut_before_their_rules_go() -> None:
     assert kinds(change(hung(ON_OLD, ports=(UDP,)), UNWIRED)) == [
         "DetachVeth",
         "ChangeRules",
-        "NoDefaultRoute",
+        "ChangeRoute",
         "ForgetFlows",
         "ForgetFlows",
     ]
