@@ -17,6 +17,7 @@ from seaway.contracts import Kernel
 from seaway.kernel.fake import FakeKernel
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
+from seaway.model.port import Proto
 from seaway.plan.firewall import BRIDGE, INET, NO_RULES, ruleset
 from seaway.plan.operations import (
     BRIDGE_GROUP,
@@ -28,7 +29,8 @@ from seaway.plan.operations import (
     DeleteLink,
     DeleteNetns,
     DetachVeth,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     LeaveNames,
     NameNetns,
     Operation,
@@ -218,7 +220,8 @@ async def test_removing_what_is_not_there_is_fine(subject: Subject) -> None:
             UnnameNetns(name=subject.directory / "name"),
             DeleteNetns(path=subject.path),
             DeleteLink(name=IfName("sw-web")),
-            ForgetFlows(address=GATEWAY),
+            ForgetAddress(address=GATEWAY),
+            ForgetPort(proto=Proto.UDP, version=4, host_port=53),
             LeaveNames(netns=subject.path),
             change(WEB | PORT),
         ]

@@ -28,7 +28,8 @@ from seaway.plan.operations import (
     CreateNetns,
     DeleteLink,
     DeleteNetns,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     NameNetns,
     RedirectNames,
     SetSysctl,
@@ -714,13 +715,13 @@ async def test_only_the_meant_flows_are_forgotten(stage: Stage) -> None:
                 sock.sendto(b"x", ("10.7.0.1", port))
     assert len(flows(stage)) == 6
 
-    await stage.kernel.apply([ForgetFlows(proto=Proto.UDP, host_port=53)])
+    await stage.kernel.apply([ForgetPort(proto=Proto.UDP, version=4, host_port=53)])
     without_port = flows(stage)
-    await stage.kernel.apply([ForgetFlows(proto=Proto.TCP, host_port=54)])
-    await stage.kernel.apply([ForgetFlows(address=ip_address("10.7.0.2"))])
+    await stage.kernel.apply([ForgetPort(proto=Proto.TCP, version=4, host_port=54)])
+    await stage.kernel.apply([ForgetAddress(address=ip_address("10.7.0.2"))])
     without_address = flows(stage)
     await stage.kernel.apply(
-        [ForgetFlows(proto=Proto.UDP, host=GATEWAY, host_port=5000, count=1000)]
+        [ForgetPort(proto=Proto.UDP, version=4, host=GATEWAY, host_port=5000, count=1000)]
     )
 
     assert without_port == [

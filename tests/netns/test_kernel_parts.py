@@ -9,7 +9,7 @@ import pytest
 from seaway.codec.ctnetlink import FlowFilter
 from seaway.kernel import conntrack, nft, sysctl
 from seaway.model.port import Proto
-from seaway.plan.operations import ForgetFlows
+from seaway.plan.operations import ForgetAddress, ForgetPort
 
 
 def test_nfts_complaint_is_told_in_one_line_with_what_it_points_to() -> None:
@@ -55,7 +55,7 @@ def test_a_setting_may_have_dots_in_its_name() -> None:
 def test_flows_of_an_address_are_looked_for_at_both_ends_and_behind_a_translation() -> None:
     a = ip_address("10.7.0.2")
 
-    assert list(conntrack.filters(ForgetFlows(address=a))) == [
+    assert list(conntrack.filters(ForgetAddress(address=a))) == [
         FlowFilter(version=4, source=a),
         FlowFilter(version=4, destination=a),
         FlowFilter(version=4, source=a, reply=True),
@@ -64,8 +64,8 @@ def test_flows_of_an_address_are_looked_for_at_both_ends_and_behind_a_translatio
 
 def test_few_ports_are_asked_for_singly_and_many_at_once() -> None:
     host = ip_address("fd00::1")
-    two = ForgetFlows(proto=Proto.UDP, host=host, host_port=53, count=2)
-    many = ForgetFlows(proto=Proto.UDP, host_port=2000, count=1000, version=6)
+    two = ForgetPort(proto=Proto.UDP, version=6, host=host, host_port=53, count=2)
+    many = ForgetPort(proto=Proto.UDP, version=6, host_port=2000, count=1000)
 
     assert list(conntrack.filters(two)) == [
         FlowFilter(version=6, proto=Proto.UDP, destination=host, port=53),

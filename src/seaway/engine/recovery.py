@@ -25,7 +25,7 @@ from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_o
 from seaway.plan.operations import (
     DOOMED_GROUP,
     DeleteLink,
-    ForgetFlows,
+    ForgetAddress,
     Operation,
 )
 from seaway.plan.reconcile import (
@@ -262,7 +262,7 @@ class Recovery:
             for version in VERSIONS
             for address in self._store.allocation(network.id).released(version)
         )
-        await self._remove([ForgetFlows(address=a, version=a.version) for a in released])
+        await self._remove([ForgetAddress(address=a) for a in released])
 
     async def _remove_ended(self) -> None:
         for sandbox in tuple(self._store.sandboxes()):

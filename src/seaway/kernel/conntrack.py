@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from errno import EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT
 from itertools import islice
+from typing import assert_never
 
 from seaway.codec.ctnetlink import (
     Flow,
@@ -14,10 +15,10 @@ from seaway.codec.ctnetlink import (
     dump_flows,
     flow,
 )
-from seaway.codec.rtnetlink import Reply, Request
+from seaway.codec.rtnetlink import Request
 from seaway.kernel.netlink import Netlink, Refused
 from seaway.model.ids import Address
-from seaway.plan.operations import ForgetFlows
+from seaway.plan.operations import ForgetAddress, ForgetPort
 
 _ONE_BY_ONE = 16
 """Up to so many ports are asked for one by one; more are picked from all flows of the protocol."""
@@ -28,25 +29,28 @@ _ABSENT = frozenset({EAFNOSUPPORT, EOPNOTSUPP, EPROTONOSUPPORT, EINVAL, ENOENT})
 """How the kernel says that it tracks no connections (``nfnetlink_rcv_msg()``)."""
 
 
-def forget(netlink: Netlink, op: ForgetFlows) -> int:
-    """Drop the flows of *op* and say how many; none, and no tracking at all, is fine."""
-    return sum(_forget(netlink, op, wanted) for wanted in filters(op))
+def forget(netlink: Netlink, op: ForgetAddress | ForgetPort) -> None:
+    """Drop the flows of *op*; none, and no tracking at all, is fine."""
+    for wanted in filters(op):
+        found = _dumped(netlink, dump_flows(wanted))
+        _drop(netlink, wanted.version, (f for f in found if _is_meant(op, f)))
 
 
-def filters(op: ForgetFlows) -> Iterator[FlowFilter]:
+def filters(op: ForgetAddress | ForgetPort) -> Iterator[FlowFilter]:
     """What to ask the kernel for, one dump each."""
-    if op.address is not None:
-        family: int = op.address.version
-        yield FlowFilter(version=family, proto=op.proto, source=op.address)
-        yield FlowFilter(version=family, proto=op.proto, destination=op.address)
-        yield FlowFilter(version=family, proto=op.proto, source=op.address, reply=True)
-        return
-    version: int = op.version if op.host is None else op.host.version
-    if op.count > _ONE_BY_ONE:
-        yield FlowFilter(version=version, proto=op.proto, destination=op.host)
-        return
-    for port in range(op.host_port, op.host_port + op.count):
-        yield FlowFilter(version=version, proto=op.proto, destination=op.host, port=port)
+    match op:
+        case ForgetAddress(address=address):
+            yield FlowFilter(version=address.version, source=address)
+            yield FlowFilter(version=address.version, destination=address)
+            yield FlowFilter(version=address.version, source=address, reply=True)
+        case ForgetPort(proto=proto, version=version, host=host):
+            if op.count > _ONE_BY_ONE:
+                yield FlowFilter(version=version, proto=proto, destination=host)
+                return
+            for port in _ports(op):
+                yield FlowFilter(version=version, proto=proto, destination=host, port=port)
+        case _:
+            assert_never(op)
 
 
 def forget_addresses(netlink: Netlink, addresses: Collection[Address], tracked: int) -> None:
@@ -58,41 +62,36 @@ def forget_addresses(netlink: Netlink, addresses: Collection[Address], tracked: 
     for version in (4, 6):
         mine = {a.packed for a in addresses if a.version == version}
         if mine and tracked <= _PICKED * len(mine):
-            found = map(_seen, _dumped(netlink, dump_all_flows(version)))
+            found = _dumped(netlink, dump_all_flows(version))
             _drop(netlink, version, (f for f in found if f.ends & mine))
         elif mine:
             for address in addresses:
                 if address.version == version:
-                    forget(netlink, ForgetFlows(address=address, version=version))
+                    forget(netlink, ForgetAddress(address=address))
 
 
-def _forget(netlink: Netlink, op: ForgetFlows, wanted: FlowFilter) -> int:
-    found = map(_seen, _dumped(netlink, dump_flows(wanted)))
-    meant = (f for f in found if op.address is not None or _is_meant(op, f))
-    return _drop(netlink, wanted.version, meant)
-
-
-def _dumped(netlink: Netlink, request: Request) -> list[Reply]:
+def _dumped(netlink: Netlink, request: Request) -> Iterator[Flow]:
+    """The flows that the kernel shows, read one by one; none where nothing is tracked."""
     try:
-        return netlink.dump(request)
+        replies = netlink.dump(request)
     except Refused as error:
-        if error.errno in _ABSENT:
-            return []
-        raise
+        if error.errno not in _ABSENT:
+            raise
+        return
+    yield from (flow(reply.body) for reply in replies)
 
 
-def _seen(reply: Reply) -> Flow:
-    return flow(reply.body)
-
-
-def _drop(netlink: Netlink, version: int, flows: Iterable[Flow]) -> int:
-    """Drop *flows* and say how many there were; gone already is fine."""
-    rest, dropped = iter(flows), 0
+def _drop(netlink: Netlink, version: int, flows: Iterable[Flow]) -> None:
+    """Drop *flows*; gone already is fine."""
+    rest = iter(flows)
     while batch := list(islice(rest, _BATCH)):
         netlink.do_unless({ENOENT}, *(delete_flow(version, one) for one in batch))
-        dropped += len(batch)
-    return dropped
 
 
-def _is_meant(op: ForgetFlows, found: Flow) -> bool:
-    return op.host_port <= found.port < op.host_port + op.count
+def _is_meant(op: ForgetAddress | ForgetPort, found: Flow) -> bool:
+    """Whether what the kernel showed is of *op*: asked for many ports, it shows flows to any."""
+    return isinstance(op, ForgetAddress) or found.port in _ports(op)
+
+
+def _ports(op: ForgetPort) -> range:
+    return range(op.host_port, op.host_port + op.count)

@@ -25,7 +25,8 @@ from seaway.plan.operations import (
     DeleteLink,
     DeleteNetns,
     DetachVeth,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     LeaveNames,
     NameNetns,
     Operation,
@@ -258,7 +259,7 @@ class FakeKernel:
                     self.namespaces[op.netns].names_port = None
             case ChangeRules():
                 self._change_elements(op.old - op.new, op.new - op.old)
-            case ForgetFlows():
+            case ForgetAddress() | ForgetPort():
                 pass
             case SetSysctl():
                 self._check(op.path in self.sysctls, op, "No such file or directory")

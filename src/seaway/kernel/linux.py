@@ -21,7 +21,7 @@ from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import IfName
-from seaway.plan.operations import AttachVeth, ForgetFlows, Operation
+from seaway.plan.operations import AttachVeth, ForgetAddress, ForgetPort, Operation
 from seaway.plan.rules import Elements
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,9 @@ class LinuxKernel:
         done = self._thread.submit(lambda: self._worker.apply(ops))
         try:
             await asyncio.shield(asyncio.wrap_future(done))
-            await self._forget_flows(_flows(ops))
+            await self._forget_flows(
+                [op for op in ops if isinstance(op, ForgetAddress | ForgetPort)]
+            )
         except (asyncio.CancelledError, EngineError):
             if not done.cancel():
                 self._thread.submit(lambda: self._undo_if_done(done, ops))
@@ -90,10 +92,9 @@ class LinuxKernel:
         """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup."""
         ops = tuple(operations)
         errors = await self._thread.call(lambda: self._worker.remove(ops))
-        flows = _flows(ops)
-        self._forgetting.let_go(op.address for op in flows if op.address is not None)
+        self._forgetting.let_go(op.address for op in ops if isinstance(op, ForgetAddress))
         try:
-            await self._forget_flows([op for op in flows if op.address is None])
+            await self._forget_flows([op for op in ops if isinstance(op, ForgetPort)])
         except KernelRefused as error:
             errors.append(error)
         if errors:
@@ -158,7 +159,7 @@ class LinuxKernel:
 
         return self._thread.submit(reach_and_work)
 
-    async def _forget_flows(self, flows: Sequence[ForgetFlows]) -> None:
+    async def _forget_flows(self, flows: Sequence[ForgetAddress | ForgetPort]) -> None:
         """Forget *flows*, on a thread of its own; raises KernelRefused."""
         if flows:
             netlink = await self._thread.call(self._worker.open_conntrack)
@@ -180,11 +181,7 @@ def _close_result(future: Future[socket.socket]) -> None:
         future.result().close()
 
 
-def _flows(ops: Sequence[Operation]) -> list[ForgetFlows]:
-    return [op for op in ops if isinstance(op, ForgetFlows)]
-
-
-def _forget_all(netlink: Netlink | None, flows: Sequence[ForgetFlows]) -> None:
+def _forget_all(netlink: Netlink | None, flows: Sequence[ForgetAddress | ForgetPort]) -> None:
     if netlink is None:
         return
     with netlink:

@@ -31,7 +31,8 @@ from seaway.plan.operations import (
     DeleteLink,
     DeleteNetns,
     DetachVeth,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     LeaveNames,
     NameNetns,
     Operation,
@@ -59,7 +60,7 @@ class Worker:
         self.host.close()
 
     def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out all of *operations* but ForgetFlows, or none; raises as ``Kernel.apply``."""
+        """Carry out all of *operations* but to forget flows, or none; raises as ``Kernel.apply``."""
         done: list[Operation] = []
         with Visits(self.host) as visits:
             for op in operations:
@@ -178,7 +179,7 @@ class Worker:
                 self._leave_names(visits, op)
             case ChangeRules():
                 self.host.firewall.change(op.old - op.new, op.new - op.old)
-            case ForgetFlows():
+            case ForgetAddress() | ForgetPort():
                 pass  # done aside, after the rest: see LinuxKernel
             case SetSysctl():
                 sysctl.write(op.path, op.value)

@@ -173,20 +173,23 @@ class ChangeRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetFlows:
-    """Drop the connection tracking entries of one kind of flow; none is fine.
+class ForgetAddress:
+    """Drop the tracked flows from or to *address*, of all protocols; none is fine."""
 
-    With *host_port*: flows of *proto* that were sent to that port of the host (and address *host*,
-    None: any of it). With *address*: flows from or to that address, of all protocols or of *proto*.
-    """
+    address: Address
 
-    address: Address | None = None
-    proto: Proto | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetPort:
+    """Drop the tracked flows of *proto* and family *version* sent to ports of the host; none is fine."""
+
+    proto: Proto
+    version: int
     host: Address | None = None
-    host_port: int = 0
+    """The address of the host, of that family; None: any of it."""
+    host_port: int
     count: int = 1
     """How many ports from *host_port* on."""
-    version: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +215,8 @@ Operation = (
     | RedirectNames
     | LeaveNames
     | ChangeRules
-    | ForgetFlows
+    | ForgetAddress
+    | ForgetPort
     | SetSysctl
 )
 

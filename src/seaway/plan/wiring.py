@@ -21,7 +21,8 @@ from seaway.plan.firewall import Attachment, guard_elements, link_elements, port
 from seaway.plan.operations import (
     ChangeRoute,
     ChangeRules,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     Operation,
     Route,
 )
@@ -109,7 +110,7 @@ def change_ops(
         *([ChangeRules(old=old_rules, new=new_rules)] if old_rules != new_rules else []),
         *(o for a in new for o in cabling.attach_ops(a.network, a.endpoint, netns)),
         *_route_ops(before, after, netns),
-        *(ForgetFlows(address=ip, version=ip.version) for a in gone for ip in _addresses(a)),
+        *(ForgetAddress(address=ip) for a in gone for ip in _addresses(a)),
         *_flow_ops(before, after, cut_streams=cut_streams),
     )
 
@@ -165,12 +166,12 @@ def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Opera
         changed = _leading(before, version) ^ _leading(after, version)
         for port in sorted({p for p, _ in changed}, key=lambda p: (p.proto, p.host_port)):
             if port.proto is not Proto.TCP or cut_streams:
-                flow = ForgetFlows(
+                flow = ForgetPort(
                     proto=port.proto,
+                    version=version,
                     host=port.one_host,
                     host_port=port.host_port,
                     count=port.count,
-                    version=version,
                 )
                 found[flow] = None
     return list(found)

@@ -22,7 +22,7 @@ from seaway.model.errors import (
 )
 from seaway.model.ids import DnsName, IfName, Mac, mac, new_mac
 from seaway.model.sandbox import Sandbox, SandboxWish
-from seaway.plan.operations import AddBridge, ForgetFlows
+from seaway.plan.operations import AddBridge, ForgetAddress
 from seaway.plan.zone import View
 
 A_WISH = EndpointWish()
@@ -449,7 +449,7 @@ async def test_flows_of_an_address_that_goes_are_forgotten() -> None:
 
         await world.endpoints.disconnect("web", "box")
 
-        assert ForgetFlows(address=ip_address("10.77.0.2")) in world.kernel.operations
+        assert ForgetAddress(address=ip_address("10.77.0.2")) in world.kernel.operations
 
 
 async def test_ports_of_a_sandbox_without_a_way_out_are_held_no_longer() -> None:

@@ -13,7 +13,7 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError, InvalidRequest, NotFound, PortTaken
 from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import Process, SandboxWish
-from seaway.plan.operations import ForgetFlows
+from seaway.plan.operations import ForgetPort
 from seaway.plan.rules import Element
 
 INET = "inet seaway"
@@ -168,7 +168,7 @@ async def test_an_unpublished_port_is_free_and_its_udp_flows_are_forgotten() -> 
         assert leading(world) == set()
         assert world.host_ports.all_held == {}
         assert world.store.sandbox("box").ports == ()
-        flows = [o for o in world.kernel.operations if isinstance(o, ForgetFlows)]
+        flows = [o for o in world.kernel.operations if isinstance(o, ForgetPort)]
         assert {(f.proto, f.host_port) for f in flows} == {(Proto.UDP, 53)}
 
 
@@ -179,7 +179,7 @@ async def test_open_streams_end_with_now() -> None:
 
         await world.ports.unpublish("box", [tcp(8080, 80)], now=True)
 
-        flow = ForgetFlows(proto=Proto.TCP, host_port=8080)
+        flow = ForgetPort(proto=Proto.TCP, version=4, host_port=8080)
         assert flow in world.kernel.operations
 
 

@@ -10,7 +10,7 @@ from seaway.codec.rtnetlink import Reply, Request, attribute
 from seaway.kernel import conntrack
 from seaway.kernel.netlink import Netlink
 from seaway.model.ids import Address
-from seaway.plan.operations import ForgetFlows
+from seaway.plan.operations import ForgetAddress
 
 A, B, C = (ip_address(f"10.7.0.{n}") for n in (2, 3, 4))
 CLIENT = ip_address("192.0.2.9")
@@ -62,4 +62,4 @@ def test_of_many_flows_the_kernel_picks() -> None:
 
     conntrack.forget_addresses(cast("Netlink", table), [A], tracked=200_000)
 
-    assert table.asked == [dump_flows(f) for f in conntrack.filters(ForgetFlows(address=A))]
+    assert table.asked == [dump_flows(f) for f in conntrack.filters(ForgetAddress(address=A))]

@@ -21,7 +21,8 @@ from seaway.plan.operations import (
     ChangeRoute,
     ChangeRules,
     DetachVeth,
-    ForgetFlows,
+    ForgetAddress,
+    ForgetPort,
     Operation,
 )
 from seaway.plan.wiring import (
@@ -100,9 +101,9 @@ def kinds(operations: Sequence[Operation]) -> list[str]:
     return [type(o).__name__ for o in operations]
 
 
-def flows(operations: Sequence[Operation]) -> list[ForgetFlows]:
+def flows(operations: Sequence[Operation]) -> list[ForgetPort]:
     """Those of *operations* that forget flows of ports."""
-    return [o for o in operations if isinstance(o, ForgetFlows) and o.host_port]
+    return [o for o in operations if isinstance(o, ForgetPort)]
 
 
 # The default route
@@ -169,14 +170,14 @@ def test_udp_flows_are_forgotten_when_a_port_moves() -> None:
     before, after = hung(ON_FRONT, ON_OLD, ports=(TCP, UDP)), hung(ON_OLD, ports=(TCP, UDP))
 
     assert flows(change(before, after)) == [
-        ForgetFlows(proto=Proto.UDP, host_port=5300, count=2, version=4),
-        ForgetFlows(proto=Proto.UDP, host_port=5300, count=2, version=6),
+        ForgetPort(proto=Proto.UDP, host_port=5300, count=2, version=4),
+        ForgetPort(proto=Proto.UDP, host_port=5300, count=2, version=6),
     ]
 
 
 def test_udp_flows_are_forgotten_when_a_port_comes_and_when_it_goes() -> None:
     without, with_ = hung(ON_OLD), hung(ON_OLD, ports=(TCP, UDP))
-    forgotten = [ForgetFlows(proto=Proto.UDP, host_port=5300, count=2, version=4)]
+    forgotten = [ForgetPort(proto=Proto.UDP, host_port=5300, count=2, version=4)]
 
     assert flows(change(without, with_)) == forgotten
     assert flows(change(with_, without)) == forgotten
@@ -187,7 +188,7 @@ def test_flows_are_forgotten_once_when_only_the_sources_change() -> None:
     limited = replace(UDP, sources=(ip_network("10.0.0.0/8"),))
 
     assert flows(change(hung(ON_OLD, ports=(UDP,)), hung(ON_OLD, ports=(limited,)))) == [
-        ForgetFlows(proto=Proto.UDP, host_port=5300, count=2, version=4)
+        ForgetPort(proto=Proto.UDP, host_port=5300, count=2, version=4)
     ]
 
 
@@ -196,16 +197,16 @@ def test_open_streams_end_only_when_they_shall() -> None:
 
     assert flows(change(before, after)) == []
     assert flows(change(before, after, cut_streams=True)) == [
-        ForgetFlows(proto=Proto.TCP, host_port=8080, version=4)
+        ForgetPort(proto=Proto.TCP, host_port=8080, version=4)
     ]
 
 
 def test_flows_of_an_address_that_goes_are_forgotten() -> None:
     operations = change(hung(ON_FRONT, ON_BACK), hung(ON_FRONT))
 
-    assert [o for o in operations if isinstance(o, ForgetFlows)] == [
-        ForgetFlows(address=ip_address("10.77.2.2"), version=4),
-        ForgetFlows(address=ip_address("fd77:2::2"), version=6),
+    assert [o for o in operations if isinstance(o, ForgetAddress)] == [
+        ForgetAddress(address=ip_address("10.77.2.2")),
+        ForgetAddress(address=ip_address("fd77:2::2")),
     ]
 
 
@@ -213,7 +214,7 @@ def test_a_port_on_one_address_forgets_flows_to_it_alone() -> None:
     local = replace(UDP, host=ip_address("127.0.0.1"))
 
     assert flows(change(hung(ON_FRONT), hung(ON_FRONT, ports=(local,)))) == [
-        ForgetFlows(
+        ForgetPort(
             proto=Proto.UDP, host=ip_address("127.0.0.1"), host_port=5300, count=2, version=4
         )
     ]
@@ -227,7 +228,7 @@ def test_rules_come_before_links_and_routes_after_them() -> None:
         "ChangeRules",
         "AttachVeth",
         "ChangeRoute",
-        "ForgetFlows",
+        "ForgetPort",
     ]
 
 
@@ -236,8 +237,8 @@ def test_links_are_cut_before_their_rules_go() -> None:
         "DetachVeth",
         "ChangeRules",
         "ChangeRoute",
-        "ForgetFlows",
-        "ForgetFlows",
+        "ForgetAddress",
+        "ForgetPort",
     ]
 
 
