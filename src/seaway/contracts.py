@@ -19,9 +19,9 @@ from seaway.model.ids import Address, EndpointId, IfName, NetworkId, Prefix, San
 from seaway.model.network import Network, Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
+from seaway.plan.elements import Elements
 from seaway.plan.ipam import Allocation
 from seaway.plan.operations import Operation
-from seaway.plan.rules import Elements
 from seaway.plan.zone import Holder, Upstream, View
 
 Record = Network | Sandbox | Endpoint

@@ -18,13 +18,14 @@ from seaway.kernel.fake import FakeKernel
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
 from seaway.model.port import Proto
+from seaway.plan.elements import Element, Elements
 from seaway.plan.firewall import BRIDGE, INET, NO_RULES, ruleset
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     BindNetns,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -38,7 +39,6 @@ from seaway.plan.operations import (
     SetSysctl,
     UnnameNetns,
 )
-from seaway.plan.rules import Element, Elements
 
 ETH0, ETH1 = IfName("eth0"), IfName("eth1")
 GATEWAY = ip_address("10.7.0.1")
@@ -59,9 +59,9 @@ FROM = one("from_any4", "tcp . 10-20 . 10.0.0.0/8")
 EACH_KIND = [WEB, PORT, MASQ, RANGE, FROM, one("drops", '"sv-1"', table=BRIDGE)]
 
 
-def change(old: Elements = NOTHING, new: Elements = NOTHING) -> ChangeRules:
+def change(old: Elements = NOTHING, new: Elements = NOTHING) -> ChangeElements:
     """Elements *new* of *old*."""
-    return ChangeRules(old=old, new=new)
+    return ChangeElements(old=old, new=new)
 
 
 def kind_of(elements: Elements) -> str:
@@ -419,7 +419,7 @@ async def test_an_element_that_is_not_there_cannot_be_deleted(
     refusal = await subject.refusal(change(elements, DB))
 
     assert refusal == (
-        f"ChangeRules: delete element {element.table} {element.set}: No such file or directory"
+        f"ChangeElements: delete element {element.table} {element.set}: No such file or directory"
     )
     assert not await subject.has(DB)
 
@@ -429,10 +429,10 @@ async def test_a_key_leads_elsewhere_only_when_its_element_is_deleted(subject: S
     other_range = one("range_any4", "udp . 100-200", "10.7.0.3")
 
     assert await subject.refusal(change(new=ELSEWHERE)) == (
-        "ChangeRules: add element inet seaway any4: File exists"
+        "ChangeElements: add element inet seaway any4: File exists"
     )
     assert await subject.refusal(change(new=other_range)) == (
-        "ChangeRules: add element inet seaway range_any4: File exists"
+        "ChangeElements: add element inet seaway range_any4: File exists"
     )
     await subject.kernel.apply([change(PORT | RANGE, ELSEWHERE | other_range)])
     await subject.kernel.apply([change(new=ELSEWHERE | other_range)])
@@ -445,7 +445,7 @@ async def test_an_element_of_a_map_that_leads_elsewhere_is_not_the_one_to_delete
 
     refusal = await subject.refusal(change(ELSEWHERE))
 
-    assert refusal == "ChangeRules: delete element inet seaway any4: No such file or directory"
+    assert refusal == "ChangeElements: delete element inet seaway any4: No such file or directory"
     assert await subject.has(PORT)
 
 
@@ -469,7 +469,7 @@ async def test_an_interval_with_an_end_in_another_is_refused(
 
     refusal = await subject.refusal(change(new=new))
 
-    assert refusal == f"ChangeRules: add element inet seaway {kind_of(new)}: File exists"
+    assert refusal == f"ChangeElements: add element inet seaway {kind_of(new)}: File exists"
     assert await subject.has(there)
     await subject.kernel.apply([change(there, new)])
 
@@ -502,7 +502,7 @@ async def test_intervals_of_one_change_may_not_overlap_either(subject: Subject) 
 
     refusal = await subject.refusal(change(new=MASQ | one("masq4", '"sw-web" . 10.7.1.0/24')))
 
-    assert refusal == "ChangeRules: add element inet seaway masq4: File exists"
+    assert refusal == "ChangeElements: add element inet seaway masq4: File exists"
     assert not await subject.has(MASQ)
 
 
@@ -513,8 +513,8 @@ async def test_without_tables_no_element_changes(subject: Subject, ever: bool) -
         await subject.kernel.replace_rules(NO_RULES)
 
     missing = "element inet seaway bridges: No such file or directory"
-    assert await subject.refusal(change(WEB)) == f"ChangeRules: delete {missing}"
-    assert await subject.refusal(change(new=WEB)) == f"ChangeRules: add {missing}"
+    assert await subject.refusal(change(WEB)) == f"ChangeElements: delete {missing}"
+    assert await subject.refusal(change(new=WEB)) == f"ChangeElements: add {missing}"
     await subject.kernel.apply([change(), change(WEB, WEB)])
 
 
@@ -564,7 +564,7 @@ async def test_a_removal_that_must_add_what_cannot_be_is_told(subject: Subject) 
 
     (error,) = caught.value.exceptions
     assert str(error) == (
-        "the kernel refused ChangeRules: add element inet seaway any4: File exists"
+        "the kernel refused ChangeElements: add element inet seaway any4: File exists"
     )
     assert await subject.has(WEB)
     assert await subject.has(DB)

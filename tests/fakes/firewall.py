@@ -9,9 +9,9 @@ from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
 from seaway.model.network import Icc, Network
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan.firewall import Attachment, network_elements
-from seaway.plan.rules import Elements
-from seaway.plan.wiring import Wiring, elements
+from seaway.plan.elements import Elements
+from seaway.plan.firewall import network_elements
+from seaway.plan.wiring import Attachment, Wiring, elements
 
 FRONT = a_network("aa", ("10.77.1.0/24", "fd77:1::/64"), name="front")
 BACK = a_network("bb", ("10.77.2.0/24", "fd77:2::/64"), name="back", icc=Icc.CLOSED)

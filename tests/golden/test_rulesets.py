@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fakes.firewall import typical
+from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import ruleset
-from seaway.plan.rules import Elements, whole
 
 HERE = Path(__file__).parent
 CASES: list[tuple[str, Elements, tuple[int, ...]]] = [

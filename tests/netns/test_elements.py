@@ -24,9 +24,9 @@ from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.kernel.nft import NftRefused
 from seaway.model.errors import KernelRefused
 from seaway.model.port import Proto, PublishedPort
+from seaway.plan.elements import Element, Elements, difference
 from seaway.plan.firewall import RULES
-from seaway.plan.operations import ChangeRules
-from seaway.plan.rules import Element, Elements, difference
+from seaway.plan.operations import ChangeElements
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -233,10 +233,10 @@ def test_what_is_there_can_be_added_again(firewall: Firewall) -> None:
 async def test_the_kernel_says_which_set_refused(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     await stage.kernel.replace_rules(OUR_RULES)
-    gone = ChangeRules(old=frozenset({GONE}), new=NOTHING)
+    gone = ChangeElements(old=frozenset({GONE}), new=NOTHING)
 
     with pytest.raises(
-        KernelRefused, match="ChangeRules: delete element inet seaway any4: No such"
+        KernelRefused, match="ChangeElements: delete element inet seaway any4: No such"
     ):
         await stage.kernel.apply([gone])
     await stage.kernel.remove([gone])
@@ -249,10 +249,10 @@ async def test_the_kernel_leaves_to_nft_what_only_nft_can_read(tmp_path: Path) -
     await stage.kernel.replace_rules(OUR_RULES)
     there = FINE | inet("any4", "17 . domain : 10.7.0.2 . 53")
 
-    await stage.kernel.apply([ChangeRules(old=NOTHING, new=there)])
+    await stage.kernel.apply([ChangeElements(old=NOTHING, new=there)])
 
     assert "udp . 53 : 10.7.0.2 . 53" in stage.run("nft", "list", "ruleset")
-    await stage.kernel.remove([ChangeRules(old=there, new=NOTHING)] * 2)
+    await stage.kernel.remove([ChangeElements(old=there, new=NOTHING)] * 2)
     assert "elements" not in stage.run("nft", "list", "ruleset")
     await stage.close()
 
@@ -268,12 +268,12 @@ async def test_what_somebody_took_away_is_there_again_after_the_next_change(
     before = host_elements(TYPICAL_NETWORKS, WIRINGS)
     after = host_elements(TYPICAL_NETWORKS, (moved(WEB), *WIRINGS[1:]))
     await stage.kernel.replace_rules(OUR_RULES, before)
-    await stage.kernel.apply([ChangeRules(old=before, new=after)])
+    await stage.kernel.apply([ChangeElements(old=before, new=after)])
     whole_ruleset = stage.run("nft", "list", "ruleset")
-    await stage.kernel.apply([ChangeRules(old=after, new=before)])
+    await stage.kernel.apply([ChangeElements(old=after, new=before)])
     stage.run("nft", meddling)
 
-    await stage.kernel.apply([ChangeRules(old=before, new=after)])
+    await stage.kernel.apply([ChangeElements(old=before, new=after)])
 
     assert sorted(stage.run("nft", "list", "ruleset").split()) == sorted(whole_ruleset.split())
     await stage.close()

@@ -31,10 +31,10 @@ from fakes.firewall import (
 from netns.kernel_stage import Stage
 from seaway.kernel.nft import Nft, NftRefused
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan import rules
+from seaway.plan import elements as plan
+from seaway.plan.elements import Element, Elements, difference
 from seaway.plan.firewall import NO_RULES, ruleset
-from seaway.plan.operations import ChangeRules
-from seaway.plan.rules import Element, Elements, difference
+from seaway.plan.operations import ChangeElements
 from seaway.plan.wiring import Wiring
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -141,7 +141,7 @@ OUR_RULES = ruleset(forwarding_is_ours=(4, 6))
 
 def whole(elements: Elements) -> str:
     """The whole ruleset."""
-    return rules.whole(OUR_RULES, elements)
+    return plan.whole(OUR_RULES, elements)
 
 
 def test_the_typical_host_loads_and_loads_again(netfilter: NetfilterThread) -> None:
@@ -255,7 +255,7 @@ def test_a_removal_that_came_part_of_the_way_before_is_finished(tmp_path: Path, 
         stage = Stage(tmp_path)
         try:
             await stage.kernel.replace_rules(OUR_RULES, now[done])
-            await stage.kernel.remove([ChangeRules(old=before, new=after)])
+            await stage.kernel.remove([ChangeElements(old=before, new=after)])
             return elements_listed(stage.run("nft", "list", "ruleset"))
         finally:
             await stage.close()

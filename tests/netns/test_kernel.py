@@ -19,12 +19,13 @@ from netns.kernel_stage import Stage, bridge, default_route, detach, veth
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
 from seaway.model.port import Proto
+from seaway.plan.elements import Element
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     BindNetns,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -35,7 +36,6 @@ from seaway.plan.operations import (
     SetSysctl,
     UnnameNetns,
 )
-from seaway.plan.rules import Element
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -611,9 +611,9 @@ async def test_rules_are_loaded_whole_and_changed_by_elements(stage: Stage) -> N
     new = Element("inet seaway", "one", "tcp . 80", "10.7.0.3 . 8080")
     await stage.kernel.replace_rules(RULES)
 
-    await stage.kernel.apply([ChangeRules(old=frozenset(), new=frozenset({old}))])
-    await stage.kernel.apply([ChangeRules(old=frozenset({old}), new=frozenset({new}))])
-    await stage.kernel.apply([ChangeRules(old=frozenset({new}), new=frozenset({new}))])
+    await stage.kernel.apply([ChangeElements(old=frozenset(), new=frozenset({old}))])
+    await stage.kernel.apply([ChangeElements(old=frozenset({old}), new=frozenset({new}))])
+    await stage.kernel.apply([ChangeElements(old=frozenset({new}), new=frozenset({new}))])
 
     listed = stage.run("nft", "list", "map", "inet", "seaway", "one")
     assert "elements = { tcp . 80 : 10.7.0.3 . 8080 }" in listed
@@ -626,10 +626,10 @@ async def test_refused_rules_say_why_and_change_nothing(stage: Stage) -> None:
     with pytest.raises(KernelRefused, match="syntax error") as caught:
         await stage.kernel.replace_rules("table inet seaway { chian x { } }")
     with pytest.raises(
-        KernelRefused, match="ChangeRules: delete element inet seaway one: No such file"
+        KernelRefused, match="ChangeElements: delete element inet seaway one: No such file"
     ):
         gone = Element("inet seaway", "one", "tcp . 9", "10.7.0.2 . 80")
-        await stage.kernel.apply([ChangeRules(old=frozenset({gone}), new=frozenset())])
+        await stage.kernel.apply([ChangeElements(old=frozenset({gone}), new=frozenset())])
 
     assert "\n" not in str(caught.value)
     assert stage.run("nft", "list", "ruleset") == before
@@ -641,7 +641,7 @@ async def test_changed_rules_are_changed_back_when_a_later_operation_fails(stage
 
     with pytest.raises(KernelRefused, match="AttachVeth"):
         await stage.kernel.apply(
-            [ChangeRules(old=frozenset(), new=frozenset({element})), veth(stage.netns("x"), 2)]
+            [ChangeElements(old=frozenset(), new=frozenset({element})), veth(stage.netns("x"), 2)]
         )
 
     assert "elements" not in stage.run("nft", "list", "map", "inet", "seaway", "one")
@@ -653,7 +653,7 @@ async def test_dropped_packets_are_counted_by_link(stage: Stage) -> None:
     assert await stage.kernel.drops() == {}
     a, _ = await two_sandboxes(stage)
     link = Element("bridge seaway", "drops", '"sv-000000000002"')
-    await stage.kernel.apply([ChangeRules(old=frozenset(), new=frozenset({link}))])
+    await stage.kernel.apply([ChangeElements(old=frozenset(), new=frozenset({link}))])
 
     assert not ping(stage, a, "10.7.0.1")
 

@@ -11,7 +11,7 @@ from fakes.firewall import typical
 from netns.test_elements import Firewall
 from netns.test_firewall import whole
 from seaway.kernel.tablewatch import TableWatch
-from seaway.plan.rules import Elements
+from seaway.plan.elements import Elements
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 

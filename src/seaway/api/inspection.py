@@ -17,8 +17,7 @@ from seaway.model.ids import IfName
 from seaway.model.network import Network
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import Mount, Netns, Process, Sandbox, State
-from seaway.plan.firewall import Attachment
-from seaway.plan.wiring import VERSIONS, Wiring, gateway, ways_out, wired
+from seaway.plan.wiring import VERSIONS, Attachment, Wiring, gateway, ways_out, wired
 from seaway.plan.zone import names_of
 
 ANY = {4: "0.0.0.0", 6: "::"}

@@ -15,7 +15,7 @@ from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
-    ChangeRules,
+    ChangeElements,
     DeleteLink,
     DetachVeth,
     Operation,
@@ -64,7 +64,7 @@ class BridgeDriver:
         """The rules first, then the bridge: it is never there unguarded."""
         options = _options(network)
         return (
-            ChangeRules(old=frozenset(), new=network_elements(network)),
+            ChangeElements(old=frozenset(), new=network_elements(network)),
             AddBridge(
                 name=options.bridge,
                 mac=network.bridge_mac,
@@ -79,7 +79,7 @@ class BridgeDriver:
         """The bridge first, then its rules."""
         return (
             DeleteLink(name=_options(network).bridge),
-            ChangeRules(old=network_elements(network), new=frozenset()),
+            ChangeElements(old=network_elements(network), new=frozenset()),
         )
 
     def attach_ops(

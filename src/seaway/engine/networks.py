@@ -15,7 +15,7 @@ from seaway.model.errors import Forbidden, InUse, InvalidRequest, NotFound
 from seaway.model.event import network_event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
-from seaway.plan.operations import ChangeRules
+from seaway.plan.operations import ChangeElements
 from seaway.plan.reconcile import missing_network_ops
 from seaway.plan.subnets import AddressPool, overlap, planned_subnets, skipped_for_routes
 
@@ -182,7 +182,7 @@ class Networks:
     async def _put_back(self, network: Network) -> None:
         """Make what *network* lacks: its removal came to nothing."""
         make = self._drivers.of(network).create_ops(network)
-        rules = [op for op in make if isinstance(op, ChangeRules)]
+        rules = [op for op in make if isinstance(op, ChangeElements)]
         links = (await self._kernel.observe()).links
         await self._kernel.apply((*rules, *missing_network_ops(make, network, links)))
 

@@ -20,6 +20,7 @@ from seaway.model.errors import EngineError, Unavailable
 from seaway.model.ids import IfName, SandboxId
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
+from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements, ruleset
 from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_ops, of_process
 from seaway.plan.operations import (
@@ -34,7 +35,6 @@ from seaway.plan.reconcile import (
     mending_ops,
     missing_network_ops,
 )
-from seaway.plan.rules import Elements
 from seaway.plan.wiring import VERSIONS, Wiring, elements
 
 log = logging.getLogger(__name__)

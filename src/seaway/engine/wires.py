@@ -10,10 +10,9 @@ from seaway.engine.held_ports import HeldPorts
 from seaway.engine.undo import Undo
 from seaway.model.endpoint import Endpoint
 from seaway.model.sandbox import Sandbox
-from seaway.plan.firewall import Attachment
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.operations import Operation
-from seaway.plan.wiring import Wiring, beyond, change_ops, view, wired
+from seaway.plan.wiring import Attachment, Wiring, beyond, change_ops, view, wired
 from seaway.plan.zone import holder
 
 

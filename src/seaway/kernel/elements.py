@@ -13,8 +13,8 @@ from seaway.codec.nftelements import Unpackable, Verb
 from seaway.codec.rtnetlink import Refusal, Request
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink
 from seaway.kernel.nft import NftRefused
+from seaway.plan.elements import Element, Elements
 from seaway.plan.firewall import RULES
-from seaway.plan.rules import Element, Elements
 
 _SO_SNDBUFFORCE = 32
 _LARGEST = 64 << 20

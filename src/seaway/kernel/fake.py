@@ -13,14 +13,15 @@ from seaway.contracts import LinkState, Observed, Steps
 from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -36,7 +37,6 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.rules import Elements, whole
 
 
 @dataclass
@@ -138,7 +138,7 @@ class FakeKernel:
         errors: list[KernelRefused] = []
         for op in operations:
             try:
-                self._step(op.left(self.elements) if isinstance(op, ChangeRules) else op)
+                self._step(op.left(self.elements) if isinstance(op, ChangeElements) else op)
             except KernelRefused as error:
                 errors.append(error)
         if errors:
@@ -257,7 +257,7 @@ class FakeKernel:
             case LeaveNames():
                 if op.netns in self.namespaces:
                     self.namespaces[op.netns].names_port = None
-            case ChangeRules():
+            case ChangeElements():
                 self._change_elements(op.old - op.new, op.new - op.old)
             case ForgetAddress() | ForgetPort():
                 pass
@@ -353,7 +353,7 @@ class FakeKernel:
         try:
             self._state.tables = self._state.tables.changed(gone, new)
         except TablesRefused as error:
-            raise KernelRefused("ChangeRules", str(error)) from error
+            raise KernelRefused("ChangeElements", str(error)) from error
 
     def _add_link(self, name: IfName, made: Callable[[int], LinkState]) -> None:
         self._state.last_index += 1

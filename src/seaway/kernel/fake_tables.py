@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from seaway.codec.nftelements import SetType, Span, Unpackable, declared, spans
-from seaway.plan.rules import Element, Elements
+from seaway.plan.elements import Element, Elements
 
 _MISSING = "No such file or directory"
 _THERE = "File exists"

@@ -12,8 +12,8 @@ from seaway.codec.nftelements import Unpackable
 from seaway.kernel.elements import ElementSocket
 from seaway.kernel.nft import Nft, NftRefused, counted_drops
 from seaway.model.ids import IfName
+from seaway.plan.elements import Element, Elements, difference, whole
 from seaway.plan.firewall import NO_RULES, TABLES
-from seaway.plan.rules import Element, Elements, difference, whole
 
 log = logging.getLogger(__name__)
 

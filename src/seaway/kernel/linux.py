@@ -21,8 +21,8 @@ from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import IfName
+from seaway.plan.elements import Elements
 from seaway.plan.operations import AttachVeth, ForgetAddress, ForgetPort, Operation
-from seaway.plan.rules import Elements
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -86,7 +86,9 @@ class Worker:
         errors: list[Exception] = []
         with Visits(self.host) as visits:
             for op in operations:
-                left = op.left(self.host.firewall.elements) if isinstance(op, ChangeRules) else op
+                left = (
+                    op.left(self.host.firewall.elements) if isinstance(op, ChangeElements) else op
+                )
                 try:
                     self._step(left, visits)
                 except Exception as error:  # noqa: BLE001
@@ -177,7 +179,7 @@ class Worker:
                 self._redirect_names(visits, op)
             case LeaveNames():
                 self._leave_names(visits, op)
-            case ChangeRules():
+            case ChangeElements():
                 self.host.firewall.change(op.old - op.new, op.new - op.old)
             case ForgetAddress() | ForgetPort():
                 pass  # done aside, after the rest: see LinuxKernel

@@ -10,7 +10,6 @@ packet and the reasons for each rule are told in docs/explanation/packet-path.md
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from string import Template
 
@@ -18,8 +17,8 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName, Prefix, link_local
 from seaway.model.network import Icc, Network
 from seaway.model.port import PublishedPort
+from seaway.plan.elements import Element, Elements
 from seaway.plan.operations import DOOMED_GROUP
-from seaway.plan.rules import Element, Elements
 
 HAIRPIN_MARK = "0x01000000"
 """The one bit of the packet mark that is ours: "answer must come back by the host"."""
@@ -205,14 +204,6 @@ def ruleset(*, forwarding_is_ours: Collection[int]) -> str:
     return RULES.substitute(none=NO_RULES, mark=HAIRPIN_MARK, doomed=DOOMED_GROUP, foreign=foreign)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """An endpoint on its network: what rules, routes and drivers need to know together."""
-
-    network: Network
-    endpoint: Endpoint
-
-
 def network_elements(network: Network) -> Elements:
     """What the firewall must know of *network*, whoever is on it."""
     if network.options.bridge is None:
@@ -230,9 +221,8 @@ def network_elements(network: Network) -> Elements:
     return frozenset(found)
 
 
-def guard_elements(attachment: Attachment) -> Elements:
-    """The addresses that an endpoint may use, if its network guards them."""
-    network, endpoint = attachment.network, attachment.endpoint
+def guard_elements(network: Network, endpoint: Endpoint) -> Elements:
+    """The addresses that *endpoint* may use, if *network* guards them."""
     if endpoint.place is None or not guarded(network, endpoint):
         return frozenset()
     link = f'"{endpoint.link}"'
@@ -254,9 +244,9 @@ def guard_elements(attachment: Attachment) -> Elements:
     return frozenset(found)
 
 
-def link_elements(attachment: Attachment) -> Elements:
-    """What keeps an endpoint from itself, and from its brothers if its network wants that."""
-    options, link = attachment.network.options, f'"{attachment.endpoint.link}"'
+def link_elements(network: Network, endpoint: Endpoint) -> Elements:
+    """What keeps *endpoint* from itself, and from its brothers if *network* wants that."""
+    options, link = network.options, f'"{endpoint.link}"'
     if options.bridge is None:
         return frozenset()
     found = [Element(BRIDGE, "itself", f"{link} . {link}")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seaway.model.ids import Address, IfName, Interface, Mac
 from seaway.model.port import Proto
-from seaway.plan.rules import Element, Elements
+from seaway.plan.elements import Element, Elements
 
 BRIDGE_GROUP = 0x5EA
 """Link group of all our bridges, for other firewalls to match (``devgroup``)."""
@@ -160,16 +160,16 @@ class LeaveNames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRules:
+class ChangeElements:
     """Make the firewall's elements *new* of *old*, in one transaction."""
 
     old: Elements
     new: Elements
 
-    def left(self, there: AbstractSet[Element]) -> ChangeRules:
+    def left(self, there: AbstractSet[Element]) -> ChangeElements:
         """What of it is still to do where *there* is what the firewall has: a removal may be said again."""
         gone, new = self.old - self.new, self.new - self.old
-        return ChangeRules(old=gone & there, new=new - there)
+        return ChangeElements(old=gone & there, new=new - there)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +214,7 @@ Operation = (
     | ChangeRoute
     | RedirectNames
     | LeaveNames
-    | ChangeRules
+    | ChangeElements
     | ForgetAddress
     | ForgetPort
     | SetSysctl
@@ -239,8 +239,8 @@ def inverse(operation: Operation) -> Operation | None:
             return DetachVeth(link=link, netns=netns, ifname=ifname)
         case ChangeRoute(netns=netns, version=version, old=old, new=new):
             return ChangeRoute(netns=netns, version=version, old=new, new=old)
-        case ChangeRules(old=old, new=new):
-            return ChangeRules(old=new, new=old)
+        case ChangeElements(old=old, new=new):
+            return ChangeElements(old=new, new=old)
         case SetSysctl(path=path, value=value, before=before):
             return SetSysctl(path=path, value=before, before=value)
         case _:

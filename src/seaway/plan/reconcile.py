@@ -11,8 +11,8 @@ from seaway.model.network import Network
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     DeleteLink,
     DeleteNetns,
     Operation,
@@ -60,7 +60,7 @@ def missing_network_ops(
     """Of the *operations* that make *network*, those that are needed: the rules are there already."""
     if network.options.bridge in links:
         return ()
-    return tuple(o for o in operations if not isinstance(o, ChangeRules))
+    return tuple(o for o in operations if not isinstance(o, ChangeElements))
 
 
 def mending_ops(

@@ -17,16 +17,16 @@ from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
-from seaway.plan.firewall import Attachment, guard_elements, link_elements, port_elements
+from seaway.plan.elements import Elements
+from seaway.plan.firewall import guard_elements, link_elements, port_elements
 from seaway.plan.operations import (
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     ForgetAddress,
     ForgetPort,
     Operation,
     Route,
 )
-from seaway.plan.rules import Elements
 from seaway.plan.zone import Upstream, View
 
 VERSIONS = (4, 6)
@@ -42,6 +42,14 @@ class Cabling(Protocol):
     def detach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
         """What takes it away."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An endpoint on its network."""
+
+    network: Network
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +92,8 @@ def target(wiring: Wiring, version: int) -> Address | None:
 def elements(wiring: Wiring) -> Elements:
     """What the firewall must know of a sandbox that hangs so."""
     found: Elements = frozenset()
-    for attachment in wiring.attachments:
-        found |= guard_elements(attachment) | link_elements(attachment)
+    for a in wiring.attachments:
+        found |= guard_elements(a.network, a.endpoint) | link_elements(a.network, a.endpoint)
     bridges = [b for a in wiring.attachments if (b := a.network.options.bridge) is not None]
     for version in VERSIONS if wiring.ports else ():
         if (address := target(wiring, version)) is not None:
@@ -104,10 +112,10 @@ def change_ops(
     before, after = _changing(before, after)
     gone = [a for a in before.attachments if a.endpoint.id not in _ids(after)]
     new = [a for a in after.attachments if a.endpoint.id not in _ids(before)]
-    old_rules, new_rules = elements(before), elements(after)
+    known, wanted = elements(before), elements(after)
     return (
         *(o for a in gone for o in cabling.detach_ops(a.network, a.endpoint, netns)),
-        *([ChangeRules(old=old_rules, new=new_rules)] if old_rules != new_rules else []),
+        *([ChangeElements(old=known, new=wanted)] if known != wanted else []),
         *(o for a in new for o in cabling.attach_ops(a.network, a.endpoint, netns)),
         *_route_ops(before, after, netns),
         *(ForgetAddress(address=ip) for a in gone for ip in _addresses(a)),

@@ -19,7 +19,7 @@ from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, NetworkId
 from seaway.model.network import BridgeOptions, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
-from seaway.plan.operations import AddBridge, AttachVeth, ChangeRules, DeleteLink, DetachVeth
+from seaway.plan.operations import AddBridge, AttachVeth, ChangeElements, DeleteLink, DetachVeth
 
 FACTS = NetworkFacts(
     id=NetworkId("0123456789abcdef" * 4),
@@ -154,7 +154,7 @@ def test_rules_come_before_the_bridge_and_go_after_it() -> None:
     elements = network_elements(FRONT)
 
     assert BridgeDriver().create_ops(FRONT) == (
-        ChangeRules(old=frozenset(), new=elements),
+        ChangeElements(old=frozenset(), new=elements),
         AddBridge(
             name=IfName("sw-aa0000000000"),
             mac="02:aa:00:00:00:00",  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -164,7 +164,7 @@ def test_rules_come_before_the_bridge_and_go_after_it() -> None:
     )
     assert BridgeDriver().delete_ops(FRONT) == (
         DeleteLink(name=IfName("sw-aa0000000000")),
-        ChangeRules(old=elements, new=frozenset()),
+        ChangeElements(old=elements, new=frozenset()),
     )
 
 

@@ -16,9 +16,9 @@ from seaway.model.errors import EngineError
 from seaway.model.ids import SandboxName, sandbox_name
 from seaway.model.network import NetworkWish
 from seaway.model.sandbox import Netns, Sandbox
-from seaway.plan.firewall import Attachment, network_elements
-from seaway.plan.rules import Elements
-from seaway.plan.wiring import VERSIONS, Wiring, default_attachment, elements
+from seaway.plan.elements import Elements
+from seaway.plan.firewall import network_elements
+from seaway.plan.wiring import VERSIONS, Attachment, Wiring, default_attachment, elements
 
 
 @dataclass(frozen=True)

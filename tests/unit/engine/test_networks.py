@@ -11,7 +11,7 @@ import pytest
 from fakes.world import a_world, network_wish
 from seaway.engine.network_names import NetworkNames
 from seaway.model.errors import Conflict, EngineError, Forbidden, InUse, NotFound
-from seaway.plan.operations import AddBridge, ChangeRules, DeleteLink, Operation
+from seaway.plan.operations import AddBridge, ChangeElements, DeleteLink, Operation
 
 
 async def test_a_created_network_has_a_bridge_rules_and_a_name() -> None:
@@ -24,7 +24,7 @@ async def test_a_created_network_has_a_bridge_rules_and_a_name() -> None:
         assert f"sw-{network.id[:12]}" in world.kernel.links
         assert {e.set for e in world.kernel.elements} == {"bridges", "icc", "masq4"}
         assert world.names.networks == {network.id: "web"}
-        assert [type(o) for o in world.kernel.operations] == [ChangeRules, AddBridge]
+        assert [type(o) for o in world.kernel.operations] == [ChangeElements, AddBridge]
 
 
 async def test_a_removed_network_leaves_nothing_behind() -> None:

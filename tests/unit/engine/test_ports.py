@@ -13,8 +13,8 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError, InvalidRequest, NotFound, PortTaken
 from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import Process, SandboxWish
+from seaway.plan.elements import Element
 from seaway.plan.operations import ForgetPort
-from seaway.plan.rules import Element
 
 INET = "inet seaway"
 
@@ -477,7 +477,7 @@ async def test_a_connect_that_failed_leaves_no_family_more_held() -> None:
         await world.network("web")
         await world.network("six", ["10.78.0.0/24", "fd78::/64"])
         box = await world.box("box", ports=(tcp(8080, 80),))
-        world.kernel.fail_at = "ChangeRules"
+        world.kernel.fail_at = "ChangeElements"
 
         with pytest.raises(EngineError):
             await world.endpoints.connect("six", "box", EndpointWish())

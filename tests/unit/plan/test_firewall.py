@@ -13,16 +13,15 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName, Prefix
 from seaway.model.network import HostOptions
 from seaway.model.port import Proto, PublishedPort
+from seaway.plan.elements import Element, Elements, difference
 from seaway.plan.firewall import (
     NO_RULES,
-    Attachment,
     guard_elements,
     link_elements,
     network_elements,
     port_elements,
     ruleset,
 )
-from seaway.plan.rules import Element, Elements, difference
 from seaway.plan.wiring import elements
 
 TARGET4, TARGET6 = ip_address("10.77.1.2"), ip_address("fd77:1::2")
@@ -75,10 +74,10 @@ def test_an_internal_network_is_closed_and_not_masqueraded() -> None:
 def test_a_network_without_a_bridge_needs_no_rules() -> None:
     unbridged = replace(FRONT, options=HostOptions(), subnets=())
     endpoint = an_endpoint(network=unbridged, wish=EndpointWish(source_guard=True))
-    attachment = Attachment(network=unbridged, endpoint=endpoint)
 
     assert network_elements(unbridged) == frozenset()
-    assert guard_elements(attachment) == link_elements(attachment) == frozenset()
+    assert guard_elements(unbridged, endpoint) == frozenset()
+    assert link_elements(unbridged, endpoint) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -136,9 +135,7 @@ def test_without_ports_there_is_no_hairpin() -> None:
 
 
 def test_a_guarded_endpoint_may_use_its_own_addresses_alone() -> None:
-    attachment = WEB.attachments[0]
-
-    assert shown(guard_elements(attachment)) == [
+    assert shown(guard_elements(FRONT, WEB.attachments[0].endpoint)) == [
         'drops "sv-e10000000000"',
         'guarded "sv-e10000000000"',
         'own_ip4 "sv-e10000000000" . 10.77.1.2',
@@ -154,7 +151,7 @@ def also(*prefixes: Prefix) -> list[str]:
     """What the guard lets through for these allowed addresses."""
     wish = EndpointWish(allowed_addresses=prefixes)
     endpoint = an_endpoint(network=FRONT, wish=wish)
-    found = guard_elements(Attachment(network=FRONT, endpoint=endpoint))
+    found = guard_elements(FRONT, endpoint)
     return [text.partition(" ")[2] for text in shown(found) if text.startswith("also")]
 
 
@@ -177,7 +174,7 @@ def test_the_endpoints_wish_goes_before_the_networks(
     network = a_network(source_guard=network_guards)
     endpoint = an_endpoint(wish=EndpointWish(source_guard=wish))
 
-    found = guard_elements(Attachment(network=network, endpoint=endpoint))
+    found = guard_elements(network, endpoint)
 
     assert bool(found) is guarded
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from fakes.records import a_route
 from seaway.model.ids import IfName
+from seaway.plan.elements import Element
 from seaway.plan.operations import (
     BindNetns,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -25,7 +26,6 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.rules import Element
 
 NETNS, NAME = Path("/run/test/ns/b1"), Path("/run/test/ns/box")
 
@@ -37,7 +37,7 @@ ELEMENTS = st.frozensets(
 )
 CHANGES: st.SearchStrategy[Operation] = st.one_of(
     st.builds(ChangeRoute, netns=st.just(NETNS), version=st.just(4), old=ROUTES, new=ROUTES),
-    st.builds(ChangeRules, old=ELEMENTS, new=ELEMENTS),
+    st.builds(ChangeElements, old=ELEMENTS, new=ELEMENTS),
     st.builds(SetSysctl, path=st.just("net/a"), value=st.text(), before=st.text()),
 )
 

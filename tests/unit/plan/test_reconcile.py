@@ -12,13 +12,12 @@ from fakes.records import a_route
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.ids import IfName
 from seaway.model.network import NullOptions
-from seaway.plan.firewall import Attachment
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
     AttachVeth,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
@@ -30,7 +29,7 @@ from seaway.plan.reconcile import (
     mending_ops,
     missing_network_ops,
 )
-from seaway.plan.wiring import Wiring
+from seaway.plan.wiring import Attachment, Wiring
 
 NETNS = Path("/run/test/ns/b1")
 NO_ROUTES = (
@@ -93,7 +92,7 @@ def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
 
     missing = missing_network_ops(make, FRONT, [])
 
-    assert [type(o) for o in make] == [ChangeRules, AddBridge]
+    assert [type(o) for o in make] == [ChangeElements, AddBridge]
     assert [type(o) for o in missing] == [AddBridge]
     assert missing_network_ops(make, FRONT, [BRIDGE]) == ()
 

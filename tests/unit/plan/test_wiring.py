@@ -15,11 +15,10 @@ from fakes.records import a_network, a_route, an_endpoint
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan.firewall import Attachment
 from seaway.plan.operations import (
     AttachVeth,
+    ChangeElements,
     ChangeRoute,
-    ChangeRules,
     DetachVeth,
     ForgetAddress,
     ForgetPort,
@@ -27,6 +26,7 @@ from seaway.plan.operations import (
 )
 from seaway.plan.wiring import (
     UNWIRED,
+    Attachment,
     Wiring,
     change_ops,
     default_attachment,
@@ -154,7 +154,7 @@ def test_ports_follow_the_default_route() -> None:
     before = hung(ON_FRONT, ON_BACK, ports=(TCP,))
 
     (rules,) = (
-        o for o in change(before, hung(ON_BACK, ports=(TCP,))) if isinstance(o, ChangeRules)
+        o for o in change(before, hung(ON_BACK, ports=(TCP,))) if isinstance(o, ChangeElements)
     )
 
     old = {e.value for e in rules.old - rules.new if e.set == "any4"}
@@ -225,7 +225,7 @@ def test_a_port_on_one_address_forgets_flows_to_it_alone() -> None:
 
 def test_rules_come_before_links_and_routes_after_them() -> None:
     assert kinds(change(UNWIRED, hung(ON_OLD, ports=(UDP,)))) == [
-        "ChangeRules",
+        "ChangeElements",
         "AttachVeth",
         "ChangeRoute",
         "ForgetPort",
@@ -235,7 +235,7 @@ def test_rules_come_before_links_and_routes_after_them() -> None:
 def test_links_are_cut_before_their_rules_go() -> None:
     assert kinds(change(hung(ON_OLD, ports=(UDP,)), UNWIRED)) == [
         "DetachVeth",
-        "ChangeRules",
+        "ChangeElements",
         "ChangeRoute",
         "ForgetAddress",
         "ForgetPort",
@@ -259,9 +259,9 @@ def test_a_change_and_the_change_back_are_mirror_images(before: Wiring, after: W
 
     made = {o.link for o in there if isinstance(o, AttachVeth)}
     assert made == {o.link for o in back if isinstance(o, DetachVeth)}
-    rules = [o for o in there if isinstance(o, ChangeRules)]
-    assert [ChangeRules(old=o.new, new=o.old) for o in rules] == [
-        o for o in back if isinstance(o, ChangeRules)
+    rules = [o for o in there if isinstance(o, ChangeElements)]
+    assert [ChangeElements(old=o.new, new=o.old) for o in rules] == [
+        o for o in back if isinstance(o, ChangeElements)
     ]
 
 

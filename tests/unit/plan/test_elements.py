@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaway.plan.rules import Element, Elements, difference
+from seaway.plan.elements import Element, Elements, difference
 
 HOSTS = st.dictionaries(
     st.tuples(
