@@ -228,16 +228,14 @@ class Endpoints:
     # Refusals
 
     def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:
+        if sandbox.netns is Netns.NONE or network.name == Netns.NONE.value:
+            raise InvalidRequest(NONE_MODE)
         if not network.places:
             raise InvalidRequest(
                 f"cannot connect container to {network.name} network - "
                 f"container must be created in {network.name} network mode"
-                if sandbox.netns is not Netns.NONE
-                else NONE_MODE
             )
         match sandbox.netns:
-            case Netns.NONE:
-                raise InvalidRequest(NONE_MODE)
             case Netns.HOST | Netns.SHARED:
                 raise InvalidRequest(
                     "container sharing network namespace with another container or host "

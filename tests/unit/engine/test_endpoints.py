@@ -114,6 +114,19 @@ async def test_a_stopped_sandbox_can_leave_a_network_that_was_removed() -> None:
         assert world.store.sandbox(app.id).running
 
 
+async def test_an_address_of_the_default_network_may_be_asked_for() -> None:
+    async with a_world() as world:
+        await world.networks.create_predefined()
+        subnet = world.store.network("bridge").subnets[0]
+        box, wanted = await world.box("box", []), subnet.prefix[77]
+
+        await world.endpoints.connect("bridge", "box", EndpointWish(addresses=(wanted,)))
+
+        (endpoint,) = world.store.endpoints_of(box.id)
+        assert endpoint.place is not None
+        assert endpoint.place.address(4) == wanted
+
+
 async def refusal(world: World, network: str, sandbox: str, wish: EndpointWish = A_WISH) -> str:
     """The sentence with which a connect is refused."""
     with pytest.raises(EngineError) as caught:
@@ -140,10 +153,11 @@ async def test_refusals_of_a_connect_are_dockers() -> None:
             "cannot connect container to host network - "
             "container must be created in host network mode"
         )
-        assert await refusal(world, "web", "in-none") == (
-            "container cannot be connected to multiple networks with one of the networks in "
-            "private (none) mode"
-        )
+        for network, sandbox in (("web", "in-none"), ("none", "box"), ("host", "in-none")):
+            assert await refusal(world, network, sandbox) == (
+                "container cannot be connected to multiple networks with one of the networks in "
+                "private (none) mode"
+            )
         assert await refusal(world, "web", "in-host") == (
             "container sharing network namespace with another container or host "
             "cannot be connected to any other network"
