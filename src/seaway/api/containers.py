@@ -123,7 +123,7 @@ class ContainerRoutes:
         """The exit code when it ends; the head goes out at once."""
         condition = call.query.text("condition")
         if condition != "removed":
-            self._with_process(call.ref, "waited for")
+            self._with_process(call.ref, "waited for or attached to")  # attach waits first
         ended = self._sandboxes.wait(call.ref, condition)
         try:
             return await self._waited(call, ended)

@@ -294,7 +294,7 @@ class ContainerCreate(Request):
     stop_timeout: int | None = None
     mac_address: str | None = None
     network_disabled: bool | None = None
-    volumes: object = None
+    volumes: dict[str, object] | None = None
     """Volumes without a name; read in order to say that they have no effect."""
     host_config: HostConfig | None = None
     networking_config: NetworkingConfig | None = None

@@ -373,7 +373,7 @@ def _process(asked: wire.ContainerCreate, host: wire.HostConfig) -> Process:
         console_size=console_size(host.console_size),
         stdin_open=bool(asked.open_stdin),
         stdin_once=bool(asked.stdin_once),
-        mounts=(*map(_bind, host.binds or ()), *map(_mount, host.mounts or ())),
+        mounts=(*map(_bind, _binds(asked, host)), *map(_mount, host.mounts or ())),
         cap_add=tuple(host.cap_add or ()),
         cap_drop=tuple(host.cap_drop or ()),
         rootfs=_rootfs(asked.image or ""),
@@ -435,6 +435,15 @@ def no_image(image: str) -> str:
         f"No such image: {tagged}\nSeaway has no images: it runs commands on the host's file system "
         f'(image "{HOST_IMAGE}") or in a directory with a root file system (its absolute path)'
     )
+
+
+def _binds(asked: wire.ContainerCreate, host: wire.HostConfig) -> tuple[str, ...]:
+    """What was given by ``-v``: docker takes a source of one letter for a Windows drive.
+
+    So ``x:/x`` comes among the targets that have no source, which it is not.
+    """
+    drives = (text for text in asked.volumes or () if not text.startswith("/"))
+    return (*(host.binds or ()), *drives)
 
 
 def _bind(text: str) -> Mount:

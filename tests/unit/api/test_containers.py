@@ -241,6 +241,7 @@ async def test_a_shared_namespace_shows_whose_it_is(stage: Stage) -> None:
         ({"Cmd": ["x"], "HostConfig": {"NetworkMode": "nosuch"}}, 404, "network nosuch not found"),
         ({"Cmd": ["x"], "HostConfig": {"Links": ["a:b"]}}, 400, "links are not supported"),
         ({"Cmd": ["x"], "HostConfig": {"Binds": ["v:/x"]}}, 400, "invalid volume 'v:/x'"),
+        ({"Cmd": ["x"], "Volumes": {"x:/x": {}}}, 400, "invalid volume 'x:/x'"),
         (
             {"Cmd": ["x"], "HostConfig": {"Binds": ["/v:/x:what"]}},
             400,
