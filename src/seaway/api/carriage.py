@@ -23,10 +23,6 @@ def frame(stream: int, data: bytes) -> bytes:
     return _FRAME.pack(stream, len(data)) + data
 
 
-class _Over(Exception):
-    """There is nothing more to carry."""
-
-
 class Carriage:
     """One attached client."""
 
@@ -93,15 +89,17 @@ class Carriage:
 
 
 async def first_of(*jobs: Coroutine[object, object, object]) -> None:
-    """Run *jobs* until one of them is done, or its connection breaks; then cancel the others."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for job in jobs:
-                tasks.create_task(_until_over(job))
-    except* (_Over, ConnectionError):
-        pass
+    """Run *jobs* until one of them is done, or its connection breaks; then cancel the others.
+
+    No job ends the group by an error: it would come before the cancellation of the caller.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(_unbroken(job)) for job in jobs]
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
 
 
-async def _until_over(job: Coroutine[object, object, object]) -> None:
-    await job
-    raise _Over
+async def _unbroken(job: Coroutine[object, object, object]) -> None:
+    with suppress(ConnectionError):
+        await job
