@@ -7,14 +7,7 @@ from contextlib import contextmanager
 
 from seaway.kernel.nft import Nft, NftRefused
 from seaway.model.errors import Unavailable
-
-TABLE = """\
-table inet seaway_daemon {
-  flags owner
-}
-"""
-"""A table that belongs to a netlink socket and goes with it; to make one takes CAP_NET_ADMIN, so nobody
-else can keep a daemon from starting (``nft_table_valid_genid()``, net/netfilter/nf_tables_api.c)."""
+from seaway.plan.firewall import DAEMON_TABLE
 
 ANOTHER = (
     "another Seaway daemon runs in this network namespace, and two would take each other's networks "
@@ -27,7 +20,7 @@ def only_daemon() -> Generator[None]:
     """Be the only daemon of the calling thread's network namespace; raises Unavailable."""
     with Nft() as nft:
         try:
-            nft.run(TABLE)
+            nft.run(DAEMON_TABLE)
         except NftRefused as error:
             raise Unavailable(
                 ANOTHER if _is_there(nft) else f"the kernel refused the daemon's mark: {error}"

@@ -91,25 +91,3 @@ def first_error(text: str) -> str:
 def counted_drops(listing: str) -> dict[IfName, int]:
     """Packets by interface, from the listing of a set with counters."""
     return {IfName(name): int(packets) for name, packets in _DROP.findall(listing)}
-
-
-NO_NAME_REWRITE = "table ip seaway_names\ndelete table ip seaway_names\n"
-"""Text that takes the table of ``name_rewrite`` away, there or not."""
-
-
-def name_rewrite(port: int) -> str:
-    """The table that lets 127.0.0.11:53 be answered at *port*, without connection tracking."""
-    rules = "\n".join(
-        f"    ip daddr 127.0.0.11 {proto} dport 53 {proto} dport set {port}\n"
-        f"    ip saddr 127.0.0.11 {proto} sport {port} {proto} sport set 53"
-        for proto in ("udp", "tcp")
-    )
-    return f"""\
-{NO_NAME_REWRITE}\
-table ip seaway_names {{
-  chain out {{
-    type filter hook output priority raw; policy accept;
-{rules}
-  }}
-}}
-"""

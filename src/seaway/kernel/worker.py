@@ -21,6 +21,7 @@ from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Host, Visits
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import shown
+from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
@@ -211,11 +212,11 @@ class Worker:
         """Rewrite; and bring loopback up, which an adopted namespace may have down."""
         up = rtnetlink.LinkChange(up=True)
         visits.to(op.netns).netlink.do(rtnetlink.change_link(rtnetlink.LOOPBACK_INDEX, up))
-        self._run_inside(visits, op.netns, nft.name_rewrite(op.port))
+        self._run_inside(visits, op.netns, name_rewrite(op.port))
 
     def _leave_names(self, visits: Visits, op: LeaveNames) -> None:
         with suppress(FileNotFoundError):
-            self._run_inside(visits, op.netns, nft.NO_NAME_REWRITE)
+            self._run_inside(visits, op.netns, NO_NAME_REWRITE)
 
     def _run_inside(self, visits: Visits, path: Path, text: str) -> None:
         with visits.to(path).enter():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from seaway.model.ids import Address
 from seaway.model.sandbox import DnsSettings, ExtraHost
+from seaway.plan.zone import NAMES_ADDRESS
 
 LOCAL_HOSTS = """\
 127.0.0.1\tlocalhost
@@ -15,8 +16,6 @@ ff00::0\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
-
-NAME_SERVER = "127.0.0.11"
 
 
 def hosts(
@@ -49,7 +48,7 @@ def resolv_conf(dns: DnsSettings, host_search: Sequence[str]) -> str:
         else (*dns.options, "ndots:0")
     )
     return (
-        f"nameserver {NAME_SERVER}\n"
+        f"nameserver {NAMES_ADDRESS}\n"
         + (f"search {' '.join(search)}\n" if search else "")
         + f"options {' '.join(options)}\n"
     )

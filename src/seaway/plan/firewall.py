@@ -1,7 +1,8 @@
 """Which rules does the firewall need?
 
-Two tables of our own. The rules are fixed; what changes sits in sets and maps, so one more network,
-endpoint or port is a few more elements, whatever is there already.
+Two tables of our own, and an empty one that says that a daemon is there. The rules are fixed; what
+changes sits in sets and maps, so one more network, endpoint or port is a few more elements, whatever
+is there already.
 
 Sources: nft(8); wiki.nftables.org, "Atomic rule replacement", "Maps", "Concatenations"; the path of a
 packet and the reasons for each rule are told in docs/explanation/packet-path.md.
@@ -34,6 +35,14 @@ table bridge seaway
 delete table bridge seaway
 """
 """Text that takes our tables away, there or not."""
+
+DAEMON_TABLE = """\
+table inet seaway_daemon {
+  flags owner
+}
+"""
+"""A table that belongs to a netlink socket and goes with it; to make one takes CAP_NET_ADMIN, so nobody
+else can keep a daemon from starting (``nft_table_valid_genid()``, net/netfilter/nf_tables_api.c)."""
 
 RULES = Template("""\
 ${none}
