@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 CANNOT_START = 128
 """Exit code of a sandbox that could not be put up."""
-AGAIN = (0.1, 1.0, 10.0)
+AGAIN = (0.1, 1.0, 10.0, 30.0)
 """Seconds before the end of a sandbox that could not be noted is tried again; then always the last."""
 KILL_WAIT = 10.0
 """Seconds a process has to vanish after SIGKILL."""
@@ -171,6 +171,9 @@ class Sandboxes:
             try:
                 await self._watch(sandbox)
                 break
+            except EngineError as error:
+                facts = {"sandbox": sandbox, "reason": str(error)}
+                log.warning("the end of a sandbox could not be noted", extra=facts)
             except Exception:
                 log.exception("a sandbox ended badly", extra={"sandbox": sandbox})
             await asyncio.sleep(pause)
@@ -246,15 +249,36 @@ class Sandboxes:
             over.cancel()
             return
         await self._signal(sandbox, signal.SIGKILL)
-        if (known := self._runtime.exit(sandbox.id)) is not None:
-            await self._over(sandbox.id, known)
         try:
-            await asyncio.wait_for(over, KILL_WAIT)
+            if not await self._note_end(sandbox):
+                await asyncio.wait_for(over, KILL_WAIT)
         except TimeoutError:
+            if not await self._note_end(sandbox):
+                raise Unavailable(
+                    f"the process of container {sandbox.name} did not end within {KILL_WAIT:.0f} "
+                    "seconds after SIGKILL: it waits in the kernel for a device or a file server"
+                ) from None
+        finally:
+            over.cancel()
+
+    async def _note_end(self, sandbox: Sandbox) -> bool:
+        """Whether its process is gone; what it has is taken down then.
+
+        Raises Unavailable when that cannot be noted: a full disk takes neither an exit status nor a commit.
+        """
+        if self._runtime.pid(sandbox.id) is not None:
+            return False
+        try:
+            ended = await asyncio.wait_for(self._runtime.wait(sandbox.id), KILL_WAIT)
+            await self._over(sandbox.id, ended)
+        except NotFound:
+            pass  # removed meanwhile
+        except Unavailable as error:
             raise Unavailable(
-                f"the process of container {sandbox.name} did not end within {KILL_WAIT:.0f} seconds "
-                "after SIGKILL: it waits in the kernel for a device or a file server"
-            ) from None
+                f"the process of container {sandbox.name} has ended, but that could not be noted: "
+                f"{error}; it is tried again every {AGAIN[-1]:.0f} seconds: make room if the disk is full"
+            ) from error
+        return True
 
     async def kill(self, ref: str, sig: Signal) -> None:
         """Send a signal to the process; raises NotFound, Conflict (it does not run)."""

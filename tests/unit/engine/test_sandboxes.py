@@ -19,12 +19,37 @@ from seaway.model.errors import (
     NotFound,
     NotModified,
     PortTaken,
+    Unavailable,
 )
 from seaway.model.ids import Signal, sandbox_name
 from seaway.model.sandbox import Netns, Process, Sandbox, SandboxWish, State
 from seaway.plan.operations import CreateNetns, DeleteNetns
 
 A_PROCESS = Process(args=("sleep",))
+
+
+async def test_an_end_that_cannot_be_noted_is_told_by_who_wants_it_removed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with a_world() as world:
+        app = await world.program("app", [])
+
+        async def full(**_: object) -> None:
+            raise Unavailable("the store cannot be written: the disk is full")
+
+        with pytest.MonkeyPatch.context() as patch:
+            await world.sandboxes.start("app")
+            patch.setattr(world.store, "commit", full)
+            world.runtime.end(app.id, 1)
+            await settled()
+            with pytest.raises(
+                Unavailable, match=r"app has ended, .*: the store cannot be written"
+            ):
+                await world.sandboxes.remove("app", force=True)
+        assert [r.exc_info for r in caplog.records if r.levelname == "WARNING"] == [None]
+        await world.sandboxes.remove("app", force=True)
+
+        assert list(world.store.sandboxes()) == []
 
 
 async def settled() -> None:
