@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bed.daemon import Daemon
+from bed.daemon import DATA_DIR, Daemon
 from bed.host import Host
 from bed.spot import Result
 from e2e.screen import screen
@@ -684,3 +684,23 @@ def test_ports_of_the_commands_are_open_while_it_runs(host: Host, daemon: Daemon
     assert host.neighbour.ask("tcp", "192.0.2.1", 8080) == "eightyone 192.0.2.2"
     daemon.seaway("stop", "-t", "0", "web")
     assert not host.neighbour.reaches("tcp", "192.0.2.1", 8080)
+
+
+LONG = "head -c 4000000 /dev/zero | tr '\\0' a | fold; sleep 1"
+
+
+def test_a_disk_that_a_log_has_filled_is_told_and_not_blamed_on_a_device(
+    stopped_daemon: Daemon,
+) -> None:
+    daemon = stopped_daemon
+    daemon.host.sh(f"mkdir -p {DATA_DIR} && mount -t tmpfs -o size=1500k tmpfs {DATA_DIR}")
+    daemon.start()
+    daemon.seaway("run", "-d", "--name", "full", "--", "sh", "-c", LONG)
+    assert within(10, lambda: "the end of a sandbox could not be noted" in daemon.log)
+
+    refused = daemon.seaway("rm", "-f", "full", check=False)
+
+    assert "full has ended, but that could not be noted: the store" in refused.err
+    assert "Traceback" not in daemon.log
+    daemon.host.sh(f"truncate -s 0 {DATA_DIR}/sandboxes/*/log")
+    assert daemon.seaway("rm", "-f", "full").out == "full\n"
