@@ -72,8 +72,8 @@ def at_rest(host: Host, daemon: Daemon) -> State:
 
 
 def settled(host: Host, daemon: Daemon, wanted: Collection[State]) -> State:
-    """The state of *host* as soon as it is one of *wanted*, else after 3 seconds."""
-    deadline = time.monotonic() + 3
+    """The state of *host* as soon as it is one of *wanted*, else after 10 seconds."""
+    deadline = time.monotonic() + 10
     while (now := state(host, daemon)) not in wanted and time.monotonic() < deadline:
         time.sleep(0.02)
     return now

@@ -52,9 +52,12 @@ class Forwarding:
             log.info("sysctl set", extra={"sysctl": change.path, "value": change.value})
 
     async def _uplinks(self) -> list[IfName]:
+        """The links that are not ours; ends whose bridge somebody deleted are, too."""
         links = (await self._kernel.observe()).links
         bridges = {name for name, link in links.items() if link.group == BRIDGE_GROUP}
-        return [n for n, link in links.items() if n not in bridges and link.master not in bridges]
+        ends = {e.link for n in self._store.networks() for e in self._store.endpoints_of(n.id)}
+        ours = bridges | ends
+        return [n for n, link in links.items() if n not in ours and link.master not in ours]
 
     async def _change(
         self, path: str, value: str, *, only_from: str | None = None

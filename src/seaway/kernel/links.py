@@ -33,8 +33,8 @@ from seaway.plan.operations import (
 log = logging.getLogger(__name__)
 
 _LOOPBACK6 = IPv6Address("::1")
-_CARRIER_TRIES = 200
-_CARRIER_STEP = 0.00025
+_CARRIER_WAIT, _CARRIER_STEP = 0.05, 0.0001
+"""Seconds to wait for a carrier in all, and between two looks."""
 _METRICS_OF_BRIDGES = 1024
 """Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
 
@@ -98,16 +98,16 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
 
 
 def await_carrier(netlink: Netlink, operations: Sequence[Operation]) -> None:
-    """Wait until frames pass the links that *operations* attached, 50 ms at most.
+    """Wait until frames pass the links that *operations* attached, _CARRIER_WAIT at most.
 
     The kernel lets a port forward, and a bridge send, from a queue of its own
     (net/core/link_watch.c), mostly some 0.1 ms after the link is up. A first packet that is lost
     costs its sender a second.
     """
     waiting = [op for op in operations if isinstance(op, AttachVeth)]
-    for _ in range(_CARRIER_TRIES):
-        waiting = [op for op in waiting if not _is_open(netlink, op)]
-        if not waiting:
+    end = time.monotonic() + _CARRIER_WAIT
+    while waiting := [op for op in waiting if not _is_open(netlink, op)]:
+        if time.monotonic() > end:
             return
         time.sleep(_CARRIER_STEP)
 

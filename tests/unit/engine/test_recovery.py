@@ -308,6 +308,19 @@ async def test_sysctls_are_set_and_put_back_last_first() -> None:
         assert not forwarding.ours
 
 
+async def test_an_end_whose_bridge_is_gone_is_no_uplink() -> None:
+    async with a_world() as world:
+        _, box, _ = await furnished(world)
+        (end,) = world.store.endpoints_of(box.id)
+        setting = f"net/ipv6/conf/{end.link}/accept_ra"
+        world.kernel.sysctls.update({"net/ipv6/conf/all/forwarding": "0", setting: "1"})
+        world.kernel.links[end.link] = replace(world.kernel.links[end.link], master=None)
+
+        planned = await Forwarding(store=world.store, kernel=world.kernel).plan()
+
+        assert setting not in {change.path for change in planned}
+
+
 async def test_a_host_that_forwards_already_stays_a_router() -> None:
     async with a_world() as world:
         world.kernel.sysctls["net/ipv4/ip_forward"] = "1"
