@@ -93,7 +93,7 @@ def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
     daemon.seaway("publish", "media", *ports)
     took = time.monotonic() - began
 
-    assert took < 20  # one second when quiet; a step for each port would take minutes
+    assert took < 5  # what the report asks for; it takes one when nothing is wrong
     assert memory_bytes(daemon) - memory < 50_000_000
     assert elements(host, "range_any4") == [
         f"tcp . 20000-{last} : 10.77.1.2",
@@ -107,7 +107,7 @@ def test_fr25_as_many_ports_as_descriptors_allow_are_a_few_elements_and_seconds(
 
     began = time.monotonic()
     daemon.seaway("unpublish", "media", *ports)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 5
     assert leaked(before, host, daemon) == ()
 
 
