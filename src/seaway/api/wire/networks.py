@@ -1,0 +1,150 @@
+"""``/networks``: networks and endpoints."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType, field
+
+from seaway.api.wire.coding import Labels, Reply, Request
+
+
+class IpamConfig(Request):
+    """One subnet, as asked for."""
+
+    subnet: str | None = None
+    ip_range: str | None = None
+    gateway: str | None = None
+    auxiliary_addresses: dict[str, str] | None = None
+
+
+class Ipam(Request):
+    """Where addresses come from."""
+
+    driver: str | None = None
+    options: Labels | None = None
+    config: list[IpamConfig] | None = None
+
+
+class ConfigFrom(Request):
+    """The network whose settings are used."""
+
+    network: str | None = None
+
+
+class NetworkCreate(Request):
+    """POST /networks/create."""
+
+    name: str | None = None
+    driver: str | None = None
+    scope: str | None = None
+    enable_ipv4: bool | None = None
+    enable_ipv6: bool | None = None
+    ipam: Ipam | None = None
+    internal: bool | None = None
+    attachable: bool | None = None
+    ingress: bool | None = None
+    config_only: bool | None = None
+    config_from: ConfigFrom | None = None
+    options: Labels | None = None
+    labels: Labels | None = None
+
+
+class EndpointIpam(Request):
+    """The addresses an endpoint asks for."""
+
+    ipv4_address: str | None = None
+    ipv6_address: str | None = None
+    link_local_ips: list[str] | None = field(default=None, name="LinkLocalIPs")
+
+
+class EndpointConfig(Request):
+    """An endpoint, as asked for."""
+
+    ipam_config: EndpointIpam | None = None
+    links: list[str] | None = None
+    aliases: list[str] | None = None
+    mac_address: str | None = None
+    driver_opts: Labels | None = None
+    gw_priority: int | None = None
+
+
+class Connect(Request):
+    """POST /networks/{id}/connect."""
+
+    container: str | None = None
+    endpoint_config: EndpointConfig | None = None
+
+
+class Disconnect(Request):
+    """POST /networks/{id}/disconnect."""
+
+    container: str | None = None
+    force: bool | None = None
+
+
+class NetworkCreated(Reply, kw_only=True):
+    """The network is there."""
+
+    id: str
+    warning: str
+
+
+class ShownIpamConfig(Reply, omit_defaults=True, kw_only=True):
+    """One subnet."""
+
+    subnet: str
+    ip_range: str = ""
+    gateway: str = ""
+    auxiliary_addresses: dict[str, str] | UnsetType = UNSET
+
+
+class ShownIpam(Reply, kw_only=True):
+    """The subnets of a network, IPv4 first."""
+
+    driver: str = "default"
+    options: Labels | None = None
+    config: list[ShownIpamConfig]
+
+
+class ShownConfigFrom(Reply, kw_only=True):
+    """We have no networks that are made from others."""
+
+    network: str = ""
+
+
+class NetworkMember(Reply, kw_only=True):
+    """A live endpoint of a network, by its sandbox's id."""
+
+    name: str
+    endpoint_id: str
+    mac_address: str
+    ipv4_address: str
+    ipv6_address: str
+    drops: int | UnsetType = UNSET
+    """Packets that the source guard dropped; a member of ours."""
+
+
+class Network(Reply, kw_only=True):
+    """GET /networks/{id}."""
+
+    name: str
+    id: str
+    created: str
+    scope: str = "local"
+    driver: str
+    enable_ipv4: bool
+    enable_ipv6: bool
+    ipam: ShownIpam
+    internal: bool
+    attachable: bool
+    ingress: bool = False
+    config_from: ShownConfigFrom = field(default_factory=ShownConfigFrom)
+    config_only: bool = False
+    options: Labels
+    labels: Labels
+    containers: dict[str, NetworkMember] | UnsetType = UNSET
+
+
+class NetworksPruned(Reply, kw_only=True):
+    """POST /networks/prune."""
+
+    networks_deleted: list[str] | None

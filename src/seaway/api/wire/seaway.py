@@ -1,0 +1,160 @@
+"""``/seaway``: what only Seaway says."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from seaway.api.wire.coding import Labels, Reply, Request
+from seaway.api.wire.containers import NetworkingConfig
+
+
+class SandboxCreate(Request):
+    """POST /seaway/sandboxes."""
+
+    name: str | None = None
+    netns: str | None = None
+    labels: Labels | None = None
+    networking_config: NetworkingConfig | None = None
+
+
+class Publish(Request):
+    """POST /seaway/sandboxes/{id}/publish."""
+
+    ports: list[str] | None = None
+    sources: list[str] | None = field(default=None, name="From")
+
+
+class Unpublish(Request):
+    """POST /seaway/sandboxes/{id}/unpublish."""
+
+    ports: list[str] | None = None
+    now: bool | None = None
+
+
+class PublishedPort(Reply, kw_only=True):
+    """A published port, or a range."""
+
+    proto: str
+    host_ip: str = field(name="HostIp")
+    host_port: int
+    host_port_end: int
+    port: int
+    port_end: int
+    sources: list[str] = field(name="From")
+
+
+class Published(Reply, kw_only=True):
+    """The ports that were asked for, as they are now."""
+
+    published: list[PublishedPort]
+    warnings: list[str]
+
+
+class SandboxNetwork(Reply, kw_only=True):
+    """A network a sandbox is on."""
+
+    name: str
+    addresses: list[str]
+
+
+class Sandbox(Reply, kw_only=True):
+    """One item of GET /seaway/sandboxes."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    netns: str
+    networks: list[SandboxNetwork]
+
+
+class MapHost(Reply, kw_only=True):
+    """The host on the map."""
+
+    name: str
+    addresses: list[str]
+    uplink: str
+
+
+class MapSubnet(Reply, kw_only=True):
+    """A subnet on the map."""
+
+    subnet: str
+    gateway: str
+
+
+class MapEndpoint(Reply, kw_only=True):
+    """An endpoint on the map."""
+
+    sandbox: str
+    sandbox_id: str = field(name="SandboxId")
+    state: str
+    ifname: str
+    addresses: list[str]
+    mac: str
+    default_route: bool
+    drops: int
+
+
+class MapNetwork(Reply, kw_only=True):
+    """A network on the map."""
+
+    id: str
+    name: str
+    driver: str
+    bridge: str
+    subnets: list[MapSubnet]
+    internal: bool
+    masquerade: bool
+    icc: bool
+    endpoints: list[MapEndpoint]
+
+
+class MapSandbox(Reply, kw_only=True):
+    """A sandbox on the map."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    networks: list[str]
+    published: list[PublishedPort]
+
+
+class Map(Reply, kw_only=True):
+    """GET /seaway/map."""
+
+    host: MapHost
+    networks: list[MapNetwork]
+    sandboxes: list[MapSandbox]
+
+
+class DaemonStatus(Reply, kw_only=True):
+    """GET /seaway/status."""
+
+    version: str
+    pid: int
+    started: str
+    networks: int
+    sandboxes: int
+    running: int
+    memory_bytes: int
+    open_files: int
+    socket: str
+    run_dir: str
+    data_dir: str
+    warnings: list[str]
+
+
+class SettingShown(Reply, kw_only=True):
+    """One item of GET /seaway/config."""
+
+    name: str
+    value: str
+    origin: str
+
+
+class Purged(Reply, kw_only=True):
+    """POST /seaway/purge."""
+
+    removed: list[str]
