@@ -22,6 +22,7 @@ from seaway.model.sandbox import Process, Sandbox
 from seaway.plan.elements import Elements
 from seaway.plan.ipam import Allocation
 from seaway.plan.operations import Operation
+from seaway.plan.wiring import Attachment
 from seaway.plan.zone import Holder, Upstream, View
 
 Record = Network | Sandbox | Endpoint
@@ -145,14 +146,15 @@ class Driver(Protocol):
         """*asked* as typed options; raises InvalidRequest."""
         ...
 
-    def create_ops(self, network: Network) -> Sequence[Operation]: ...
-    def delete_ops(self, network: Network) -> Sequence[Operation]: ...
-    def attach_ops(
-        self, network: Network, endpoint: Endpoint, netns: Path
-    ) -> Sequence[Operation]: ...
-    def detach_ops(
-        self, network: Network, endpoint: Endpoint, netns: Path
-    ) -> Sequence[Operation]: ...
+    def network_ops(self, before: Network | None, after: Network | None) -> Sequence[Operation]:
+        """What makes the network that is as *before* as *after*; None: there is none."""
+        ...
+
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
+    ) -> Sequence[Operation]:
+        """What makes the interface in *netns* that is as *before* as *after*; None: there is none."""
+        ...
 
 
 class Store(Protocol):

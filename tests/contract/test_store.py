@@ -307,7 +307,7 @@ async def test_released_addresses_come_longest_free_first(store: MemoryStore) ->
     ]
     assert allocation.was_given(ip_address("10.77.0.7"))
     assert not allocation.was_given(ip_address("10.77.0.2"))
-    assert allocation.given(4) == 9
+    assert allocation.given(WEB.subnets[0]) == 9
 
 
 NINE = [

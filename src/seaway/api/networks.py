@@ -137,8 +137,8 @@ def shown(
         id=network.id,
         created=moments.shown(network.created),
         driver=network.driver,
-        enable_ipv4=network.subnet(4) is not None or not network.subnets,
-        enable_ipv6=network.subnet(6) is not None,
+        enable_ipv4=4 in network.versions or not network.subnets,
+        enable_ipv6=6 in network.versions,
         ipam=wire.ShownIpam(
             options={} if network.subnets else None, config=[_subnet(s) for s in network.subnets]
         ),

@@ -7,19 +7,24 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
-from seaway.model.endpoint import Endpoint
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import Address, IfName, address, ifname, mac_of
+from seaway.model.ids import Address, IfName, Interface, address, ifname, mac_of
 from seaway.model.network import MAX_MTU, MIN_MTU, MIN_MTU6, BridgeOptions, Icc, Network
+from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
+    ChangeAddresses,
     ChangeElements,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
     DeleteLink,
     DetachVeth,
     Operation,
 )
+from seaway.plan.wiring import Attachment
 
 BRIDGE = "com.docker.network.bridge."
 NAME = BRIDGE + "name"
@@ -60,54 +65,98 @@ class BridgeDriver:
             host_binding=_host_binding(asked.get(HOST_BINDING)),
         )
 
-    def create_ops(self, network: Network) -> tuple[Operation, ...]:
-        """The rules first, then the bridge: it is never there unguarded."""
-        options = _options(network)
-        return (
-            ChangeElements(old=frozenset(), new=network_elements(network)),
-            AddBridge(
-                name=options.bridge,
-                mac=network.bridge_mac,
-                mtu=options.mtu,
-                addresses=tuple(
-                    ip_interface(f"{s.gateway}/{s.prefix.prefixlen}") for s in network.subnets
-                ),
-            ),
-        )
+    def network_ops(self, before: Network | None, after: Network | None) -> tuple[Operation, ...]:
+        """The rules are there before the bridge, and stay until it is gone: it is never unguarded."""
+        rules = _rule_ops(before, after)
+        if after is None:
+            assert before is not None
+            return (DeleteLink(name=_options(before).bridge), *rules)
+        return (*rules, *([_bridge(after)] if before is None else _bridge_changes(before, after)))
 
-    def delete_ops(self, network: Network) -> tuple[Operation, ...]:
-        """The bridge first, then its rules."""
-        return (
-            DeleteLink(name=_options(network).bridge),
-            ChangeElements(old=network_elements(network), new=frozenset()),
-        )
-
-    def attach_ops(
-        self, network: Network, endpoint: Endpoint, netns: Path
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
     ) -> tuple[Operation, ...]:
-        """What makes *endpoint*'s interface in *netns*."""
-        options, place = _options(network), endpoint.place
-        assert place is not None
-        return (
-            AttachVeth(
-                link=endpoint.link,
-                bridge=options.bridge,
+        """A veth pair is made, cut off, or changed while it carries traffic."""
+        if after is None:
+            assert before is not None
+            return (_detach(before, netns),)
+        return (_attach(after, netns),) if before is None else _veth_changes(before, after, netns)
+
+
+def _rule_ops(before: Network | None, after: Network | None) -> tuple[Operation, ...]:
+    old, new = (network_elements(n) if n is not None else NO_ELEMENTS for n in (before, after))
+    return (ChangeElements(old=old, new=new),) if old != new else ()
+
+
+def _bridge(network: Network) -> AddBridge:
+    options = _options(network)
+    return AddBridge(
+        name=options.bridge,
+        mac=network.bridge_mac,
+        mtu=options.mtu,
+        addresses=_gateways(network),
+    )
+
+
+def _bridge_changes(before: Network, after: Network) -> tuple[Operation, ...]:
+    old, new = _options(before), _options(after)
+    assert old.bridge == new.bridge
+    gateways = _gateways(before), _gateways(after)
+    return (
+        *([ChangeMtu(link=new.bridge, old=old.mtu, new=new.mtu)] if old.mtu != new.mtu else []),
+        *(
+            [ChangeGateways(bridge=new.bridge, old=gateways[0], new=gateways[1])]
+            if gateways[0] != gateways[1]
+            else []
+        ),
+    )
+
+
+def _gateways(network: Network) -> tuple[Interface, ...]:
+    return tuple(ip_interface(f"{s.gateway}/{s.prefix.prefixlen}") for s in network.subnets)
+
+
+def _attach(attachment: Attachment, netns: Path) -> AttachVeth:
+    network, endpoint = attachment.network, attachment.endpoint
+    options, place = _options(network), attachment.place
+    return AttachVeth(
+        link=endpoint.link,
+        bridge=options.bridge,
+        netns=netns,
+        ifname=place.ifname,
+        mac=place.mac,
+        host_mac=mac_of(endpoint.id),
+        mtu=options.mtu,
+        addresses=place.addresses,
+        guarded=guarded(network, endpoint),
+    )
+
+
+def _detach(attachment: Attachment, netns: Path) -> DetachVeth:
+    return DetachVeth(link=attachment.endpoint.link, netns=netns, ifname=attachment.place.ifname)
+
+
+def _veth_changes(before: Attachment, after: Attachment, netns: Path) -> tuple[Operation, ...]:
+    """What differs is changed at both ends; nothing is when both ends stay as they are."""
+    old, new = _attach(before, netns), _attach(after, netns)
+    found: list[Operation] = []
+    if old.mtu != new.mtu:
+        found.append(ChangeMtu(link=new.link, old=old.mtu, new=new.mtu))
+        found.append(ChangeMtu(link=new.link, netns=netns, old=old.mtu, new=new.mtu))
+    if old.addresses != new.addresses:
+        found.append(
+            ChangeAddresses(
+                link=new.link,
                 netns=netns,
-                ifname=place.ifname,
-                mac=place.mac,
-                host_mac=mac_of(endpoint.id),
-                mtu=options.mtu,
-                addresses=place.addresses,
-                guarded=guarded(network, endpoint),
-            ),
+                ifname=new.ifname,
+                mac=new.mac,
+                old=old.addresses,
+                new=new.addresses,
+            )
         )
-
-    def detach_ops(
-        self, network: Network, endpoint: Endpoint, netns: Path
-    ) -> tuple[Operation, ...]:
-        """What takes *endpoint*'s interface away."""
-        assert endpoint.place is not None
-        return (DetachVeth(link=endpoint.link, netns=netns, ifname=endpoint.place.ifname),)
+    if old.guarded != new.guarded:
+        found.append(ChangeGuard(link=new.link, mac=new.mac, old=old.guarded, new=new.guarded))
+    return tuple(found)
 
 
 def _options(network: Network) -> BridgeOptions:

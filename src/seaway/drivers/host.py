@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
-from seaway.model.endpoint import Endpoint
 from seaway.model.network import HostOptions, Network
 from seaway.plan.operations import Operation
+from seaway.plan.wiring import Attachment
 
 
 class HostDriver:
@@ -22,19 +22,12 @@ class HostDriver:
         """It has none."""
         return HostOptions()
 
-    def create_ops(self, network: Network) -> tuple[Operation, ...]:
+    def network_ops(self, before: Network | None, after: Network | None) -> tuple[Operation, ...]:
         """Nothing to do."""
         return ()
 
-    delete_ops = create_ops
-
-    def attach_ops(
-        self,
-        network: Network,
-        endpoint: Endpoint,
-        netns: Path,
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
     ) -> tuple[Operation, ...]:
         """Nothing to do."""
         return ()
-
-    detach_ops = attach_ops

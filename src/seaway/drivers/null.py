@@ -20,7 +20,5 @@ class NullDriver:
         """It has none."""
         return NullOptions()
 
-    create_ops = HostDriver.create_ops
-    delete_ops = HostDriver.create_ops
-    attach_ops = HostDriver.attach_ops
-    detach_ops = HostDriver.attach_ops
+    network_ops = HostDriver.network_ops
+    endpoint_ops = HostDriver.endpoint_ops

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seaway.contracts import Driver
-from seaway.model.endpoint import Endpoint
 from seaway.model.errors import NotFound
 from seaway.model.network import Network
 from seaway.plan.operations import Operation
+from seaway.plan.wiring import Attachment
 
 
 class Drivers:
@@ -30,10 +30,18 @@ class Drivers:
         """The driver that makes *network*."""
         return self._drivers[network.driver]
 
-    def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """What makes *endpoint*'s interface in *netns*."""
-        return self.of(network).attach_ops(network, endpoint, netns)
+    def make_ops(self, network: Network) -> Sequence[Operation]:
+        """What makes *network*."""
+        return self.of(network).network_ops(None, network)
 
-    def detach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """What takes *endpoint*'s interface away."""
-        return self.of(network).detach_ops(network, endpoint, netns)
+    def unmake_ops(self, network: Network) -> Sequence[Operation]:
+        """What takes *network* away."""
+        return self.of(network).network_ops(network, None)
+
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
+    ) -> Sequence[Operation]:
+        """What makes an endpoint's interface in *netns* what *after* says; None: there is none."""
+        either = before or after
+        assert either is not None
+        return self.of(either.network).endpoint_ops(before, after, netns)

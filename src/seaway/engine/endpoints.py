@@ -174,15 +174,13 @@ class Endpoints:
         return [
             ipam.chosen_address(
                 network,
-                subnet,
+                version,
                 allocation,
-                asked=next(
-                    (a for a in endpoint.wish.addresses if a.version == subnet.version), None
-                ),
-                former=endpoint.place.address(subnet.version) if endpoint.place else None,
+                asked=next((a for a in endpoint.wish.addresses if a.version == version), None),
+                former=endpoint.place.address(version) if endpoint.place else None,
                 named=self._named,
             )
-            for subnet in network.subnets
+            for version in network.versions
         ]
 
     def _named(self, endpoint: EndpointId) -> str:
@@ -263,14 +261,7 @@ NONE_MODE = "container cannot be connected to multiple networks with one of the 
 def refuse_wish(network: Network, wish: EndpointWish) -> None:
     """Raise InvalidRequest, AddressTaken, Conflict for what no endpoint of *network* can have."""
     for address in wish.addresses:
-        subnet = network.subnet(address.version)
-        if subnet is None or address not in subnet.prefix:
-            subnets = ", ".join(str(s.prefix) for s in network.subnets) or "no subnet"
-            raise InvalidRequest(
-                f"invalid endpoint settings:\nno configured subnet contains IP address {address}; "
-                f"network {network.name} has {subnets}"
-            )
-        ipam.refuse_address(network, subnet, address)
+        ipam.refuse_address(network, address)
     _refuse_twice(wish.addresses)
     if wish.mac is not None:
         ipam.refuse_mac(network, wish.mac)

@@ -16,7 +16,7 @@ from seaway.model.event import network_event
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
 from seaway.model.network import Network, NetworkWish, Subnet
 from seaway.plan.operations import ChangeElements
-from seaway.plan.reconcile import missing_network_ops
+from seaway.plan.reconcile import missing_ops
 from seaway.plan.subnets import AddressPool, overlap, planned_subnets, skipped_for_routes
 
 log = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ class Networks:
                 network = self._planned(network_id, wish, observed, predefined=predefined)
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
-                await self._kernel.apply(self._drivers.of(network).create_ops(network))
-                undo.by(self._kernel.remove, self._drivers.of(network).delete_ops(network))
+                await self._kernel.apply(self._drivers.make_ops(network))
+                undo.by(self._kernel.remove, self._drivers.unmake_ops(network))
                 await self._store.commit(put=[network])
             await self._names.begin(network)
             self._events.emit(network_event("create", network))
@@ -173,7 +173,7 @@ class Networks:
             self._refuse_used(network)
             async with Undo() as undo:
                 undo.by(self._put_back, network)
-                await self._kernel.remove(self._drivers.of(network).delete_ops(network))
+                await self._kernel.remove(self._drivers.unmake_ops(network))
                 await self._store.commit(delete=[network.id])
             await self._names.end(network)
             self._events.emit(network_event("destroy", network))
@@ -181,10 +181,10 @@ class Networks:
 
     async def _put_back(self, network: Network) -> None:
         """Make what *network* lacks: its removal came to nothing."""
-        make = self._drivers.of(network).create_ops(network)
+        make = self._drivers.make_ops(network)
         rules = [op for op in make if isinstance(op, ChangeElements)]
         links = (await self._kernel.observe()).links
-        await self._kernel.apply((*rules, *missing_network_ops(make, network, links)))
+        await self._kernel.apply((*rules, *missing_ops(make, links)))
 
     def _refuse_used(self, network: Network) -> None:
         users = [

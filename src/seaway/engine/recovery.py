@@ -33,7 +33,7 @@ from seaway.plan.reconcile import (
     leftover_links,
     leftover_namespaces,
     mending_ops,
-    missing_network_ops,
+    missing_ops,
 )
 from seaway.plan.wiring import VERSIONS, Wiring, elements
 
@@ -178,8 +178,8 @@ class Recovery:
         await self._removed(tuple(DeleteLink(name=name) for name in broken))
         links = {name: link for name, link in links.items() if name not in broken}
         for network in self._store.networks():
-            make = self._drivers.of(network).create_ops(network)
-            if missing := missing_network_ops(make, network, links):
+            make = self._drivers.make_ops(network)
+            if missing := missing_ops(make, links):
                 log.info("network made again", extra={"network": network.name})
                 with self._noting(network.id, f"network {network.name}"):
                     await self._kernel.apply(missing)

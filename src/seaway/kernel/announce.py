@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from seaway.codec.frames import announcement
 from seaway.kernel.visit import Visits
-from seaway.model.ids import IfName
-from seaway.plan.operations import AttachVeth, Operation
+from seaway.model.ids import IfName, Interface
+from seaway.plan.operations import AttachVeth, ChangeAddresses, Operation
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +44,24 @@ class Announcement:
 def announcements(operations: Sequence[Operation], visits: Visits) -> Iterator[Announcement]:
     """What neighbours must hear of the links made; a failure is only logged, since the link stands."""
     for op in operations:
-        if not isinstance(op, AttachVeth):
+        addresses = _new_addresses(op)
+        if not addresses:
             continue
+        assert isinstance(op, AttachVeth | ChangeAddresses)
         try:
             sock = visits.to(op.netns).socket(socket.AF_PACKET, socket.SOCK_RAW)
         except OSError:
             log.exception("no socket to announce an address", extra={"netns": op.netns})
             continue
-        frames = tuple(announcement(op.mac, address.ip) for address in op.addresses)
+        frames = tuple(announcement(op.mac, address.ip) for address in addresses)
         yield Announcement(sock=sock, ifname=op.ifname, frames=frames)
+
+
+def _new_addresses(op: Operation) -> tuple[Interface, ...]:
+    match op:
+        case AttachVeth(addresses=addresses):
+            return addresses
+        case ChangeAddresses(old=old, new=new):
+            return tuple(a for a in new if a not in old)
+        case _:
+            return ()

@@ -20,7 +20,11 @@ from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeAddresses,
     ChangeElements,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
     ChangeRoute,
     CreateNetns,
     DeleteLink,
@@ -250,6 +254,16 @@ class FakeKernel:
                 self._attach(op)
             case DetachVeth():
                 self._detach(op)
+            case ChangeMtu():
+                self._change_mtu(op)
+            case ChangeGateways():
+                self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
+                addresses = tuple(a.ip for a in op.new)
+                self.links[op.bridge] = replace(self.links[op.bridge], addresses=addresses)
+            case ChangeAddresses():
+                self._change_far_end(op, op.link, op.netns, addresses=op.new)
+            case ChangeGuard():
+                self._check(op.link in self.links, op, f"there is no interface {op.link}")
             case ChangeRoute():
                 self._change_route(op)
             case RedirectNames():
@@ -287,6 +301,20 @@ class FakeKernel:
             lambda index: LinkState(index=index, mtu=op.mtu, up=True, master=op.bridge),
         )
         inside.links[op.ifname] = op
+
+    def _change_mtu(self, op: ChangeMtu) -> None:
+        self._check(op.link in self.links, op, f"there is no interface {op.link}")
+        if op.netns is None:
+            self.links[op.link] = replace(self.links[op.link], mtu=op.new)
+        else:
+            self._change_far_end(op, op.link, op.netns, mtu=op.new)
+
+    def _change_far_end(self, op: Operation, link: IfName, netns: Path, **new: object) -> None:
+        inside = self._netns(type(op).__name__, netns)
+        name = next((n for n, made in inside.links.items() if made.link == link), None)
+        if name is None:
+            raise KernelRefused(type(op).__name__, f"the other end of {link} is not there")
+        inside.links[name] = replace(inside.links[name], **new)  # type: ignore[arg-type]
 
     def _detach(self, op: DetachVeth) -> None:
         """The far end is found by the near one, whatever it is called by now."""

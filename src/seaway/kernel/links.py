@@ -13,16 +13,20 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 from seaway.codec import rtnetlink
-from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
+from seaway.codec.rtnetlink import Link, LinkChange, PortFlags, Request
 from seaway.kernel import sysctl
 from seaway.kernel.netlink import Netlink, Refused
 from seaway.kernel.visit import Host, Inside, Visits
-from seaway.model.ids import IfName
+from seaway.model.ids import IfName, Interface
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     AddBridge,
     AttachVeth,
+    ChangeAddresses,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
     ChangeRoute,
     DeleteLink,
     DetachVeth,
@@ -35,6 +39,8 @@ log = logging.getLogger(__name__)
 _LOOPBACK6 = IPv6Address("::1")
 _CARRIER_WAIT, _CARRIER_STEP = 0.05, 0.0001
 """Seconds to wait for a carrier in all, and between two looks."""
+_EUI64, _NO_ADDRESS = "0", "1"
+"""Which link-local address a link gives itself (``addr_gen_mode``, ip-sysctl)."""
 _METRICS_OF_BRIDGES = 1024
 """Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
 
@@ -52,7 +58,7 @@ def add_bridge(host: Host, op: AddBridge) -> None:
 
 
 def _set_up_bridge(netlink: Netlink, index: int, op: AddBridge) -> None:
-    with_ipv6 = any(address.version == 6 for address in op.addresses)
+    with_ipv6 = _has_ipv6(op.addresses)
     sysctl.set_to(f"net/ipv4/conf/{op.name}/send_redirects", "0")
     _set_ipv6(op.name, "accept_ra", "0", needed=with_ipv6)
     if with_ipv6:
@@ -60,9 +66,90 @@ def _set_up_bridge(netlink: Netlink, index: int, op: AddBridge) -> None:
     netlink.do(rtnetlink.change_link(index, LinkChange(up=True)))
     netlink.do(*(rtnetlink.add_address(index, address) for address in op.addresses))
     if with_ipv6:
-        metric = _METRICS_OF_BRIDGES + index
-        netlink.do(rtnetlink.add_local_route(index, _LOOPBACK6, metric))
+        netlink.do(_route_to_loopback6(index))
     sysctl.set_to(f"net/ipv4/conf/{op.name}/route_localnet", "1")
+
+
+def _has_ipv6(addresses: Sequence[Interface]) -> bool:
+    return any(address.version == 6 for address in addresses)
+
+
+def _route_to_loopback6(index: int) -> Request:
+    return rtnetlink.add_local_route(index, _LOOPBACK6, _METRICS_OF_BRIDGES + index)
+
+
+def change_gateways(host: Host, op: ChangeGateways) -> None:
+    """Change the addresses of a bridge; on failure they are as before."""
+    index = host.netlink.index(op.bridge)
+    first_ipv6 = _has_ipv6(op.new) and not _has_ipv6(op.old)
+    if first_ipv6:
+        _set_ipv6(op.bridge, "accept_ra", "0", needed=True)
+        _set_ipv6(op.bridge, "disable_ipv6", "0", needed=True)
+    _exchange(host.netlink, index, op.old, op.new)
+    if first_ipv6:
+        host.netlink.do(_route_to_loopback6(index))
+
+
+def _exchange(
+    netlink: Netlink, index: int, old: Sequence[Interface], new: Sequence[Interface]
+) -> None:
+    """Add what is new, and then delete what is gone; a refused addition takes back the others."""
+    added: list[Interface] = []
+    try:
+        for address in new:
+            if address not in old:
+                netlink.do(rtnetlink.add_address(index, address))
+                added.append(address)
+    except Refused:
+        netlink.attempt(*(rtnetlink.delete_address(index, address) for address in added))
+        raise
+    gone = [address for address in old if address not in new]
+    netlink.do_unless(
+        {ENODEV, EADDRNOTAVAIL}, *(rtnetlink.delete_address(index, address) for address in gone)
+    )
+
+
+def change_mtu(visits: Visits, op: ChangeMtu) -> None:
+    """Set the MTU of a link of the host, or of its far end."""
+    netlink, index = visits.host.netlink, visits.host.netlink.index(op.link)
+    if op.netns is not None:
+        netlink = visits.to(op.netns).netlink
+        index = _far_end(visits, op.link, op.netns).index
+    netlink.do(rtnetlink.change_link(index, LinkChange(mtu=op.new)))
+
+
+def _far_end(visits: Visits, name: IfName, netns: Path) -> Link:
+    """The other end of the host's link *name*, whatever it is called by now; raises Refused."""
+    netlink = visits.host.netlink
+    near = netlink.link(netlink.index(name))
+    far = visits.to(netns).netlink.link(near.peer) if near is not None and near.peer else None
+    if near is None or far is None or far.peer != near.index:
+        raise Refused(ENODEV, f"the other end of {name} is not in its namespace")
+    return far
+
+
+def change_guard(host: Host, op: ChangeGuard) -> None:
+    """Lock a port, or open it."""
+    index = host.netlink.index(op.link)
+    host.netlink.do(rtnetlink.raise_port(index, _port_flags(guarded=op.new)))
+    neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac)
+    if op.new:
+        host.netlink.do(neighbour)
+
+
+def change_addresses(visits: Visits, op: ChangeAddresses) -> None:
+    """Change the addresses of a far end."""
+    inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
+    had, has = _has_ipv6(op.old), _has_ipv6(op.new)
+    if has and not had:
+        with inside.enter():
+            _set_ipv6(far.name, "disable_ipv6", "0", needed=True)
+            _set_ipv6(far.name, "addr_gen_mode", _EUI64, needed=True)
+    _exchange(inside.netlink, far.index, op.old, op.new)
+    if had and not has:
+        with inside.enter():
+            _set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=True)
+        _drop_addresses(inside.netlink, far.index, versions=(6,))
 
 
 def delete_link(host: Host, op: DeleteLink) -> None:
@@ -161,16 +248,14 @@ def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
     br_netfilter translates a published port while the frame is in the bridge, which may have to send
     it back to where it came from; rules keep the rest from coming back.
     """
-    port = PortFlags(
-        learning=not op.guarded,
-        locked=op.guarded,
-        unicast_flood=not op.guarded,
-        hairpin=True,
-    )
-    requests = [rtnetlink.raise_port(index, port)]
+    requests = [rtnetlink.raise_port(index, _port_flags(guarded=op.guarded))]
     if op.guarded:
         requests.append(rtnetlink.add_neighbour_of_bridge(index, op.mac))
     host.netlink.do(*requests)
+
+
+def _port_flags(*, guarded: bool) -> PortFlags:
+    return PortFlags(learning=not guarded, locked=guarded, unicast_flood=not guarded, hairpin=True)
 
 
 def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
@@ -250,12 +335,17 @@ def _cut_far_end(netlink: Netlink, near: Link) -> None:
     far = netlink.link(near.peer) if near.peer else None
     if far is None or far.peer != near.index:
         return
+    _drop_addresses(netlink, far.index)
+
+
+def _drop_addresses(netlink: Netlink, index: int, versions: Sequence[int] = (4, 6)) -> None:
+    """Delete all addresses of a link in the families *versions*."""
     netlink.heed_filters()
-    held = [r for v in (4, 6) for r in netlink.dump(rtnetlink.dump_addresses(v, far.index))]
+    held = [r for v in versions for r in netlink.dump(rtnetlink.dump_addresses(v, index))]
     addresses = [rtnetlink.address(reply.body)[1] for reply in held]
     netlink.do_unless(
         {ENODEV, EADDRNOTAVAIL},
-        *(rtnetlink.delete_address(far.index, address) for address in addresses),
+        *(rtnetlink.delete_address(index, address) for address in addresses),
     )
 
 

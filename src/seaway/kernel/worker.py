@@ -26,7 +26,11 @@ from seaway.plan.operations import (
     AddBridge,
     AttachVeth,
     BindNetns,
+    ChangeAddresses,
     ChangeElements,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
     ChangeRoute,
     CreateNetns,
     DeleteLink,
@@ -174,6 +178,14 @@ class Worker:
             case DetachVeth():
                 if (doomed := links.detach_veth(visits, op)) is not None:
                     self.reaper.doom(doomed)
+            case ChangeMtu():
+                links.change_mtu(visits, op)
+            case ChangeGateways():
+                links.change_gateways(self.host, op)
+            case ChangeAddresses():
+                links.change_addresses(visits, op)
+            case ChangeGuard():
+                links.change_guard(self.host, op)
             case ChangeRoute():
                 links.change_route(visits, op)
             case RedirectNames():

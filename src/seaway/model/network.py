@@ -107,7 +107,7 @@ class Network:
     """Nanoseconds since the epoch."""
     options: Options
     subnets: tuple[Subnet, ...] = ()
-    """IPv4 first, then IPv6; at most one of each."""
+    """IPv4 first, then IPv6. An endpoint has an address of one of each family."""
     internal: bool = False
     """No route and no rule to anything outside the network."""
     attachable: bool = False
@@ -137,9 +137,18 @@ class Network:
         """Whether what leaves it for the outside takes the host's address."""
         return self.options.masquerade and not self.internal
 
-    def subnet(self, version: int) -> Subnet | None:
-        """The subnet of family *version* (4 or 6), if there is one."""
-        return next((s for s in self.subnets if s.version == version), None)
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The families, 4 and 6, in which it has subnets."""
+        return tuple(v for v in (4, 6) if self.subnets_of(v))
+
+    def subnets_of(self, version: int) -> tuple[Subnet, ...]:
+        """The subnets of family *version* (4 or 6), the first made first."""
+        return tuple(s for s in self.subnets if s.version == version)
+
+    def subnet_with(self, address: Address) -> Subnet | None:
+        """The subnet that contains *address*, if one does."""
+        return next((s for s in self.subnets if address in s.prefix), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

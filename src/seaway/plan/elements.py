@@ -28,6 +28,9 @@ class Element:
         return f"{self.key} : {self.value}" if self.value else self.key
 
 
+NO_ELEMENTS: Elements = frozenset()
+
+
 def whole(rules: str, elements: Elements) -> str:
     """Text for one nft transaction: *rules*, with *elements* in their sets."""
     return rules + difference(frozenset(), elements)

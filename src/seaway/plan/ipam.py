@@ -32,42 +32,50 @@ class Allocation(Protocol):
         """Whether *address* is free now and was held before."""
         ...
 
-    def given(self, version: int) -> int:
-        """How many addresses of the range are held, or remembered as held before."""
+    def given(self, subnet: Subnet) -> int:
+        """How many addresses of its range are held, or remembered as held before."""
         ...
 
-    def last_fresh(self, version: int) -> Address | None:
-        """The last address given for the first time; None while all held before are remembered."""
+    def last_fresh(self, subnet: Subnet) -> Address | None:
+        """Its last address given for the first time; None while all held before are remembered."""
         ...
 
 
 def chosen_address(
     network: Network,
-    subnet: Subnet,
+    version: int,
     allocation: Allocation,
     *,
     asked: Address | None = None,
     former: Address | None = None,
     named: Callable[[EndpointId], str] = str,
 ) -> Address:
-    """The address for a new endpoint on *subnet*.
+    """The address of family *version* for a new endpoint on *network*, which has such subnets.
 
     It is the one *asked* for, else the *former* one while it is free, else the next.
 
     *named* tells people who a holder is. Raises AddressTaken, Exhausted, InvalidRequest.
     """
     if asked is not None:
-        refuse_address(network, subnet, asked)
+        refuse_address(network, asked)
         if (holder := allocation.holder(asked)) is not None:
             raise AddressTaken(asked, network.name, f"held by {named(holder)}")
         return asked
-    if former is not None and former in subnet.prefix and _is_free(subnet, allocation, former):
+    before = network.subnet_with(former) if former is not None else None
+    if former is not None and before is not None and _is_free(before, allocation, former):
         return former
-    return _next(network, subnet, allocation)
+    return _next(network, version, allocation)
 
 
-def refuse_address(network: Network, subnet: Subnet, address: Address) -> None:
-    """Raise InvalidRequest or AddressTaken where nobody may have *address* on *subnet*."""
+def refuse_address(network: Network, address: Address) -> None:
+    """Raise InvalidRequest or AddressTaken where nobody may have *address* on *network*."""
+    subnet = network.subnet_with(address)
+    if subnet is None:
+        subnets = ", ".join(str(s.prefix) for s in network.subnets) or "no subnet"
+        raise InvalidRequest(
+            f"invalid endpoint settings:\nno configured subnet contains IP address {address}; "
+            f"network {network.name} has {subnets}"
+        )
     if (name := no_host(address, subnet.prefix)) is not None:
         raise InvalidRequest(
             f"invalid endpoint settings:\n{address} is the {name} of {subnet.prefix}; "
@@ -93,16 +101,33 @@ def _reserved(subnet: Subnet) -> dict[Address, str]:
     }
 
 
-def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
-    """The next address: one never held before, else the one that is free the longest.
+def _next(network: Network, version: int, allocation: Allocation) -> Address:
+    """The next address, of the first subnet that has one; raises Exhausted."""
+    subnets = network.subnets_of(version)
+    found = (_next_of(subnet, allocation) for subnet in subnets)
+    if (address := next((a for a in found if a is not None), None)) is not None:
+        return address
+    sizes = (usable(s) for s in subnets)
+    use = ", ".join(
+        f"{s.range or s.prefix} is exhausted, {size} of {size} in use"
+        for s, size in zip(subnets, sizes, strict=True)
+    )
+    raise Exhausted(
+        f"no available IPv{version} addresses on this network's address pools: {network.name} "
+        f"({network.id[:12]}): {use}; remove an endpoint, "
+        f"or add a subnet: seaway network update {network.name} --add-subnet SUBNET"
+    )
+
+
+def _next_of(subnet: Subnet, allocation: Allocation) -> Address | None:
+    """The next address: one never held before, else the one that is free the longest; None: none.
 
     The search skips as many addresses as were given, so that it is as quick for the thousandth as for
     the first. Once some are forgotten it starts after the last fresh one instead. No fresh one is
     looked for when all of the range were given.
     """
-    version = subnet.version
     reserved = _reserved(subnet)
-    given, last = allocation.given(version), allocation.last_fresh(version)
+    given, last = allocation.given(subnet), allocation.last_fresh(subnet)
     start = bounds(subnet)[0] + given if last is None else int(last) + 1
     for address in () if given >= usable(subnet) else _from(subnet, start):
         if (
@@ -111,15 +136,10 @@ def _next(network: Network, subnet: Subnet, allocation: Allocation) -> Address:
             and not allocation.was_given(address)
         ):
             return address
-    for address in allocation.released(version):
+    for address in allocation.released(subnet.version):
         if _in_range(subnet, address) and _is_free(subnet, allocation, address):
             return address
-    size = usable(subnet)
-    raise Exhausted(
-        f"no available IPv{version} addresses on this network's address pools: {network.name} "
-        f"({network.id[:12]}): {subnet.range or subnet.prefix} is exhausted, {size} of {size} in use; "
-        "remove an endpoint, or make the network with a larger subnet"
-    )
+    return None
 
 
 def _from(subnet: Subnet, start: int) -> Iterator[Address]:
@@ -149,7 +169,7 @@ def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac
     """An endpoint's place, its addresses with the prefix length of their subnets."""
     found: list[Interface] = []
     for address in addresses:
-        subnet = network.subnet(address.version)
+        subnet = network.subnet_with(address)
         assert subnet is not None
         found.append(_interface(address, subnet.prefix.prefixlen))
     return Place(ifname=ifname, mac=mac, addresses=tuple(found))

@@ -7,7 +7,7 @@ order by their ``inverse``. Operations of removal succeed when what they remove 
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaway.model.ids import Address, IfName, Interface, Mac
@@ -121,6 +121,51 @@ class DetachVeth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeMtu:
+    """Make *new* the MTU of the host's *link*, or that of its far end inside *netns*, while traffic flows."""
+
+    link: IfName
+    netns: Path | None = None
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeGateways:
+    """Make *new* the addresses of a bridge, with all that ``AddBridge`` gives it for them."""
+
+    bridge: IfName
+    old: tuple[Interface, ...]
+    new: tuple[Interface, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAddresses:
+    """Make *new* the addresses of the far end of *link* inside *netns*; what is in both is not touched.
+
+    With the first IPv6 address comes a link-local one, and with the last it goes. New ones are
+    announced as by ``AttachVeth``.
+    """
+
+    link: IfName
+    netns: Path
+    ifname: IfName
+    mac: Mac
+    old: tuple[Interface, ...]
+    new: tuple[Interface, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeGuard:
+    """Lock a bridge port to *mac*, or open it, as ``AttachVeth`` does with *guarded*."""
+
+    link: IfName
+    mac: Mac
+    old: bool
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A default route: by which interface, to which gateway."""
 
@@ -211,6 +256,10 @@ Operation = (
     | DeleteNetns
     | AttachVeth
     | DetachVeth
+    | ChangeMtu
+    | ChangeGateways
+    | ChangeAddresses
+    | ChangeGuard
     | ChangeRoute
     | RedirectNames
     | LeaveNames
@@ -237,10 +286,15 @@ def inverse(operation: Operation) -> Operation | None:
             return UnnameNetns(name=name)
         case AttachVeth(link=link, netns=netns, ifname=ifname):
             return DetachVeth(link=link, netns=netns, ifname=ifname)
-        case ChangeRoute(netns=netns, version=version, old=old, new=new):
-            return ChangeRoute(netns=netns, version=version, old=new, new=old)
-        case ChangeElements(old=old, new=new):
-            return ChangeElements(old=new, new=old)
+        case (
+            ChangeMtu()
+            | ChangeGateways()
+            | ChangeAddresses()
+            | ChangeGuard()
+            | ChangeRoute()
+            | ChangeElements()
+        ):
+            return replace(operation, old=operation.new, new=operation.old)  # type: ignore[arg-type]
         case SetSysctl(path=path, value=value, before=before):
             return SetSysctl(path=path, value=before, before=value)
         case _:

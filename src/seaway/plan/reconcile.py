@@ -11,6 +11,7 @@ from seaway.model.network import Network
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    AddBridge,
     ChangeElements,
     ChangeRoute,
     DeleteLink,
@@ -54,13 +55,15 @@ def leftover_namespaces(
     )
 
 
-def missing_network_ops(
-    operations: Iterable[Operation], network: Network, links: Collection[IfName]
+def missing_ops(
+    operations: Iterable[Operation], links: Collection[IfName]
 ) -> tuple[Operation, ...]:
-    """Of the *operations* that make *network*, those that are needed: the rules are there already."""
-    if network.options.bridge in links:
-        return ()
-    return tuple(o for o in operations if not isinstance(o, ChangeElements))
+    """Of the *operations* that make a network, those that are needed: the rules are there already."""
+    return tuple(
+        o
+        for o in operations
+        if not isinstance(o, ChangeElements) and not (isinstance(o, AddBridge) and o.name in links)
+    )
 
 
 def mending_ops(
@@ -74,8 +77,8 @@ def mending_ops(
     broken = [
         a for a in wiring.attachments if masters.get(a.endpoint.link) != a.network.options.bridge
     ]
-    remove = tuple(o for a in broken for o in cabling.detach_ops(a.network, a.endpoint, netns))
-    attach = [o for a in broken for o in cabling.attach_ops(a.network, a.endpoint, netns)]
+    remove = tuple(o for a in broken for o in cabling.endpoint_ops(a, None, netns))
+    attach = [o for a in broken for o in cabling.endpoint_ops(None, a, netns)]
     return remove, (*attach, *_routes(wiring, netns))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from seaway.model.endpoint import Endpoint
+from seaway.model.endpoint import Endpoint, Place
 from seaway.model.ids import Address, NetworkId
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort, counterparts
@@ -32,24 +32,28 @@ from seaway.plan.zone import Upstream, View
 VERSIONS = (4, 6)
 
 
-class Cabling(Protocol):
-    """What wiring needs of a driver: the operations that make and remove an endpoint's interface."""
-
-    def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """What makes *endpoint*'s interface in *netns*."""
-        ...
-
-    def detach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """What takes it away."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """An endpoint on its network."""
 
     network: Network
     endpoint: Endpoint
+
+    @property
+    def place(self) -> Place:
+        """Where the endpoint is: one that is wired has a place."""
+        assert self.endpoint.place is not None
+        return self.endpoint.place
+
+
+class Cabling(Protocol):
+    """What wiring needs of a driver."""
+
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
+    ) -> Sequence[Operation]:
+        """What makes an endpoint's interface in *netns* what *after* says; None: there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +79,12 @@ def default_attachment(wiring: Wiring, version: int) -> Attachment | None:
 
 def gateway(attachment: Attachment, version: int) -> Address | None:
     """Where *attachment* leads to the outside in family *version*, if it does."""
-    subnet, place = attachment.network.subnet(version), attachment.endpoint.place
-    if attachment.network.internal or subnet is None or place is None:
+    place = attachment.endpoint.place
+    address = place.address(version) if place is not None else None
+    if attachment.network.internal or address is None:
         return None
-    return subnet.gateway if place.address(version) else None
+    subnet = attachment.network.subnet_with(address)
+    return subnet.gateway if subnet is not None else None
 
 
 def target(wiring: Wiring, version: int) -> Address | None:
@@ -110,13 +116,13 @@ def change_ops(
     guard has no gap. With *cut_streams* open TCP streams of ports that lead elsewhere now end too.
     """
     before, after = _changing(before, after)
-    gone = [a for a in before.attachments if a.endpoint.id not in _ids(after)]
-    new = [a for a in after.attachments if a.endpoint.id not in _ids(before)]
+    gone, new = beyond(before, after), beyond(after, before)
     known, wanted = elements(before), elements(after)
     return (
-        *(o for a in gone for o in cabling.detach_ops(a.network, a.endpoint, netns)),
+        *(o for a in gone for o in cabling.endpoint_ops(a, None, netns)),
         *([ChangeElements(old=known, new=wanted)] if known != wanted else []),
-        *(o for a in new for o in cabling.attach_ops(a.network, a.endpoint, netns)),
+        *(o for a, b in _kept(before, after) for o in cabling.endpoint_ops(a, b, netns)),
+        *(o for a in new for o in cabling.endpoint_ops(None, a, netns)),
         *_route_ops(before, after, netns),
         *(ForgetAddress(address=ip) for a in gone for ip in _addresses(a)),
         *_flow_ops(before, after, cut_streams=cut_streams),
@@ -142,6 +148,13 @@ def _changing(before: Wiring, after: Wiring) -> tuple[Wiring, Wiring]:
 
 def _ids(wiring: Wiring) -> frozenset[str]:
     return frozenset(a.endpoint.id for a in wiring.attachments)
+
+
+def _kept(before: Wiring, after: Wiring) -> list[tuple[Attachment, Attachment]]:
+    """The endpoints of both that are not the same in both: they, or their networks, were changed."""
+    former = {a.endpoint.id: a for a in before.attachments}
+    both = ((former[a.endpoint.id], a) for a in after.attachments if a.endpoint.id in former)
+    return [(a, b) for a, b in both if a is not b and a != b]
 
 
 def _addresses(attachment: Attachment) -> list[Address]:

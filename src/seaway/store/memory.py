@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from seaway.contracts import Record, RecordId, Steps
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import AddressTaken, Conflict, InvalidRequest, NotFound
-from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
+from seaway.model.ids import Address, EndpointId, NetworkId, Prefix, SandboxId
 from seaway.model.network import Network, Subnet
 from seaway.model.sandbox import Sandbox
 
@@ -112,6 +113,8 @@ class MemoryStore:
             former, self._committed[record.id] = self._committed.get(record.id), record
             if isinstance(former, Sandbox):
                 self._sandbox_names.pop(former.name, None)
+            elif isinstance(former, Network):
+                self._network_names.pop(former.name, None)
             self._put(record)
         for record_id in delete:
             self._delete(record_id)
@@ -161,13 +164,20 @@ class MemoryStore:
     def _put(self, record: Record) -> None:
         match record:
             case Network():
-                self._networks[record.id] = record
-                self._network_names[record.name] = record.id
-                self._allocations.setdefault(record.id, NetworkAddresses(record.subnets))
+                self._put_network(record)
             case Sandbox():
                 self._put_sandbox(record)
             case Endpoint():
                 self._put_endpoint(record)
+
+    def _put_network(self, network: Network) -> None:
+        """A claimed new name leaves the committed one taken: it may have to come back."""
+        former, kept = self._networks.get(network.id), self._committed.get(network.id)
+        if former is not None and not (isinstance(kept, Network) and kept.name == former.name):
+            self._network_names.pop(former.name, None)
+        self._networks[network.id] = network
+        self._network_names[network.name] = network.id
+        self._allocations.setdefault(network.id, NetworkAddresses()).fit(network.subnets)
 
     def _put_sandbox(self, sandbox: Sandbox) -> None:
         """A claimed new name leaves the committed one taken: it may have to come back."""
@@ -210,12 +220,22 @@ class NetworkAddresses:
 
     def __init__(self, subnets: Iterable[Subnet] = ()) -> None:
         """*subnets* are the network's: they tell which addresses endpoints may get without asking."""
-        self._spaces = {s.version: s.range or s.prefix for s in subnets}
+        self._spaces: dict[Prefix, Prefix] = {}
+        self.fit(subnets)
         self._holders: dict[Address, EndpointId] = {}
         self._released: dict[int, dict[Address, None]] = {4: {}, 6: {}}
-        self._given = {4: 0, 6: 0}
-        self._last_fresh: dict[int, Address] = {}
+        self._given: Counter[Prefix] = Counter()
+        self._last_fresh: dict[Prefix, Address] = {}
         self._macs: dict[str, EndpointId] = {}
+
+    def fit(self, subnets: Iterable[Subnet]) -> None:
+        """The network has *subnets* now."""
+        self._spaces = {s.prefix: s.range or s.prefix for s in subnets}
+
+    @property
+    def is_large(self) -> bool:
+        """Whether so many addresses of a subnet were given that old ones may be forgotten."""
+        return any(given >= MAX_RELEASED for given in self._given.values())
 
     def holder(self, address: Address) -> EndpointId | None:
         """Which endpoint has *address* now."""
@@ -233,14 +253,14 @@ class NetworkAddresses:
         """Whether *address* is free now and was held before."""
         return address in self._released[address.version]
 
-    def given(self, version: int) -> int:
-        """How many addresses of the range are held, or remembered as held before."""
-        return self._given[version]
+    def given(self, subnet: Subnet) -> int:
+        """How many addresses of its range are held, or remembered as held before."""
+        return self._given[subnet.prefix]
 
-    def last_fresh(self, version: int) -> Address | None:
-        """The last address given for the first time; None while all held before are remembered."""
-        forgets = len(self._released[version]) >= MAX_RELEASED
-        return self._last_fresh.get(version) if forgets else None
+    def last_fresh(self, subnet: Subnet) -> Address | None:
+        """Its last address given for the first time; None while all held before are remembered."""
+        forgets = len(self._released[subnet.version]) >= MAX_RELEASED
+        return self._last_fresh.get(subnet.prefix) if forgets else None
 
     def add(self, endpoint: Endpoint) -> None:
         """*endpoint* holds its addresses, if it is live."""
@@ -250,7 +270,7 @@ class NetworkAddresses:
         for interface in endpoint.place.addresses:
             if not self._is_known(interface.ip):
                 self._count(interface.ip, 1)
-                self._last_fresh[interface.version] = interface.ip
+                self._last_fresh_is(interface.ip)
             self._holders[interface.ip] = endpoint.id
             self._released[interface.version].pop(interface.ip, None)
 
@@ -280,9 +300,17 @@ class NetworkAddresses:
         return address in self._holders or address in self._released[address.version]
 
     def _count(self, address: Address, change: int) -> None:
-        space = self._spaces.get(address.version)
-        if space is None or address in space:
-            self._given[address.version] += change
+        subnet = self._subnet_with(address)
+        if subnet is not None and address in self._spaces[subnet]:
+            self._given[subnet] += change
+
+    def _last_fresh_is(self, address: Address) -> None:
+        subnet = self._subnet_with(address)
+        if subnet is not None:
+            self._last_fresh[subnet] = address
+
+    def _subnet_with(self, address: Address) -> Prefix | None:
+        return next((prefix for prefix in self._spaces if address in prefix), None)
 
 
 def _by_prefix(ref: str, all_: Iterable[Named], missing: str, kind: str) -> Named:

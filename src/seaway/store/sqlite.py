@@ -197,7 +197,7 @@ class SqliteStore(MemoryStore):
 
     def _forget_before(self, network: NetworkId, turn: int) -> None:
         """Forget what is older than is remembered; ``+``: not by the index of all of a network."""
-        if any(self.allocation(network).given(version) >= MAX_RELEASED for version in (4, 6)):
+        if self.allocation(network).is_large:
             self._db.execute(
                 "DELETE FROM released WHERE turn <= ? AND +network = ?", (turn, network)
             )

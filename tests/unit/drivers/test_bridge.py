@@ -20,6 +20,7 @@ from seaway.model.ids import IfName, NetworkId
 from seaway.model.network import BridgeOptions, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import AddBridge, AttachVeth, ChangeElements, DeleteLink, DetachVeth
+from seaway.plan.wiring import Attachment
 
 FACTS = NetworkFacts(
     id=NetworkId("0123456789abcdef" * 4),
@@ -153,7 +154,7 @@ def test_a_binding_to_all_addresses_is_none() -> None:
 def test_rules_come_before_the_bridge_and_go_after_it() -> None:
     elements = network_elements(FRONT)
 
-    assert BridgeDriver().create_ops(FRONT) == (
+    assert BridgeDriver().network_ops(None, FRONT) == (
         ChangeElements(old=frozenset(), new=elements),
         AddBridge(
             name=IfName("sw-aa0000000000"),
@@ -162,7 +163,7 @@ def test_rules_come_before_the_bridge_and_go_after_it() -> None:
             addresses=(ip_interface("10.77.1.1/24"), ip_interface("fd77:1::1/64")),
         ),
     )
-    assert BridgeDriver().delete_ops(FRONT) == (
+    assert BridgeDriver().network_ops(FRONT, None) == (
         DeleteLink(name=IfName("sw-aa0000000000")),
         ChangeElements(old=elements, new=frozenset()),
     )
@@ -171,8 +172,8 @@ def test_rules_come_before_the_bridge_and_go_after_it() -> None:
 def test_an_endpoint_is_a_veth_pair_with_the_networks_mtu() -> None:
     attachment = WEB.attachments[0]
 
-    (attach,) = BridgeDriver().attach_ops(FRONT, attachment.endpoint, NETNS)
-    (detach,) = BridgeDriver().detach_ops(FRONT, attachment.endpoint, NETNS)
+    (attach,) = BridgeDriver().endpoint_ops(None, attachment, NETNS)
+    (detach,) = BridgeDriver().endpoint_ops(attachment, None, NETNS)
 
     assert isinstance(attach, AttachVeth)
     assert (attach.link, attach.bridge, attach.ifname) == (
@@ -192,7 +193,9 @@ def test_an_endpoint_is_a_veth_pair_with_the_networks_mtu() -> None:
 def test_a_wish_takes_the_guard_away() -> None:
     endpoint = an_endpoint(network=BACK, wish=EndpointWish(source_guard=False))
 
-    (attach,) = BridgeDriver().attach_ops(BACK, endpoint, NETNS)
+    on_back = Attachment(network=BACK, endpoint=endpoint)
+
+    (attach,) = BridgeDriver().endpoint_ops(None, on_back, NETNS)
 
     assert isinstance(attach, AttachVeth)
     assert not attach.guarded
@@ -209,13 +212,13 @@ def test_host_and_null_have_one_network_and_nothing_to_do(
     driver: Driver, name: str, options_: HostOptions | NullOptions
 ) -> None:
     network = replace(FRONT, options=options_, subnets=())
-    endpoint = an_endpoint(network=network)
+    attachment = Attachment(network=network, endpoint=an_endpoint(network=network))
 
     assert (driver.name, network.places, driver.multiple) == (name, False, False)
     assert driver.options({}, FACTS) == options_
     assert [
-        *driver.create_ops(network),
-        *driver.delete_ops(network),
-        *driver.attach_ops(network, endpoint, NETNS),
-        *driver.detach_ops(network, endpoint, NETNS),
+        *driver.network_ops(None, network),
+        *driver.network_ops(network, None),
+        *driver.endpoint_ops(None, attachment, NETNS),
+        *driver.endpoint_ops(attachment, None, NETNS),
     ] == []

@@ -34,7 +34,7 @@ class Ground:
         return str(
             ipam.chosen_address(
                 self.network,
-                self.subnet,
+                self.subnet.version,
                 self.allocation,
                 asked=ip_address(asked) if asked else None,
                 former=ip_address(former) if former else None,
@@ -146,7 +146,7 @@ def test_13_endpoints_fit_into_a_28_and_the_14th_is_told_so() -> None:
     assert str(caught.value) == (
         "no available IPv4 addresses on this network's address pools: na1 (a10000000000): "
         "10.77.5.0/28 is exhausted, 13 of 13 in use; "
-        "remove an endpoint, or make the network with a larger subnet"
+        "remove an endpoint, or add a subnet: seaway network update na1 --add-subnet SUBNET"
     )
 
 

@@ -27,7 +27,7 @@ from seaway.plan.reconcile import (
     leftover_links,
     leftover_namespaces,
     mending_ops,
-    missing_network_ops,
+    missing_ops,
 )
 from seaway.plan.wiring import Attachment, Wiring
 
@@ -88,24 +88,20 @@ def test_namespaces_and_names_that_nothing_wants_are_left_over() -> None:
 
 
 def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
-    make = BridgeDriver().create_ops(FRONT)
+    make = BridgeDriver().network_ops(None, FRONT)
 
-    missing = missing_network_ops(make, FRONT, [])
+    missing = missing_ops(make, [])
 
     assert [type(o) for o in make] == [ChangeElements, AddBridge]
     assert [type(o) for o in missing] == [AddBridge]
-    assert missing_network_ops(make, FRONT, [BRIDGE]) == ()
-
-
-class Cabling(BridgeDriver):
-    """The bridge driver's, which is pure."""
+    assert missing_ops(make, [BRIDGE]) == ()
 
 
 def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
     wiring = Wiring(attachments=WEB.attachments[:1])
 
     for masters in ({}, {LINK: None}, {LINK: IfName("br0")}):
-        remove, make = mending_ops(wiring, NETNS, Cabling(), masters)
+        remove, make = mending_ops(wiring, NETNS, BridgeDriver(), masters)
         assert [type(o) for o in remove] == [DetachVeth]
         assert [type(o) for o in make] == [AttachVeth, ChangeRoute, ChangeRoute]
 
@@ -113,7 +109,7 @@ def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
 def test_a_sandbox_that_is_whole_has_its_routes_said_again() -> None:
     wiring = Wiring(attachments=WEB.attachments[:1])
 
-    remove, make = mending_ops(wiring, NETNS, Cabling(), {LINK: BRIDGE})
+    remove, make = mending_ops(wiring, NETNS, BridgeDriver(), {LINK: BRIDGE})
 
     assert remove == ()
     four, six = a_route("eth0", "10.77.1.1"), a_route("eth0", "fd77:1::1")
@@ -127,17 +123,17 @@ def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
     attachment = WEB.attachments[0]
     inside = Wiring(attachments=(type(attachment)(network=VAULT, endpoint=attachment.endpoint),))
 
-    _, make = mending_ops(inside, NETNS, Cabling(), {LINK: IfName("sw-cc0000000000")})
+    _, make = mending_ops(inside, NETNS, BridgeDriver(), {LINK: IfName("sw-cc0000000000")})
 
     assert make == NO_ROUTES
-    assert mending_ops(Wiring(), NETNS, Cabling(), {}) == ((), ())
+    assert mending_ops(Wiring(), NETNS, BridgeDriver(), {}) == ((), ())
 
 
 def test_an_end_on_no_bridge_is_never_made_anew() -> None:
     network = replace(FRONT, options=NullOptions(), subnets=())
     attachment = Attachment(network=network, endpoint=WEB.attachments[0].endpoint)
 
-    remove, make = mending_ops(Wiring(attachments=(attachment,)), NETNS, Cabling(), {})
+    remove, make = mending_ops(Wiring(attachments=(attachment,)), NETNS, BridgeDriver(), {})
 
     assert remove == ()
     assert make == NO_ROUTES

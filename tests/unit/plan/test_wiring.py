@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fakes.firewall import BACK, FRONT, VAULT
 from fakes.records import a_network, a_route, an_endpoint
-from seaway.model.endpoint import Endpoint, EndpointWish
+from seaway.drivers.bridge import BridgeDriver
+from seaway.model.endpoint import EndpointWish
 from seaway.model.network import Network
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.operations import (
@@ -38,31 +39,6 @@ from seaway.plan.wiring import (
 NETNS = Path("/run/test/ns/b1")
 TCP = PublishedPort(proto=Proto.TCP, port=80, host_port=8080)
 UDP = PublishedPort(proto=Proto.UDP, port=53, host_port=5300, count=2)
-
-
-class Veths:
-    """Cabling by veth pairs, with no more facts than the plan looks at."""
-
-    def attach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """One pair."""
-        assert endpoint.place is not None
-        return (
-            AttachVeth(
-                link=endpoint.link,
-                bridge=endpoint.link,
-                netns=netns,
-                ifname=endpoint.place.ifname,
-                mac=endpoint.place.mac,
-                host_mac=endpoint.place.mac,
-                mtu=1500,
-                addresses=endpoint.place.addresses,
-            ),
-        )
-
-    def detach_ops(self, network: Network, endpoint: Endpoint, netns: Path) -> Sequence[Operation]:
-        """The same pair."""
-        assert endpoint.place is not None
-        return (DetachVeth(link=endpoint.link, netns=netns, ifname=endpoint.place.ifname),)
 
 
 def attached(network: Network, number: int, *, priority: int = 0) -> Attachment:
@@ -93,7 +69,7 @@ def hung(*attachments: Attachment, ports: tuple[PublishedPort, ...] = ()) -> Wir
 
 def change(before: Wiring, after: Wiring, *, cut_streams: bool = False) -> list[Operation]:
     """What leads from one to the other."""
-    return list(change_ops(before, after, NETNS, Veths(), cut_streams=cut_streams))
+    return list(change_ops(before, after, NETNS, BridgeDriver(), cut_streams=cut_streams))
 
 
 def kinds(operations: Sequence[Operation]) -> list[str]:
