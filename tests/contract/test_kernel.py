@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,11 @@ from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     BindNetns,
+    ChangeAddresses,
     ChangeElements,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
     ChangeRoute,
     CreateNetns,
     DeleteLink,
@@ -36,12 +40,16 @@ from seaway.plan.operations import (
     NameNetns,
     Operation,
     RedirectNames,
+    Route,
     SetSysctl,
     UnnameNetns,
+    inverse,
 )
 
 ETH0, ETH1 = IfName("eth0"), IfName("eth1")
 GATEWAY = ip_address("10.7.0.1")
+GATEWAY4, GATEWAY6 = ip_interface("10.7.0.1/24"), ip_interface("fd00:7::1/64")
+FOUR, SIX = ip_interface("10.7.0.2/24"), ip_interface("fd00:7::2/64")
 NOTHING: Elements = frozenset()
 
 
@@ -210,6 +218,61 @@ async def test_a_detached_link_can_be_attached_again(subject: Subject) -> None:
 
     assert after is None or after.group == DOOMED_GROUP
     assert pair.link in await subject.links()
+
+
+async def test_a_link_changes_while_it_is_up_and_back_again(subject: Subject) -> None:
+    pair = veth(subject.path, 2, addresses=[FOUR])
+    await subject.kernel.apply(
+        [bridge("sw-web", "10.7.0.1/24"), CreateNetns(path=subject.path), pair]
+    )
+    wider = ChangeGateways(bridge=pair.bridge, old=(GATEWAY4,), new=(GATEWAY4, GATEWAY6))
+    changes: list[Operation] = [
+        ChangeMtu(link=pair.bridge, old=1400, new=1300),
+        ChangeMtu(link=pair.link, old=1400, new=1300),
+        ChangeMtu(link=pair.link, netns=pair.netns, old=1400, new=1300),
+        wider,
+        ChangeAddresses(
+            link=pair.link,
+            netns=pair.netns,
+            ifname=pair.ifname,
+            mac=pair.mac,
+            old=(FOUR,),
+            new=(FOUR, SIX),
+        ),
+        ChangeGuard(link=pair.link, mac=pair.mac, old=True, new=False),
+    ]
+    by_six = ChangeRoute(
+        netns=pair.netns,
+        version=6,
+        old=None,
+        new=Route(ifname=pair.ifname, gateway=ip_address("fd00:7::1")),
+    )
+
+    await subject.kernel.apply([*changes, by_six])
+    links = (await subject.kernel.observe()).links
+    assert {links[name].mtu for name in (pair.bridge, pair.link)} == {1300}
+    assert ip_address("fd00:7::1") in links[pair.bridge].addresses
+
+    no_route = ChangeRoute(netns=pair.netns, version=6, old=None, new=None)
+    back = [b for c in reversed(changes) if (b := inverse(c)) is not None]
+    await subject.kernel.apply([no_route, *back])
+    links = (await subject.kernel.observe()).links
+    assert {links[name].mtu for name in (pair.bridge, pair.link)} == {1400}
+    assert ip_address("fd00:7::1") not in links[pair.bridge].addresses
+    assert "ChangeRoute" in await subject.refusal(by_six)
+
+
+async def test_a_refused_change_leaves_a_link_as_it_was(subject: Subject) -> None:
+    pair = veth(subject.path, 2)
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
+    change_mtu = ChangeMtu(link=pair.link, old=1400, new=1300)
+    of_nobody = ChangeMtu(link=IfName("sv-none"), old=1400, new=1300)
+
+    assert await subject.refusal(change_mtu, of_nobody) == (
+        "ChangeMtu: there is no interface sv-none"
+    )
+
+    assert (await subject.kernel.observe()).links[pair.link].mtu == 1400
 
 
 async def test_removing_what_is_not_there_is_fine(subject: Subject) -> None:

@@ -86,6 +86,18 @@ PUBLISH = post("/seaway/sandboxes/box/publish", {"Ports": ["8081:80", "8081:80/u
 UNPUBLISH = post(
     "/seaway/sandboxes/box/unpublish", {"Ports": ["8081:80", "8081:80/udp"], "Now": True}
 )
+UPDATE = post(
+    "/seaway/networks/net/update",
+    {
+        "Internal": True,
+        "AddSubnets": [],
+        "Labels": {"tier": "1"},
+        "Options": {
+            "com.docker.network.driver.mtu": "1400",
+            "com.docker.network.bridge.enable_icc": "false",
+        },
+    },
+)
 RUN = post(
     "/containers/create?name=box",
     {
@@ -138,6 +150,13 @@ CASES = (
         before=(NET, BOX),
         call=post("/containers/box/rename?name=crate"),
         back=(post("/containers/crate/rename?name=box"),),
+        after=(NO_BOX, NO_NET),
+    ),
+    Case(
+        name="network update",
+        before=(NET, BOX, PUBLISH),
+        call=UPDATE,
+        back=(NO_BOX, NO_NET, NET, BOX, PUBLISH),
         after=(NO_BOX, NO_NET),
     ),
     Case(name="create", before=(NET,), call=RUN, back=(NO_RUN,), after=(NO_NET,)),

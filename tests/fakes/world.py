@@ -67,6 +67,7 @@ class World:
             tasks=self.tasks,
         )
         self.networks, self.endpoints = self.engine.networks, self.engine.endpoints
+        self.updates = self.engine.network_updates
         self.sandboxes, self.ports = self.engine.sandboxes, self.engine.ports
         self.events, self.recovery = self.engine.events, self.engine.recovery
         self.purge = self.engine.purge

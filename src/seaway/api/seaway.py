@@ -14,10 +14,11 @@ from seaway.api.call import Call, Route, answer, empty
 from seaway.api.inspection import Inspection, hanging
 from seaway.api.parts import Parts
 from seaway.api.topology import published, summary, whole_map
-from seaway.api.wishes import namespace_wish
+from seaway.api.wishes import namespace_wish, network_change
 from seaway.model.errors import InvalidRequest
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
+from seaway.plan.network_change import SandboxEffect
 from seaway.plan.portspec import named_ports, published_ports, source_prefixes
 
 
@@ -36,6 +37,7 @@ class SeawayRoutes:
             Route("DELETE", "/seaway/sandboxes/{ref}", self.remove),
             Route("POST", "/seaway/sandboxes/{ref}/publish", self.publish),
             Route("POST", "/seaway/sandboxes/{ref}/unpublish", self.unpublish),
+            Route("POST", "/seaway/networks/{ref}/update", self.update),
             Route("GET", "/seaway/map", self.map),
             Route("GET", "/seaway/status", self.status),
             Route("GET", "/seaway/config", self.config),
@@ -84,6 +86,20 @@ class SeawayRoutes:
         shown = published(hanging(self._store, sandbox), ports)
         return answer(wire.Published(published=shown, warnings=[*warnings]))
 
+    async def update(self, call: Call) -> web.Response:
+        """Change a network while sandboxes are on it; with ``plan`` only say what it would mean."""
+        change = network_change(await call.body(wire.NetworkUpdate))
+        updates = self._parts.engine.network_updates
+        make = updates.plan if call.query.flag("plan") else updates.update
+        done = await make(call.ref, change)
+        return answer(
+            wire.NetworkUpdated(
+                id=done.network.id,
+                name=done.network.name,
+                effects=[_effect(each) for each in done.effects],
+            )
+        )
+
     async def map(self, call: Call) -> web.Response:  # noqa: ARG002
         """Everything in one picture."""
         return answer(await whole_map(self._parts))
@@ -126,6 +142,15 @@ class SeawayRoutes:
         await response.write_eof()
         self._parts.end()
         return response
+
+
+def _effect(found: SandboxEffect) -> wire.SandboxEffect:
+    return wire.SandboxEffect(
+        id=found.sandbox.id,
+        name=found.sandbox.name,
+        effect=found.effect.value,
+        changes=[*found.changes],
+    )
 
 
 def _given(texts: Sequence[str] | None) -> Sequence[str]:

@@ -27,7 +27,7 @@ from seaway.model.ids import (
     shown,
     signal,
 )
-from seaway.model.network import Network, NetworkWish, SubnetWish
+from seaway.model.network import Network, NetworkChange, NetworkWish, SubnetWish
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import DnsSettings, ExtraHost, Mount, Process, SandboxWish
 from seaway.plan.portspec import (
@@ -79,6 +79,20 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
         attachable=bool(asked.attachable),
         labels=pairs(asked.labels),
         options=pairs(asked.options),
+    )
+
+
+def network_change(asked: wire.NetworkUpdate) -> NetworkChange:
+    """A change of a network as *asked* for; raises InvalidRequest."""
+    for config in asked.add_subnets or ():
+        if not config.subnet:
+            raise InvalidRequest("AddSubnets: each has a Subnet, such as 10.77.0.0/24 or fd77::/64")
+    return NetworkChange(
+        name=network_name(asked.name) if asked.name is not None else None,
+        add_subnets=tuple(_subnet_wish(c) for c in asked.add_subnets or ()),
+        internal=asked.internal,
+        labels=tuple((asked.labels or {}).items()),
+        options=tuple((asked.options or {}).items()),
     )
 
 

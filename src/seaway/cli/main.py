@@ -18,7 +18,7 @@ INTERRUPTED, PIPE_CLOSED, FLAG_ERROR = 130, 141, 125
 """Exit codes: as a shell shows SIGINT and SIGPIPE, and docker's for a wrong flag."""
 
 GROUPS = {
-    "network": "Networks: create, ls, inspect, rm, prune, connect, disconnect",
+    "network": "Networks: create, ls, inspect, update, rm, prune, connect, disconnect",
     "sandbox": "Namespaces without a process of ours: create, ls, rm, adopt",
 }
 COMMANDS = {

@@ -81,7 +81,7 @@ def _create(args: Args, api: Api) -> int:
         "IPAM": {
             "Driver": args.text("ipam-driver", "default"),
             "Options": pairs(args.every("ipam-opt")),
-            "Config": _subnets(args),
+            "Config": subnets(args, "subnet"),
         },
     }
     for name, key in (("ipv4", "EnableIPv4"), ("ipv6", "EnableIPv6")):
@@ -96,9 +96,12 @@ def _create(args: Args, api: Api) -> int:
     return 0
 
 
-def _subnets(args: Args) -> list[object]:
-    """Each subnet with the gateway, range and other addresses that lie in it. Raises Failure."""
-    configs: list[dict[str, object]] = [{"Subnet": subnet} for subnet in args.every("subnet")]
+def subnets(args: Args, name: str) -> list[object]:
+    """Each subnet given by the option *name*, with the gateway, range and other addresses in it.
+
+    Raises Failure.
+    """
+    configs: list[dict[str, object]] = [{"Subnet": subnet} for subnet in args.every(name)]
     for key, option, what in (("Gateway", "gateway", "gateway"), ("IPRange", "ip-range", "range")):
         for value in args.every(option):
             if not configs:
@@ -185,6 +188,12 @@ def _disconnect(args: Args, api: Api) -> int:
     return 0
 
 
+def _update(args: Args, api: Api) -> int:
+    from seaway.cli.network_update import update  # noqa: PLC0415
+
+    return update(args, api)
+
+
 COMMANDS = {
     "create": Command(
         _create,
@@ -243,6 +252,34 @@ COMMANDS = {
         least=1,
         options=(switch("force f", "a network that is not there is no error"),),
         examples=("seaway network rm web",),
+    ),
+    "update": Command(
+        _update,
+        "[OPTIONS] NETWORK",
+        "Change a network while sandboxes are on it: all of it, or nothing.",
+        least=1,
+        most=1,
+        options=(
+            switch("plan", "only say what it would mean for each sandbox"),
+            Option("name", "NAME", "its new name"),
+            Option("add-subnet", "CIDR", "a subnet more, of either family (repeatable)"),
+            Option("gateway", "ADDRESS", "the gateway in an added subnet (repeatable)"),
+            Option("ip-range", "CIDR", "give out addresses of this part only (repeatable)"),
+            Option("aux-address", "NAME=ADDRESS", "never give out this address (repeatable)"),
+            switch("internal", "no way outside any more; --internal=false: a way again"),
+            switch("icc", "sandboxes reach one another; --icc=false: they do not"),
+            Option("mtu", "BYTES", "the MTU of its links"),
+            Option("dns", "ADDRESS", "asked for names outside (repeatable; '': as the host does)"),
+            Option("label", "NAME=VALUE", "a label, new or changed (repeatable)"),
+            Option("label-rm", "NAME", "take a label away (repeatable)"),
+            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)"),
+            Option("opt-rm", "NAME", "an option back to its default (repeatable)"),
+        ),
+        examples=(
+            "seaway network update --mtu 1400 --plan web",
+            "seaway network update --add-subnet fd05::/64 web",
+            "seaway network update --internal=false --name front web",
+        ),
     ),
     "prune": Command(
         _prune,

@@ -33,8 +33,9 @@ MASQUERADE = BRIDGE + "enable_ip_masquerade"
 HOST_BINDING = BRIDGE + "host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
 SOURCE_GUARD = "seaway.source_guard"
+DNS = "seaway.dns"
 DEFAULT_BRIDGE = BRIDGE + "default_bridge"
-KNOWN = frozenset({NAME, ICC, MASQUERADE, HOST_BINDING, MTU, SOURCE_GUARD, DEFAULT_BRIDGE})
+KNOWN = frozenset({NAME, ICC, MASQUERADE, HOST_BINDING, MTU, SOURCE_GUARD, DNS, DEFAULT_BRIDGE})
 """The options that mean something here; others are kept, shown and warned of."""
 
 FOREIGN_LINKS = ("docker", "br-", "veth", "cni", "virbr", "lxc", "lxd", "podman", "eth", "en", "wl")
@@ -54,7 +55,7 @@ class BridgeDriver:
             if key.startswith("seaway.") and key not in KNOWN:
                 raise InvalidRequest(
                     f"invalid network config:\nunknown option {key}; "
-                    f"Seaway's own for a bridge is {SOURCE_GUARD}"
+                    f"Seaway's own for a bridge are {SOURCE_GUARD} and {DNS}"
                 )
         return BridgeOptions(
             bridge=_bridge_name(asked, facts),
@@ -63,6 +64,9 @@ class BridgeDriver:
             masquerade=_flag(asked, MASQUERADE),
             source_guard=_flag(asked, SOURCE_GUARD),
             host_binding=_host_binding(asked.get(HOST_BINDING)),
+            dns=tuple(
+                address(text.strip()) for text in asked.get(DNS, "").split(",") if text.strip()
+            ),
         )
 
     def network_ops(self, before: Network | None, after: Network | None) -> tuple[Operation, ...]:

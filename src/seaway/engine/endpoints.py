@@ -161,15 +161,31 @@ class Endpoints:
             undo.by(self._store.release, endpoint.id)
         return endpoint
 
+    def placed_again(self, network: Network, endpoint: Endpoint) -> Endpoint:
+        """*endpoint*, if it is live, with an address in each family that *network* has by now."""
+        place = endpoint.place
+        if not endpoint.live or place is None:
+            return endpoint
+        missing = [v for v in network.versions if place.address(v) is None]
+        if not missing:
+            return endpoint
+        addresses = [*(a.ip for a in place.addresses)]
+        addresses += self._chosen_addresses(network, endpoint, missing)
+        addresses.sort(key=lambda a: a.version)
+        again = ipam.place(network, addresses, ifname=place.ifname, mac=place.mac)
+        return replace(endpoint, place=again)
+
     def _place(self, network: Network, endpoint: Endpoint) -> Place:
         return ipam.place(
             network,
-            self._chosen_addresses(network, endpoint),
+            self._chosen_addresses(network, endpoint, network.versions),
             ifname=self._chosen_ifname(endpoint),
             mac=self._chosen_mac(network, endpoint),
         )
 
-    def _chosen_addresses(self, network: Network, endpoint: Endpoint) -> list[Address]:
+    def _chosen_addresses(
+        self, network: Network, endpoint: Endpoint, versions: Sequence[int]
+    ) -> list[Address]:
         allocation = self._store.allocation(network.id)
         return [
             ipam.chosen_address(
@@ -180,7 +196,7 @@ class Endpoints:
                 former=endpoint.place.address(version) if endpoint.place else None,
                 named=self._named,
             )
-            for version in network.versions
+            for version in versions
         ]
 
     def _named(self, endpoint: EndpointId) -> str:

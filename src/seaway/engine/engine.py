@@ -19,6 +19,8 @@ from seaway.engine.forwarding import Forwarding
 from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_names import NetworkNames
+from seaway.engine.network_plans import NetworkPlans
+from seaway.engine.network_updates import NetworkUpdates
 from seaway.engine.networks import Networks
 from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.ports import Ports
@@ -37,6 +39,7 @@ class Engine:
     """All use cases: what users ask for, and what the daemon does by itself."""
 
     networks: Networks
+    network_updates: NetworkUpdates
     endpoints: Endpoints
     sandboxes: Sandboxes
     ports: Ports
@@ -76,16 +79,18 @@ def engine_over(
     )
     network_names = NetworkNames(names=names, at_gateways=names_at_gateways)
     files = Files(names=names, runtime=runtime, wires=wires)
+    network_plans = NetworkPlans(
+        store=store, kernel=kernel, drivers=all_drivers, clock=clock, pools=pools
+    )
     networks = Networks(
         store=store,
         kernel=kernel,
         names=network_names,
         drivers=all_drivers,
+        plans=network_plans,
         events=events,
-        clock=clock,
         turns=turns,
         gate=gate,
-        pools=pools,
     )
     endpoints = Endpoints(
         store=store, wires=wires, held_ports=held_ports, files=files, events=events, turns=turns
@@ -133,6 +138,21 @@ def engine_over(
     )
     return Engine(
         networks=networks,
+        network_updates=NetworkUpdates(
+            store=store,
+            kernel=kernel,
+            drivers=all_drivers,
+            plans=network_plans,
+            endpoints=endpoints,
+            wires=wires,
+            held_ports=held_ports,
+            network_names=network_names,
+            files=files,
+            events=events,
+            turns=turns,
+            gate=gate,
+            paths=paths,
+        ),
         endpoints=endpoints,
         sandboxes=sandboxes,
         ports=Ports(store=store, wires=wires, held_ports=held_ports, events=events, turns=turns),

@@ -46,6 +46,10 @@ class HeldPorts:
         undo.by(self._host_ports.let_go, sandbox.id, taken.new)
         return taken.ports
 
+    def put_back(self, sandbox: Sandbox, wiring: Wiring) -> None:
+        """Hold again what *sandbox* publishes when it hangs so, as is promised: letting go came to nothing."""
+        self.hold(sandbox, wiring, Undo())
+
     # Let go
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from seaway.contracts import Clock, Events, Kernel, NetworkFacts, Observed, Store
+from seaway.contracts import Events, Kernel, Store
 from seaway.engine.drivers import Drivers
 from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
+from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
-from seaway.model.errors import Forbidden, InUse, InvalidRequest, NotFound
+from seaway.model.errors import Forbidden, InUse, NotFound
 from seaway.model.event import network_event
-from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, network_name, new_id
-from seaway.model.network import Network, NetworkWish, Subnet
+from seaway.model.ids import NetworkName, network_name
+from seaway.model.network import Network, NetworkWish
+from seaway.plan.network_change import RESERVED
 from seaway.plan.operations import ChangeElements
 from seaway.plan.reconcile import missing_ops
-from seaway.plan.subnets import AddressPool, overlap, planned_subnets, skipped_for_routes
 
 log = logging.getLogger(__name__)
 
 PREDEFINED = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 """Names and drivers of the networks that are always there."""
-NO_IPV6 = "net/ipv6/conf/all/disable_ipv6"
-RESERVED = frozenset({"bridge", "host", "none", "default"})
 
 
 class Networks:
@@ -37,15 +36,13 @@ class Networks:
         kernel: Kernel,
         names: NetworkNames,
         drivers: Drivers,
+        plans: NetworkPlans,
         events: Events,
-        clock: Clock,
         turns: Turns,
         gate: Gate,
-        pools: Sequence[AddressPool],
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
-        self._events, self._clock, self._turns, self._pools = events, clock, turns, pools
-        self._gate = gate
+        self._plans, self._events, self._turns, self._gate = plans, events, turns, gate
 
     async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
         """Make a network as *wish* says: all of it, or none. Gives it, and warnings.
@@ -60,15 +57,8 @@ class Networks:
             raise Forbidden(f'only one instance of "{driver.name}" network is allowed')
         self._gate.pass_through()
         if wish.ipv6:
-            await self._refuse_without_ipv6(wish)
+            await self._plans.refuse_without_ipv6(wish.name)
         return await self._make(wish, predefined=False)
-
-    async def _refuse_without_ipv6(self, wish: NetworkWish) -> None:
-        if await self._kernel.sysctl(NO_IPV6) != "0":
-            raise InvalidRequest(
-                f"network {wish.name} cannot have IPv6: IPv6 is not available in this kernel "
-                f"(net.ipv6.conf.all.disable_ipv6 is not 0); make it with IPv4 only"
-            )
 
     async def create_predefined(self) -> None:
         """Make the networks that are always there, those that are not there yet."""
@@ -81,11 +71,10 @@ class Networks:
     async def _make(
         self, wish: NetworkWish, *, predefined: bool
     ) -> tuple[Network, tuple[str, ...]]:
-        network_id = NetworkId(new_id())
         observed = await self._kernel.observe()
-        async with self._turns.take(network_id):
+        network = self._plans.network(wish, observed, predefined=predefined)
+        async with self._turns.take(network.id):
             async with Undo() as undo:
-                network = self._planned(network_id, wish, observed, predefined=predefined)
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
                 await self._kernel.apply(self._drivers.make_ops(network))
@@ -94,70 +83,7 @@ class Networks:
             await self._names.begin(network)
             self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
-        return network, self._warnings(network, observed)
-
-    def _planned(
-        self, network_id: NetworkId, wish: NetworkWish, observed: Observed, *, predefined: bool
-    ) -> Network:
-        driver = self._drivers.named(wish.driver)
-        options = driver.options(
-            dict(wish.options),
-            NetworkFacts(
-                id=network_id,
-                ipv6=wish.ipv6,
-                predefined=predefined,
-                default_mtu=observed.default_mtu,
-                links=frozenset(observed.links) | self._bridges(),
-            ),
-        )
-        return Network(
-            id=network_id,
-            name=wish.name,
-            created=self._clock.now(),
-            options=options,
-            subnets=self._subnets(wish, observed) if options.places else (),
-            internal=wish.internal,
-            attachable=wish.attachable,
-            predefined=predefined,
-            labels=wish.labels,
-            asked_options=wish.options,
-        )
-
-    def _subnets(self, wish: NetworkWish, observed: Observed) -> tuple[Subnet, ...]:
-        return planned_subnets(wish, self._pools, self._used(), observed.routes)
-
-    def _used(self) -> list[tuple[NetworkName, Prefix]]:
-        return [(n.name, s.prefix) for n in self._store.networks() for s in n.subnets]
-
-    def _bridges(self) -> frozenset[IfName]:
-        """Links that networks use, though Linux may not have them yet."""
-        return frozenset(b for n in self._store.networks() if (b := n.options.bridge) is not None)
-
-    def _warnings(self, network: Network, observed: Observed) -> tuple[str, ...]:
-        used = [p for name, p in self._used() if name != network.name]
-        found = [
-            f"{subnet.prefix} was chosen since the host routes {route} already"
-            for subnet in network.subnets
-            if not subnet.asked
-            for route in skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
-        ]
-        for text in found:
-            log.warning("subnet passed over", extra={"network": network.name, "reason": text})
-        found += [
-            f"{subnet.prefix} overlaps {route}, which the host routes: what is there cannot be reached "
-            "from the network, nor by the host where it is the same"
-            for subnet in network.subnets
-            if subnet.asked
-            for route in observed.routes
-            if overlap(subnet.prefix, route)
-        ]
-        known = self._drivers.of(network).known_options
-        found += [
-            f"option {name} means nothing to Seaway and has no effect"
-            for name, _ in network.asked_options
-            if name not in known
-        ]
-        return tuple(found)
+        return network, self._plans.warnings(network, observed)
 
     async def remove(self, ref: str) -> None:
         """Take a network away that nobody is connected to; raises NotFound, Forbidden, InUse."""

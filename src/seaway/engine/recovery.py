@@ -14,6 +14,7 @@ from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_names import NetworkNames
+from seaway.engine.network_updates import CHANGING
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, Unavailable
@@ -174,7 +175,12 @@ class Recovery:
 
     async def _mend_networks(self) -> None:
         links = (await self._kernel.observe()).links
-        broken = [name for n in self._store.networks() if (name := _broken_bridge(n, links))]
+        changing = self._store.facts(CHANGING)
+        broken = [
+            name
+            for n in self._store.networks()
+            if (name := _broken_bridge(n, links, changing=CHANGING + n.id in changing))
+        ]
         await self._removed(tuple(DeleteLink(name=name) for name in broken))
         links = {name: link for name, link in links.items() if name not in broken}
         for network in self._store.networks():
@@ -184,6 +190,8 @@ class Recovery:
                 with self._noting(network.id, f"network {network.name}"):
                     await self._kernel.apply(missing)
             await self._network_names.begin(network)
+        for fact in changing:
+            await self._store.keep_fact(fact, None)
 
     @contextmanager
     def _noting(self, an_id: str, what: str) -> Generator[None]:
@@ -276,11 +284,18 @@ def _masters(links: Mapping[IfName, LinkState]) -> dict[IfName, IfName | None]:
     return {n: link.master for n, link in links.items() if link.up and link.group != DOOMED_GROUP}
 
 
-def _broken_bridge(network: Network, links: Mapping[IfName, LinkState]) -> IfName | None:
-    """The bridge of *network*, if it is there but down or without an address of its own."""
+def _broken_bridge(
+    network: Network, links: Mapping[IfName, LinkState], *, changing: bool
+) -> IfName | None:
+    """The bridge of *network*, if it is there but down or without an address of its own.
+
+    So is one that was *changing* when the last daemon ended: what it has is some of the new and some
+    of the old. The links of sandboxes go with it, and all of them are made anew.
+    """
     bridge = network.options.bridge
     link = links.get(bridge) if bridge is not None else None
     gateways = {subnet.gateway for subnet in network.subnets}
-    if link is None or (link.up and gateways.issubset(link.addresses)):
+    whole = link is not None and link.up and gateways.issubset(link.addresses)
+    if link is None or (whole and not changing):
         return None
     return bridge

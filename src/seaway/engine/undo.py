@@ -43,11 +43,15 @@ class Undo:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            return
+        if error is not None:
+            await self.take_back()
+
+    async def take_back(self) -> None:
+        """Take the steps now, the last first: what was done was only a trial."""
         async with AsyncExitStack() as back:
             for step in self._steps:
                 back.push_async_callback(_take, step)
+        self._steps.clear()
 
 
 async def _take(step: Step) -> None:

@@ -90,7 +90,7 @@ class Wires:
         try:
             await self.cut(sandbox, after, before)
         finally:
-            self._held_ports.hold(sandbox, after, Undo())
+            self._held_ports.put_back(sandbox, after)
             await self.lay(sandbox, before, after, first=first)
 
     def _ops(

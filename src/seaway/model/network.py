@@ -58,6 +58,8 @@ class BridgeOptions:
     source_guard: bool = True
     host_binding: Address | None = None
     """The host address of ports that are published without one; None: all."""
+    dns: tuple[Address, ...] = ()
+    """Who is asked, from inside, for names that are not ours; empty: as the host does."""
 
 
 class Unbridged:
@@ -70,6 +72,7 @@ class Unbridged:
     masquerade: ClassVar[bool] = False
     source_guard: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
+    dns: ClassVar[tuple[Address, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +177,17 @@ class NetworkWish:
     attachable: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChange:
+    """What shall be other on a network that is there; what is None or empty stays as it is."""
+
+    name: NetworkName | None = None
+    add_subnets: tuple[SubnetWish, ...] = ()
+    """Each with a prefix."""
+    internal: bool | None = None
+    labels: tuple[tuple[str, str | None], ...] = ()
+    """New values; None takes the label away."""
+    options: tuple[tuple[str, str | None], ...] = ()
+    """The same for options of its driver: None sets one back to its default."""

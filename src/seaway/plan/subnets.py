@@ -95,6 +95,23 @@ def planned_subnets(
     return tuple(found)
 
 
+def more_subnets(
+    wishes: Sequence[SubnetWish], used: Sequence[tuple[NetworkName, Prefix]]
+) -> tuple[Subnet, ...]:
+    """The subnets that a network gets beside those it has, which are among the *used*.
+
+    Raises InvalidRequest, Forbidden (overlap).
+    """
+    _refuse_overlap_within(wishes)
+    found: list[Subnet] = []
+    for wish in wishes:
+        _version(wish)
+        assert wish.prefix is not None
+        _refuse_overlap(wish.prefix, used)
+        found.append(_subnet(wish, wish.prefix))
+    return tuple(found)
+
+
 def _version(wish: SubnetWish) -> int:
     if wish.prefix is None:
         what = f"ip-range {wish.range}" if wish.gateway is None else f"gateway {wish.gateway}"

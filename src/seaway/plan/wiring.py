@@ -263,5 +263,14 @@ def view(sandbox: Sandbox, wiring: Wiring) -> View:
     return View(
         networks=tuple(a.network.id for a in wiring.attachments),
         forwards=any(not a.network.internal for a in wiring.attachments),
-        upstreams=tuple(Upstream(address=a, from_host=False) for a in sandbox.dns.servers) or None,
+        upstreams=tuple(Upstream(address=a, from_host=False) for a in _servers(sandbox, wiring))
+        or None,
     )
+
+
+def _servers(sandbox: Sandbox, wiring: Wiring) -> Iterable[Address]:
+    """The name servers of its own, else those of its networks that lead outside."""
+    of_networks = (
+        s for a in wiring.attachments if not a.network.internal for s in a.network.options.dns
+    )
+    return sandbox.dns.servers or dict.fromkeys(of_networks)

@@ -95,6 +95,7 @@ class MemoryStore:
                 self._refuse_sandbox_name(record)
             case Endpoint():
                 self._refuse_addresses(record)
+                self.allocation(record.network).try_out(record)
         self._put(record)
 
     def release(self, record: RecordId) -> None:
@@ -111,6 +112,8 @@ class MemoryStore:
         self._keep(put, delete)
         for record in put:
             former, self._committed[record.id] = self._committed.get(record.id), record
+            if isinstance(record, Endpoint):
+                self.allocation(record.network).promise(record)
             if isinstance(former, Sandbox):
                 self._sandbox_names.pop(former.name, None)
             elif isinstance(former, Network):
@@ -227,6 +230,8 @@ class NetworkAddresses:
         self._given: Counter[Prefix] = Counter()
         self._last_fresh: dict[Prefix, Address] = {}
         self._macs: dict[str, EndpointId] = {}
+        self._tried: set[Address] = set()
+        """Claimed for the first time ever and not promised yet: when let go of, they are as before."""
 
     def fit(self, subnets: Iterable[Subnet]) -> None:
         """The network has *subnets* now."""
@@ -274,15 +279,29 @@ class NetworkAddresses:
             self._holders[interface.ip] = endpoint.id
             self._released[interface.version].pop(interface.ip, None)
 
+    def try_out(self, endpoint: Endpoint) -> None:
+        """*endpoint* is about to hold its addresses, and may let go of them before that is a promise."""
+        if endpoint.live and endpoint.place is not None:
+            fresh = (i.ip for i in endpoint.place.addresses if not self._is_known(i.ip))
+            self._tried.update(fresh)
+
+    def promise(self, endpoint: Endpoint) -> None:
+        """*endpoint* has its addresses for good: let go of, they are remembered as released."""
+        if endpoint.place is not None:
+            self._tried.difference_update(i.ip for i in endpoint.place.addresses)
+
     def drop(self, endpoint: Endpoint) -> None:
         """*endpoint* lets go of its addresses, if it is live."""
         if not endpoint.live or endpoint.place is None:
             return
         self._macs.pop(endpoint.place.mac, None)
         for interface in endpoint.place.addresses:
-            if interface.ip in self._holders:
+            if interface.ip in self._tried:
+                self._tried.discard(interface.ip)
+                self._count(interface.ip, -1)
+            elif interface.ip in self._holders:
                 self.put_back(interface.ip)
-                del self._holders[interface.ip]
+            self._holders.pop(interface.ip, None)
 
     def put_back(self, address: Address) -> None:
         """*address* is free now, and the last to be given again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import SandboxName, sandbox_name
-from seaway.model.network import NetworkWish
+from seaway.model.network import NetworkChange, NetworkWish, SubnetWish
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements
@@ -45,6 +46,22 @@ def a_network(name: str) -> NetworkWish:
     return network_wish(name, ipv6=name == "n1", internal=name == "inner")
 
 
+ISOLATED = NetworkChange(
+    options=(
+        ("com.docker.network.bridge.enable_icc", "false"),
+        ("com.docker.network.driver.mtu", "1400"),
+    ),
+)
+
+
+def wider(world: World, net: str) -> NetworkChange:
+    """A subnet more of the family that the network lacks; of IPv4 when it has both."""
+    number = len(world.store.networks()) * 8 + int(net == "n1") * 4 + world.clock.now() % 4
+    has_ipv6 = 6 in world.store.network(net).versions
+    prefix = f"10.99.{number}.0/24" if has_ipv6 else f"fd99:{number}::/64"
+    return NetworkChange(add_subnets=(SubnetWish(prefix=ip_network(prefix)),))
+
+
 USE_CASES: dict[str, UseCase] = {
     "create_network": lambda w, _, net: w.networks.create(a_network(net)),
     "remove_network": lambda w, _, net: w.networks.remove(net),
@@ -59,10 +76,15 @@ USE_CASES: dict[str, UseCase] = {
     "publish_random": lambda w, box, _: w.ports.publish(box, [tcp(0, 81)]),
     "unpublish": lambda w, box, _: w.ports.unpublish(box, [udp(53, 53)]),
     "rename": lambda w, box, _: w.sandboxes.rename(box, other(box)),
+    "close": lambda w, _, net: w.updates.update(net, NetworkChange(internal=True)),
+    "open": lambda w, _, net: w.updates.update(net, NetworkChange(internal=False)),
+    "isolate": lambda w, _, net: w.updates.update(net, ISOLATED),
+    "plan": lambda w, _, net: w.updates.plan(net, ISOLATED),
+    "widen": lambda w, _, net: w.updates.update(net, wider(w, net)),
     "remove": lambda w, box, _: w.sandboxes.remove(box, force=True),
     "restart": lambda w, _box, _net: restart(w),
 }
-SELDOM = ("create_network", "remove_network", "remove", "restart", "rename")
+SELDOM = ("create_network", "remove_network", "remove", "restart", "rename", "widen")
 """What ends much; the others are drawn four times as often."""
 HISTORIES = st.lists(
     st.builds(

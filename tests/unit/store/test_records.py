@@ -14,7 +14,7 @@ BRIDGE = a_network("a1")
 ID = "a1" + 62 * "0"
 BRIDGED = (
     '{"bridge":"sw-a10000000000","mtu":1500,"icc":"open","masquerade":true,"source_guard":true,'
-    '"host_binding":null}'
+    '"host_binding":null,"dns":[]}'
 )
 
 

@@ -179,6 +179,12 @@ from seaway.api.wire.seaway import (
     MapSubnet as MapSubnet,
 )
 from seaway.api.wire.seaway import (
+    NetworkUpdate as NetworkUpdate,
+)
+from seaway.api.wire.seaway import (
+    NetworkUpdated as NetworkUpdated,
+)
+from seaway.api.wire.seaway import (
     Publish as Publish,
 )
 from seaway.api.wire.seaway import (
@@ -195,6 +201,9 @@ from seaway.api.wire.seaway import (
 )
 from seaway.api.wire.seaway import (
     SandboxCreate as SandboxCreate,
+)
+from seaway.api.wire.seaway import (
+    SandboxEffect as SandboxEffect,
 )
 from seaway.api.wire.seaway import (
     SandboxNetwork as SandboxNetwork,

@@ -6,6 +6,10 @@ from msgspec import field
 
 from seaway.api.wire.coding import Labels, Reply, Request
 from seaway.api.wire.containers import NetworkingConfig
+from seaway.api.wire.networks import IpamConfig
+
+Changes = dict[str, str | None]
+"""New values; null takes one away."""
 
 
 class SandboxCreate(Request):
@@ -15,6 +19,33 @@ class SandboxCreate(Request):
     netns: str | None = None
     labels: Labels | None = None
     networking_config: NetworkingConfig | None = None
+
+
+class NetworkUpdate(Request):
+    """POST /seaway/networks/{id}/update; what is missing stays as it is."""
+
+    name: str | None = None
+    add_subnets: list[IpamConfig] | None = None
+    internal: bool | None = None
+    labels: Changes | None = None
+    options: Changes | None = None
+
+
+class SandboxEffect(Reply, kw_only=True):
+    """What the change means for a sandbox: ``keeps``, ``changes live`` or ``needs a restart``."""
+
+    id: str
+    name: str
+    effect: str
+    changes: list[str]
+
+
+class NetworkUpdated(Reply, kw_only=True):
+    """The network under the name it has then, and what that means for the sandboxes on it."""
+
+    id: str
+    name: str
+    effects: list[SandboxEffect]
 
 
 class Publish(Request):

@@ -1,0 +1,147 @@
+"""From what was asked for to a network, before anything is made in Linux."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seaway.contracts import Clock, Kernel, NetworkFacts, Observed, Store
+from seaway.engine.drivers import Drivers
+from seaway.model.errors import InvalidRequest
+from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, new_id
+from seaway.model.network import MAX_MTU, Network, NetworkChange, NetworkWish, Options, Subnet
+from seaway.plan.network_change import merged, refuse_change, refuse_outcome
+from seaway.plan.subnets import (
+    AddressPool,
+    more_subnets,
+    overlap,
+    planned_subnets,
+    skipped_for_routes,
+)
+
+log = logging.getLogger(__name__)
+
+NO_IPV6 = "net/ipv6/conf/all/disable_ipv6"
+
+
+class NetworkPlans:
+    """Checks wishes against what there is, and makes records of them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        drivers: Drivers,
+        clock: Clock,
+        pools: Sequence[AddressPool],
+    ) -> None:
+        self._store, self._kernel, self._drivers = store, kernel, drivers
+        self._clock, self._pools = clock, pools
+
+    # A new network
+
+    def network(self, wish: NetworkWish, observed: Observed, *, predefined: bool) -> Network:
+        """A new network as *wish* says; raises InvalidRequest, Forbidden (overlap), PoolsExhausted."""
+        network_id = NetworkId(new_id())
+        options = self._drivers.named(wish.driver).options(
+            dict(wish.options),
+            NetworkFacts(
+                id=network_id,
+                ipv6=wish.ipv6,
+                predefined=predefined,
+                default_mtu=observed.default_mtu,
+                links=frozenset(observed.links) | self._bridges(),
+            ),
+        )
+        return Network(
+            id=network_id,
+            name=wish.name,
+            created=self._clock.now(),
+            options=options,
+            subnets=self._subnets(wish, observed) if options.places else (),
+            internal=wish.internal,
+            attachable=wish.attachable,
+            predefined=predefined,
+            labels=wish.labels,
+            asked_options=wish.options,
+        )
+
+    def _subnets(self, wish: NetworkWish, observed: Observed) -> tuple[Subnet, ...]:
+        return planned_subnets(wish, self._pools, self._used(), observed.routes)
+
+    def _used(self) -> list[tuple[NetworkName, Prefix]]:
+        return [(n.name, s.prefix) for n in self._store.networks() for s in n.subnets]
+
+    def _bridges(self) -> frozenset[IfName]:
+        """Links that networks use, though Linux may not have them yet."""
+        return frozenset(b for n in self._store.networks() if (b := n.options.bridge) is not None)
+
+    async def refuse_without_ipv6(self, name: NetworkName) -> None:
+        """Raise InvalidRequest where this kernel has no IPv6 for the network *name*."""
+        if await self._kernel.sysctl(NO_IPV6) != "0":
+            raise InvalidRequest(
+                f"network {name} cannot have IPv6: IPv6 is not available in this kernel "
+                f"(net.ipv6.conf.all.disable_ipv6 is not 0); make it with IPv4 only"
+            )
+
+    # A changed one
+
+    def changed(self, network: Network, change: NetworkChange, observed: Observed) -> Network:
+        """*network* as *change* wants it; raises InvalidRequest, Forbidden (overlap, predefined)."""
+        refuse_change(network, change)
+        added = more_subnets(change.add_subnets, self._used())
+        after = replace(
+            network,
+            name=change.name or network.name,
+            subnets=tuple(sorted((*network.subnets, *added), key=lambda s: s.version)),
+            internal=network.internal if change.internal is None else change.internal,
+            labels=merged(network.labels, change.labels),
+            asked_options=merged(network.asked_options, change.options),
+        )
+        after = replace(after, options=self._options(network, after, observed))
+        refuse_outcome(network, after)
+        return after
+
+    def _options(self, before: Network, after: Network, observed: Observed) -> Options:
+        """The options of *after*; what is not asked for stays what was chosen for *before*."""
+        return self._drivers.of(before).options(
+            dict(after.asked_options),
+            NetworkFacts(
+                id=before.id,
+                ipv6=6 in after.versions,
+                predefined=before.predefined,
+                default_mtu=before.options.mtu or MAX_MTU,
+                links=frozenset(observed.links) - {before.options.bridge},
+            ),
+        )
+
+    # Warnings
+
+    def warnings(self, network: Network, observed: Observed) -> tuple[str, ...]:
+        """What of a new *network* is not as its maker may think."""
+        used = [p for name, p in self._used() if name != network.name]
+        found = [
+            f"{subnet.prefix} was chosen since the host routes {route} already"
+            for subnet in network.subnets
+            if not subnet.asked
+            for route in skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
+        ]
+        for text in found:
+            log.warning("subnet passed over", extra={"network": network.name, "reason": text})
+        found += [
+            f"{subnet.prefix} overlaps {route}, which the host routes: what is there cannot be reached "
+            "from the network, nor by the host where it is the same"
+            for subnet in network.subnets
+            if subnet.asked
+            for route in observed.routes
+            if overlap(subnet.prefix, route)
+        ]
+        known = self._drivers.of(network).known_options
+        found += [
+            f"option {name} means nothing to Seaway and has no effect"
+            for name, _ in network.asked_options
+            if name not in known
+        ]
+        return tuple(found)

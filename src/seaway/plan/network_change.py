@@ -1,0 +1,217 @@
+"""What a change of a network means: for Linux, and for the sandboxes that are on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from seaway.model.errors import Forbidden, InvalidRequest
+from seaway.model.ids import Address
+from seaway.model.network import Icc, Network, NetworkChange
+from seaway.model.sandbox import Sandbox
+from seaway.plan.elements import NO_ELEMENTS
+from seaway.plan.firewall import guarded
+from seaway.plan.operations import ChangeElements, ForgetAddress, Operation
+from seaway.plan.wiring import VERSIONS, Attachment, Cabling, Wiring, change_ops, route, target
+
+RESERVED = frozenset({"bridge", "host", "none", "default"})
+"""Names that no network of a user can have."""
+
+
+# What is refused
+
+
+def refuse_change(network: Network, change: NetworkChange) -> None:
+    """Raise Forbidden or InvalidRequest for what no network can become."""
+    if network.predefined:
+        raise Forbidden(
+            f"{network.name} is a pre-defined network and cannot be changed; "
+            "make a network of your own: seaway network create NAME"
+        )
+    if change.name in RESERVED:
+        raise Forbidden(f"operation is not permitted on predefined {change.name} network ")
+
+
+def refuse_outcome(before: Network, after: Network) -> None:
+    """Raise InvalidRequest where *before* cannot become *after* while it is used."""
+    if after.options.bridge != before.options.bridge:
+        raise InvalidRequest(
+            f"network {before.name} keeps its bridge {before.options.bridge}: "
+            f"for a bridge {after.options.bridge} create another network"
+        )
+    twice = [v for v in VERSIONS if len(after.subnets_of(v)) > 1]
+    if after.internal and twice:
+        raise InvalidRequest(
+            f"network {before.name} cannot be internal with several IPv{twice[0]} subnets: "
+            "its sandboxes would have no gateway from one to the other"
+        )
+
+
+def merged(
+    old: Iterable[tuple[str, str]], change: Iterable[tuple[str, str | None]]
+) -> tuple[tuple[str, str], ...]:
+    """*old* labels or options with the new values, and without those that are None now."""
+    found: dict[str, str | None] = {**dict(old), **dict(change)}
+    return tuple((key, value) for key, value in found.items() if value is not None)
+
+
+# For Linux
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehanging:
+    """A running sandbox of a network that changes: how it hangs, and how it shall."""
+
+    sandbox: Sandbox
+    netns: Path
+    before: Wiring
+    after: Wiring
+
+    def ends(self, network: Network) -> tuple[Attachment, Attachment]:
+        """Its place on *network*, as it is and as it shall be."""
+        one, other = (
+            next(a for a in w.attachments if a.network.id == network.id)
+            for w in (self.before, self.after)
+        )
+        return one, other
+
+
+def network_change_ops(
+    before: Network,
+    after: Network,
+    network_ops: Sequence[Operation],
+    rehangings: Sequence[Rehanging],
+    cabling: Cabling,
+) -> tuple[Operation, ...]:
+    """What Linux must do so that a network, changed by *network_ops*, and all on it are as *after*.
+
+    The rules change first, all in one transaction, and links after them. Where less is allowed than
+    before, tracked flows are forgotten: an established one would go on.
+    """
+    found = [*network_ops]
+    for r in rehangings:
+        found += change_ops(r.before, r.after, r.netns, cabling)
+    rules = [op for op in found if isinstance(op, ChangeElements)]
+    old = NO_ELEMENTS.union(*(op.old for op in rules))
+    new = NO_ELEMENTS.union(*(op.new for op in rules))
+    flows = _addresses(before, rehangings) if narrows(before, after) else ()
+    return (
+        *([ChangeElements(old=old, new=new)] if old != new else []),
+        *(op for op in found if not isinstance(op, ChangeElements)),
+        *(ForgetAddress(address=a) for a in flows),
+    )
+
+
+def narrows(before: Network, after: Network) -> bool:
+    """Whether traffic of *before* is not allowed, or goes another way, on *after*."""
+    closes = before.options.icc is Icc.OPEN and after.options.icc is Icc.CLOSED
+    return (
+        (after.internal and not before.internal)
+        or closes
+        or before.masquerades != after.masquerades
+    )
+
+
+def _addresses(network: Network, rehangings: Iterable[Rehanging]) -> Iterator[Address]:
+    for r in rehangings:
+        yield from (a.ip for a in r.ends(network)[0].place.addresses)
+
+
+# For people
+
+
+class Effect(StrEnum):
+    """What a change of its network means for a sandbox."""
+
+    KEEPS = "keeps"
+    """It works on as it is."""
+    LIVE = "changes live"
+    RESTART = "needs a restart"
+    """Some of it takes effect at its next start only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxEffect:
+    """What a change of its network means for one sandbox."""
+
+    sandbox: Sandbox
+    effect: Effect
+    changes: tuple[str, ...] = ()
+    """In words."""
+
+
+def effect(before: Network, after: Network, rehanging: Rehanging) -> SandboxEffect:
+    """What the change means for a running sandbox."""
+    live = tuple(_live_changes(before, after, rehanging))
+    later = tuple(_later_changes(before, after, rehanging))
+    kind = Effect.RESTART if later else Effect.LIVE if live else Effect.KEEPS
+    return SandboxEffect(sandbox=rehanging.sandbox, effect=kind, changes=(*live, *later))
+
+
+def effect_on_stopped(sandbox: Sandbox) -> SandboxEffect:
+    """What any change means for a sandbox that does not run."""
+    return SandboxEffect(
+        sandbox=sandbox, effect=Effect.KEEPS, changes=("stopped: takes it when it starts",)
+    )
+
+
+def _live_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:
+    old, new = rehanging.ends(before)
+    yield from _link_changes(old, new)
+    yield from _way_changes(rehanging)
+    yield from _port_changes(rehanging)
+    yield from _company_changes(before, after)
+    if before.name != after.name:
+        yield f"is found as {rehanging.sandbox.name}.{after.name}, no longer as .{before.name}"
+    if before.options.dns != after.options.dns and not rehanging.sandbox.dns.servers:
+        servers = " and ".join(map(str, after.options.dns))
+        yield f"asks {servers or 'the name servers of the host'} for names outside"
+
+
+def _link_changes(old: Attachment, new: Attachment) -> Iterator[str]:
+    name = new.place.ifname
+    if old.network.options.mtu != new.network.options.mtu:
+        yield f"{name}: MTU {old.network.options.mtu} becomes {new.network.options.mtu}"
+    for address in new.place.addresses:
+        if address not in old.place.addresses:
+            yield f"{name}: gets {address}"
+    guards = [guarded(a.network, a.endpoint) for a in (old, new)]
+    if guards[0] != guards[1]:
+        yield f"{name}: source guard {'on' if guards[1] else 'off'}"
+
+
+def _way_changes(rehanging: Rehanging) -> Iterator[str]:
+    for version in VERSIONS:
+        old, new = route(rehanging.before, version), route(rehanging.after, version)
+        if old != new and new is None:
+            yield f"has no way outside by IPv{version} any more"
+        elif old != new and new is not None:
+            yield f"goes outside by {new.gateway} on {new.ifname}"
+
+
+def _port_changes(rehanging: Rehanging) -> Iterator[str]:
+    for port in rehanging.sandbox.wanted_ports:
+        places = [
+            [v for v in VERSIONS if port.is_on(v) and w.ports and target(w, v) is not None]
+            for w in (rehanging.before, rehanging.after)
+        ]
+        if places[0] and not places[1]:
+            yield f"port {port.port}/{port.proto} is published no longer"
+        elif places[1] and not places[0]:
+            yield f"port {port.port}/{port.proto} is published"
+
+
+def _company_changes(before: Network, after: Network) -> Iterator[str]:
+    if before.options.icc is not after.options.icc:
+        closed = after.options.icc is Icc.CLOSED
+        yield f"{'is cut off from' if closed else 'reaches'} the others on {after.name}"
+    if before.masquerades != after.masquerades and before.internal == after.internal:
+        yield f"goes outside with {'the address of the host' if after.masquerades else 'its own address'}"
+
+
+def _later_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:
+    open_ports = [p for p in rehanging.sandbox.wanted_ports if p.host is None]
+    if before.options.host_binding != after.options.host_binding and open_ports:
+        yield f"its ports move to {after.options.host_binding or 'all addresses of the host'}"
