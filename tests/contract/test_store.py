@@ -31,7 +31,7 @@ from seaway.model.errors import (
     Unavailable,
 )
 from seaway.model.ids import DnsName, IfName, Mac, SandboxName
-from seaway.model.network import HostOptions, Icc, NullOptions
+from seaway.model.network import HostOptions, Icc, NetworkConfig, NullOptions, SubnetWish
 from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import (
     DnsSettings,
@@ -384,12 +384,28 @@ async def test_a_failing_step_changes_nothing(store: MemoryStore) -> None:
 
 # The file
 
+CONFIGURATION = replace(
+    a_network("0c"),
+    options=NullOptions(),
+    subnets=(),
+    ipam_options=(),
+    config=NetworkConfig(
+        ipv6=True,
+        subnets=(
+            SubnetWish(prefix=ip_network("10.9.0.0/24"), gateway=ip_address("10.9.0.9")),
+            SubnetWish(prefix=ip_network("fd09::/64"), auxiliary=(("a", ip_address("fd09::7")),)),
+        ),
+    ),
+)
+
 
 async def test_what_is_committed_is_there_when_opened_again(reopened: Open) -> None:
     store = reopened()
     others = [
         replace(a_network("0a"), options=HostOptions(), subnets=()),
         replace(a_network("0b"), options=NullOptions(), subnets=()),
+        CONFIGURATION,
+        replace(a_network("0d"), config_from=CONFIGURATION.id, ipam_options=(("k", "v"),)),
     ]
     await store.commit(put=[WEB, BOX, FULL_NETWORK, FULL_SANDBOX, FULL_ENDPOINT, *others])
 

@@ -38,7 +38,15 @@ class Call:
         if content and self.request.content_type != JSON:
             given = self.request.headers.get("Content-Type", "")
             raise InvalidRequest(f"unsupported Content-Type header ({given}): must be '{JSON}'")
-        return wire.decoded(content, kind)
+        return wire.as_of(wire.decoded(content, kind), self.version)
+
+    def answer(self, value: object, status: int = 200) -> web.Response:
+        """*value* as JSON, with what the client's version has of it."""
+        return answer(wire.as_of(value, self.version), status)
+
+    def has(self, shape: type[wire.Reply], name: str) -> bool:
+        """Whether the client's version has the member *name* of *shape*."""
+        return wire.has(self.version, shape, name)
 
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]

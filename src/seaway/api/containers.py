@@ -50,14 +50,14 @@ class ContainerRoutes:
     async def listing(self, call: Call) -> web.Response:
         """Those that the filters let through, newest first."""
         found = selected(self._store, call.query)
-        return answer([self._inspection.summary(s) for s in found])
+        return call.answer([self._inspection.summary(s) for s in found])
 
     async def inspect(self, call: Call) -> web.Response:
         """All about one."""
         sandbox = self._store.sandbox(call.ref)
         nobody: Mapping[IfName, int] = {}
         drops = await drop_counts(self._parts) if sandbox.running else nobody
-        return answer(self._inspection.container(sandbox, drops))
+        return call.answer(self._inspection.container(sandbox, drops))
 
     async def create(self, call: Call) -> web.Response:
         """Note one down."""

@@ -107,7 +107,7 @@ class ExecRoutes:
         """How it is, or how it ended."""
         found = self._execs.get(call.ref)
         entrypoint, *arguments = found.process.args
-        return answer(
+        return call.answer(
             wire.Exec(
                 id=found.id,
                 running=found.running,

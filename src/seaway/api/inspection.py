@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from seaway.api import moments, wire
 from seaway.api.parts import Parts
@@ -146,6 +146,7 @@ def endpoint(
     return wire.Endpoint(
         ipam_config=_asked_addresses(end),
         aliases=[*wish.aliases] or None,
+        short_id=UNSET if network.predefined else sandbox.short_id,
         mac_address=place.mac if place else (wish.mac or ""),
         driver_opts=dict(wish.options) or None,
         gw_priority=wish.gw_priority,
@@ -176,6 +177,15 @@ def endpoints(
     return {network.name: endpoint(found, network, end, drops) for network, end in found.ends}
 
 
+def _listed_endpoints(found: Hanging) -> dict[str, wire.Endpoint]:
+    """In a list without its names and options, as Docker lists them."""
+    shown = endpoints(found)
+    for each in shown.values():
+        each.aliases = each.driver_opts = each.dns_names = None
+        each.short_id = UNSET
+    return shown
+
+
 # Whole containers
 
 
@@ -200,7 +210,7 @@ class Inspection:
             exec_ids=[*self._parts.engine.execs.of(sandbox.id)] or None,
             host_config=_host_config(sandbox, process),
             mounts=[_mount(m) for m in process.mounts],
-            config=_config(sandbox, process),
+            config=_config(found, process),
             network_settings=self._network_settings(found, drops),
         )
 
@@ -219,7 +229,7 @@ class Inspection:
             state=sandbox.status.state.value,
             status=status(sandbox, self._parts.clock.now()),
             host_config=wire.ModeSummary(network_mode=mode(sandbox)),
-            network_settings=wire.NetworkSummary(networks=endpoints(found)),
+            network_settings=wire.NetworkSummary(networks=_listed_endpoints(found)),
             mounts=[_mount(m) for m in process.mounts],
         )
 
@@ -309,7 +319,8 @@ def _host_config(sandbox: Sandbox, process: Process) -> wire.ShownHostConfig:
     )
 
 
-def _config(sandbox: Sandbox, process: Process) -> wire.ShownConfig:
+def _config(found: Hanging, process: Process) -> wire.ShownConfig:
+    sandbox = found.sandbox
     ports: tuple[PublishedPort | ExposedPort, ...] = (*sandbox.exposed, *sandbox.ports)
     exposed = {key for port in ports for key in single_ports(port)}
     return wire.ShownConfig(
@@ -324,10 +335,18 @@ def _config(sandbox: Sandbox, process: Process) -> wire.ShownConfig:
         cmd=[*process.args] or None,
         image=sandbox.image,
         working_dir=process.cwd if sandbox.process else "",
+        mac_address=_asked_mac(found),
         labels=dict(sandbox.labels),
         stop_signal=process.stop_signal,
         stop_timeout=process.stop_timeout,
     )
+
+
+def _asked_mac(found: Hanging) -> str | UnsetType:
+    """The MAC address that was asked for on the network of the network mode."""
+    mode = found.sandbox.network_mode
+    macs = (end.wish.mac for n, end in found.ends if mode and mode in {n.name, n.id[: len(mode)]})
+    return next(macs, None) or UNSET
 
 
 def _bind(mount: Mount) -> str:

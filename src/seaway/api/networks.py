@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -14,9 +15,11 @@ from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
 from seaway.api.wishes import endpoint_wish, network_wish
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import EngineError, InvalidRequest
+from seaway.model.errors import EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName
-from seaway.model.network import Icc, Network, Subnet
+from seaway.model.network import Icc, Network, Subnet, SubnetWish
+
+Shape = TypeVar("Shape", bound=wire.Network)
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +49,21 @@ class NetworkRoutes:
         """All networks that the filters let through."""
         filters = call.query.filters(_FILTERS)
         _refuse_filters(filters)
-        found = sorted(self._store.networks(), key=lambda n: n.created)
-        return answer([shown(n) for n in found if self._fits(n, filters)])
+        everything = sorted(self._store.networks(), key=lambda n: n.created)
+        found = [n for n in everything if self._fits(n, filters)]
+        if not call.has(wire.ListedNetwork, "containers"):
+            return call.answer([self._shown(wire.ListedNetwork, n) for n in found])
+        members = [await self._members(n) for n in found]
+        pairs = zip(found, members, strict=True)
+        return call.answer([self._shown(wire.ListedNetwork, n, m) for n, m in pairs])
 
     async def inspect(self, call: Call) -> web.Response:
-        """One network, with who is on it."""
+        """One network, with who is on it. There is no swarm that *verbose* could tell more of."""
+        call.query.strict_flag("verbose")
         network = self._store.network(call.ref)
-        return answer(shown(network, await self._members(network)))
+        if call.query.text("scope") not in {"", "local"}:
+            raise NotFound(f"network {call.ref} not found: it is local, as all networks here")
+        return call.answer(self._shown(wire.Network, network, await self._members(network)))
 
     async def create(self, call: Call) -> web.Response:
         """Make a network."""
@@ -86,6 +97,15 @@ class NetworkRoutes:
         body = await call.body(wire.Disconnect)
         await self._parts.engine.endpoints.disconnect(call.ref, body.container or "")
         return empty()
+
+    def _shown(
+        self,
+        shape: type[Shape],
+        network: Network,
+        members: dict[str, wire.NetworkMember] | UnsetType = UNSET,
+    ) -> Shape:
+        source = self._store.network(network.config_from).name if network.config_from else ""
+        return shown(shape, network, source, members)
 
     def _fits(self, network: Network, filters: Filters) -> bool:
         used = bool(self._store.endpoints_of(network.id))
@@ -129,32 +149,46 @@ async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
 
 
 def shown(
-    network: Network, members: dict[str, wire.NetworkMember] | UnsetType = UNSET
-) -> wire.Network:
-    """*network* as the API shows it; without *members* in a list."""
-    return wire.Network(
+    shape: type[Shape],
+    network: Network,
+    source: str,
+    members: dict[str, wire.NetworkMember] | UnsetType = UNSET,
+) -> Shape:
+    """*network*, made from the configuration network *source*, as the API shows it."""
+    no_subnets = not network.subnets
+    return shape(
         name=network.name,
         id=network.id,
         created=moments.shown(network.created),
         driver=network.driver,
-        enable_ipv4=4 in network.versions or not network.subnets,
-        enable_ipv6=6 in network.versions,
-        ipam=wire.ShownIpam(
-            options={} if network.subnets else None, config=[_subnet(s) for s in network.subnets]
-        ),
+        enable_ipv4=network.config.ipv4 if network.config else 4 in network.versions or no_subnets,
+        enable_ipv6=network.config.ipv6 if network.config else 6 in network.versions,
+        ipam=_ipam(network),
         internal=network.internal,
         attachable=network.attachable,
+        config_from=wire.ShownConfigFrom(network=source),
+        config_only=network.config is not None,
         options=_options(network),
         labels=dict(network.labels),
         containers=members,
     )
 
 
-def _subnet(subnet: Subnet) -> wire.ShownIpamConfig:
+def _ipam(network: Network) -> wire.ShownIpam:
+    config = network.config
+    subnets: tuple[Subnet | SubnetWish, ...] = config.subnets if config else network.subnets
+    asked = network.ipam_options
+    return wire.ShownIpam(
+        options=None if asked is None else dict(asked),
+        config=[_subnet(s) for s in subnets] if subnets or config else None,
+    )
+
+
+def _subnet(subnet: Subnet | SubnetWish) -> wire.ShownIpamConfig:
     return wire.ShownIpamConfig(
         subnet=str(subnet.prefix),
         ip_range=str(subnet.range or ""),
-        gateway=str(subnet.gateway),
+        gateway=str(subnet.gateway or ""),
         auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary} or UNSET,
     )
 

@@ -11,7 +11,8 @@ from seaway.api import moments
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import shown
 
-_TRUE = frozenset({"1", "true", "True", "TRUE", "t", "T"})
+_FALSE = frozenset({"", "0", "no", "false", "none"})
+"""Everything else is true, as for Docker; whatever its case."""
 _LONGEST_PATTERN = 256
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 """Whole numbers of clients have 64 bits."""
@@ -29,7 +30,16 @@ class Query:
 
     def flag(self, name: str) -> bool:
         """Whether *name* is true."""
-        return self.text(name) in _TRUE
+        return self.text(name).strip().lower() not in _FALSE
+
+    def strict_flag(self, name: str) -> bool:
+        """*name* as true or false; empty is false. Raises InvalidRequest."""
+        text = self.text(name)
+        if text.lower() in {"1", "t", "true"}:
+            return True
+        if text.lower() in {"", "0", "f", "false"}:
+            return False
+        raise InvalidRequest(f"invalid value for {name}: {shown(text)}: it is true or false")
 
     def whole(self, name: str) -> int | None:
         """*name* as a whole number; None when it is not there. Raises InvalidRequest."""
@@ -62,7 +72,7 @@ class Filters:
     """Values by key: those of one key are alternatives, but labels must all be there."""
 
     def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
-        self._values = {key: texts for key, texts in values.items() if texts}
+        self._values = values
 
     @property
     def keys(self) -> frozenset[str]:

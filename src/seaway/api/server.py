@@ -108,7 +108,9 @@ class Server:
             route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)
-        call = Call(request=request, version=version, words=words, query=Query(request.query))
+        read = wire.read_parameters(route.path, request.query, version)
+        query = Query(read)
+        call = Call(request=request, version=version, words=words, query=query)
         job = _answered(request, route.handler(call))
         if route.streams or request.method == "GET":
             return await job

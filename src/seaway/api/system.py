@@ -16,8 +16,7 @@ from seaway.model.errors import NotFound
 from seaway.model.network import KINDS
 from seaway.model.sandbox import State
 
-API_VERSION = (1, 50)
-MIN_API_VERSION = (1, 24)
+API_VERSION, MIN_API_VERSION = wire.LATEST, wire.OLDEST
 
 
 def version_text(version: tuple[int, int]) -> str:
@@ -54,7 +53,7 @@ class SystemRoutes:
         text = "" if call.request.method == "HEAD" else "OK"
         return web.Response(text=text, headers=headers)
 
-    async def version(self, call: Call) -> web.Response:  # noqa: ARG002
+    async def version(self, call: Call) -> web.Response:
         """Who answers."""
         version, latest, oldest = (
             self._parts.facts.version,
@@ -72,7 +71,7 @@ class SystemRoutes:
             "MinAPIVersion": oldest,
             "Os": "linux",
         }
-        return answer(
+        return call.answer(
             wire.Version(
                 platform=wire.Platform(name="Seaway"),
                 components=[wire.Component(name="Engine", version=version, details=details)],
@@ -84,12 +83,12 @@ class SystemRoutes:
             )
         )
 
-    async def info(self, call: Call) -> web.Response:  # noqa: ARG002
+    async def info(self, call: Call) -> web.Response:
         """About the host and how much is on it."""
         parts = self._parts
         states = [s.status.state for s in parts.store.sandboxes()]
         running = states.count(State.RUNNING)
-        return answer(
+        return call.answer(
             wire.Info(
                 id=platform.node(),
                 containers=len(states),

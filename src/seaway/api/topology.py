@@ -24,7 +24,8 @@ async def whole_map(parts: Parts) -> wire.Map:
     store = parts.store
     drops = await drop_counts(parts)
     found = {s.id: hanging(store, s) for s in sorted(store.sandboxes(), key=lambda s: s.name)}
-    networks = sorted(store.networks(), key=lambda n: (not n.predefined, n.name))
+    there = (n for n in store.networks() if n.config is None)  # configurations are nowhere
+    networks = sorted(there, key=lambda n: (not n.predefined, n.name))
     return wire.Map(
         host=_host(await parts.kernel.observe()),
         networks=[

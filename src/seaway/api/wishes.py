@@ -79,6 +79,9 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
         attachable=bool(asked.attachable),
         labels=pairs(asked.labels),
         options=pairs(asked.options),
+        ipam_options=None if ipam.options is None else pairs(ipam.options),
+        config_only=bool(asked.config_only),
+        config_from=(asked.config_from.network or "") if asked.config_from else "",
     )
 
 
@@ -96,16 +99,20 @@ def network_change(asked: wire.NetworkUpdate) -> NetworkChange:
     )
 
 
+NO_SWARM = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
+    "this node to swarm and try again."
+)
+"""Docker's words. There is no swarm to connect to: networks across hosts are made without one."""
+
+
 def _refuse_swarm(asked: wire.NetworkCreate) -> None:
-    if asked.ingress:
-        raise Forbidden("ingress networks belong to a swarm, and Seaway has none")
+    if asked.ingress or asked.driver == "overlay":
+        raise Forbidden(f"{NO_SWARM} Seaway has no swarm")
     if asked.scope not in {None, "", "local"}:
         raise Forbidden(f"cannot create a {asked.scope} scoped network when swarm is not active")
-    if asked.config_only or (asked.config_from and asked.config_from.network):
-        raise InvalidRequest(
-            "invalid network config:\nSeaway has no configuration networks: "
-            "give the options to the network itself"
-        )
+    if asked.config_only and asked.scope:
+        raise Forbidden("a configuration network has no scope: say it of the networks made from it")
 
 
 def _says_something(config: wire.IpamConfig) -> bool:

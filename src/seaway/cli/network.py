@@ -87,6 +87,10 @@ def _create(args: Args, api: Api) -> int:
     for name, key in (("ipv4", "EnableIPv4"), ("ipv6", "EnableIPv6")):
         if args.given(name):
             body[key] = args.flag(name)
+    if args.flag("config-only"):
+        body["ConfigOnly"] = True
+    if args.given("config-from"):
+        body["ConfigFrom"] = {"Network": args.text("config-from")}
     if args.given("scope"):
         body["Scope"] = args.text("scope")
     reply = api.post("/networks/create", body)
@@ -216,11 +220,15 @@ COMMANDS = {
             Option("ipam-driver", "DRIVER", "who chooses addresses: default"),
             Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
             Option("scope", "SCOPE", "local (default)"),
+            switch("config-only", "make nothing: keep these settings for --config-from"),
+            Option("config-from", "NETWORK", "take subnets, options and labels from that network"),
         ),
         examples=(
             "seaway network create web",
             "seaway network create --ipv6 --subnet 10.5.0.0/24 --gateway 10.5.0.1 web",
             "seaway network create --internal -o com.docker.network.driver.mtu=1400 back",
+            "seaway network create --config-only --subnet 10.6.0.0/24 settings",
+            "seaway network create --config-from settings office",
         ),
     ),
     "ls": Command(

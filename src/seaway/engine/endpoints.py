@@ -244,6 +244,7 @@ class Endpoints:
     def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:
         if sandbox.netns is Netns.NONE or network.name == Netns.NONE.value:
             raise InvalidRequest(NONE_MODE)
+        refuse_configuration(network)
         if not network.places:
             raise InvalidRequest(
                 f"cannot connect container to {network.name} network - "
@@ -272,6 +273,15 @@ class Endpoints:
 
 
 NONE_MODE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+
+
+def refuse_configuration(network: Network) -> None:
+    """Raise Forbidden for a network that only keeps a configuration."""
+    if network.config is not None:
+        raise Forbidden(
+            f"cannot connect container to network {network.name}: it is a configuration network; "
+            f"make a network from it by --config-from {network.name}"
+        )
 
 
 def refuse_wish(network: Network, wish: EndpointWish) -> None:

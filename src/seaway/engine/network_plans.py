@@ -11,6 +11,7 @@ from seaway.engine.drivers import Drivers
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, new_id
 from seaway.model.network import MAX_MTU, Network, NetworkChange, NetworkWish, Options, Subnet
+from seaway.plan import configuration
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome
 from seaway.plan.subnets import (
     AddressPool,
@@ -66,6 +67,9 @@ class NetworkPlans:
             predefined=predefined,
             labels=wish.labels,
             asked_options=wish.options,
+            ipam_options=wish.ipam_options,
+            config=configuration.config(wish),
+            config_from=NetworkId(wish.config_from) if wish.config_from else None,
         )
 
     def _subnets(self, wish: NetworkWish, observed: Observed) -> tuple[Subnet, ...]:
@@ -138,6 +142,8 @@ class NetworkPlans:
             for route in observed.routes
             if overlap(subnet.prefix, route)
         ]
+        if network.config is not None:
+            return ()
         known = self._drivers.of(network).known_options
         found += [
             f"option {name} means nothing to Seaway and has no effect"

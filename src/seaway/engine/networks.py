@@ -16,6 +16,7 @@ from seaway.model.errors import Forbidden, InUse, NotFound
 from seaway.model.event import network_event
 from seaway.model.ids import NetworkName, network_name
 from seaway.model.network import Network, NetworkWish
+from seaway.plan import configuration
 from seaway.plan.network_change import RESERVED
 from seaway.plan.operations import ChangeElements
 from seaway.plan.reconcile import missing_ops
@@ -52,10 +53,20 @@ class Networks:
         """
         if wish.name in RESERVED:
             raise Forbidden(f"operation is not permitted on predefined {wish.name} network ")
+        self._gate.pass_through()
+        if wish.config_only:
+            return await self._make(configuration.keeper(wish), predefined=False)
         driver = self._drivers.named(wish.driver)
         if not driver.multiple:
             raise Forbidden(f'only one instance of "{driver.name}" network is allowed')
-        self._gate.pass_through()
+        if not wish.config_from:
+            return await self._create(wish)
+        source = configuration.source(self._store.networks(), wish.config_from)
+        async with self._turns.take(source.id):  # so that nobody removes it meanwhile
+            source = configuration.source(self._store.networks(), source.id)
+            return await self._create(configuration.configured(wish, source))
+
+    async def _create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
         if wish.ipv6:
             await self._plans.refuse_without_ipv6(wish.name)
         return await self._make(wish, predefined=False)
@@ -113,6 +124,10 @@ class Networks:
         await self._kernel.apply((*rules, *missing_ops(make, links)))
 
     def _refuse_used(self, network: Network) -> None:
+        if any(n.config_from == network.id for n in self._store.networks()):
+            raise InUse(
+                f'error while removing network: configuration network "{network.name}" is in use'
+            )
         users = [
             f'name:"{sandbox.name}" id:"{endpoint.id[:12]}"'
             for endpoint in self._store.endpoints_of(network.id)
@@ -128,10 +143,14 @@ class Networks:
     async def prune(
         self, wanted: Callable[[Network], bool] = lambda _: True
     ) -> tuple[NetworkName, ...]:
-        """Remove all *wanted* networks that no sandbox is on, running or not; gives their names."""
+        """Remove all *wanted* networks that no sandbox is on, running or not; gives their names.
+
+        Configurations are kept: they are there to be used later.
+        """
         names: list[NetworkName] = []
         for network in tuple(self._store.networks()):
-            if network.predefined or self._store.endpoints_of(network.id) or not wanted(network):
+            kept = network.predefined or network.config is not None
+            if kept or self._store.endpoints_of(network.id) or not wanted(network):
                 continue
             try:
                 await self.remove(network.id)

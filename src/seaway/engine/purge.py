@@ -45,7 +45,8 @@ class Purge:
         for sandbox in tuple(self._store.sandboxes()):
             what = f"sandbox {sandbox.name}"
             await _tell(done, left, what, self._sandboxes.remove(sandbox.id, force=True))
-        for network in tuple(self._store.networks()):
+        in_order = sorted(self._store.networks(), key=lambda n: n.config is not None)
+        for network in in_order:  # configurations go after what was made from them
             what = f"network {network.name}"
             await _tell(done, left, what, self._networks.take_away(network))
         if left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seaway.contracts import Clock, Store
-from seaway.engine.endpoints import Endpoints
+from seaway.engine.endpoints import Endpoints, refuse_configuration
 from seaway.model.endpoint import Endpoint, EndpointWish
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import SHORT_ID, DnsName, SandboxId, new_id
@@ -68,6 +68,7 @@ class SandboxPlans:
             )
         mode = wish.network_mode if wish.network_mode != "default" or wish.process else ""
         for network, _ in found:
+            refuse_configuration(network)
             fits = network.places == sandbox.has_networks
             if not fits or sandbox.netns is Netns.SHARED:
                 raise InvalidRequest(

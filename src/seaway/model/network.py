@@ -101,6 +101,25 @@ KINDS: Final[Mapping[str, type[Options]]] = {kind.driver: kind for kind in get_a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubnetWish:
+    """A subnet as somebody asked for it; what is None is ours to choose."""
+
+    prefix: Prefix | None = None
+    gateway: Address | None = None
+    range: Prefix | None = None
+    auxiliary: tuple[tuple[str, Address], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """What a configuration network keeps for others, beside its options and labels."""
+
+    ipv4: bool = True
+    ipv6: bool = False
+    subnets: tuple[SubnetWish, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """What was asked for. What Linux has is read from Linux, never kept here."""
 
@@ -119,6 +138,12 @@ class Network:
     labels: tuple[tuple[str, str], ...] = ()
     asked_options: tuple[tuple[str, str], ...] = ()
     """The options as they were given, to show again."""
+    ipam_options: tuple[tuple[str, str], ...] | None = None
+    """Options for who chooses addresses, as they were given, to show again."""
+    config: NetworkConfig | None = None
+    """What other networks may be made from; Linux has nothing of such a network."""
+    config_from: NetworkId | None = None
+    """The configuration network that it was made from."""
 
     @property
     def driver(self) -> str:
@@ -155,16 +180,6 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubnetWish:
-    """A subnet as somebody asked for it; what is None is ours to choose."""
-
-    prefix: Prefix | None = None
-    gateway: Address | None = None
-    range: Prefix | None = None
-    auxiliary: tuple[tuple[str, Address], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkWish:
     """A network as somebody asked for it."""
 
@@ -177,6 +192,11 @@ class NetworkWish:
     attachable: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, str], ...] = ()
+    ipam_options: tuple[tuple[str, str], ...] | None = None
+    config_only: bool = False
+    """Whether it shall only keep a configuration for others."""
+    config_from: str = ""
+    """The configuration network to make it from, by ref; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

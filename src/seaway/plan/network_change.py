@@ -30,6 +30,13 @@ def refuse_change(network: Network, change: NetworkChange) -> None:
             f"{network.name} is a pre-defined network and cannot be changed; "
             "make a network of your own: seaway network create NAME"
         )
+    if network.config is not None and (
+        change.add_subnets or change.options or change.internal is not None
+    ):
+        raise Forbidden(
+            f"network {network.name} only keeps a configuration, of which nothing but its name and "
+            "its labels can be changed: make another one by --config-only"
+        )
     if change.name in RESERVED:
         raise Forbidden(f"operation is not permitted on predefined {change.name} network ")
 

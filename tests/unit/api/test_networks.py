@@ -29,7 +29,7 @@ async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage
         "lan",
         IPAM={
             "Driver": "default",
-            "Options": None,
+            "Options": {},
             "Config": [
                 {"Subnet": "10.5.0.0/24", "IPRange": "10.5.0.128/25", "Gateway": None,
                  "AuxiliaryAddresses": {"printer": "10.5.0.7"}},
@@ -144,8 +144,18 @@ async def test_a_wrong_filter_is_refused(stage: Stage, filters: str, message: st
         ({"Name": "n", "IPAM": {"Driver": "nosuch"}}, 404, 'plugin "nosuch" not found'),
         ({"Name": "n", "Driver": "host"}, 403, 'only one instance of "host" network is allowed'),
         ({"Name": "n", "Scope": "swarm"}, 403, "cannot create a swarm scoped network"),
-        ({"Name": "n", "Ingress": True}, 403, "ingress networks belong to a swarm"),
-        ({"Name": "n", "ConfigOnly": True}, 400, "invalid network config:\nSeaway has no conf"),
+        ({"Name": "n", "Ingress": True}, 403, "This node is not a swarm manager. Use"),
+        ({"Name": "n", "Driver": "overlay"}, 403, "This node is not a swarm manager. Use"),
+        (
+            {"Name": "n", "ConfigOnly": True, "Scope": "local"},
+            403,
+            "a configuration network has no scope",
+        ),
+        (
+            {"Name": "n", "ConfigFrom": {"Network": "nosuch"}},
+            404,
+            'configuration network "nosuch" not found',
+        ),
         (
             {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.9.0.5/24"}]}},
             400,

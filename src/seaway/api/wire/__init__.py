@@ -134,6 +134,9 @@ from seaway.api.wire.networks import (
     IpamConfig as IpamConfig,
 )
 from seaway.api.wire.networks import (
+    ListedNetwork as ListedNetwork,
+)
+from seaway.api.wire.networks import (
     Network as Network,
 )
 from seaway.api.wire.networks import (
@@ -243,4 +246,19 @@ from seaway.api.wire.system import (
 )
 from seaway.api.wire.system import (
     Volumes as Volumes,
+)
+from seaway.api.wire.versions import (
+    LATEST as LATEST,
+)
+from seaway.api.wire.versions import (
+    OLDEST as OLDEST,
+)
+from seaway.api.wire.versions import (
+    as_of as as_of,
+)
+from seaway.api.wire.versions import (
+    has as has,
+)
+from seaway.api.wire.versions import (
+    read_parameters as read_parameters,
 )

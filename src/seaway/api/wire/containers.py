@@ -148,6 +148,8 @@ class Endpoint(Reply, kw_only=True):
     ipam_config: ShownEndpointIpam | None
     links: None = None
     aliases: list[str] | None
+    short_id: str | UnsetType = UNSET
+    """The sandbox's, on networks where it is a name."""
     mac_address: str
     driver_opts: Labels | None
     gw_priority: int
@@ -259,6 +261,8 @@ class ShownConfig(Reply, kw_only=True):
     volumes: None = None
     working_dir: str
     entrypoint: None = None
+    mac_address: str | UnsetType = UNSET
+    """What was asked for on the network of the network mode."""
     labels: Labels
     stop_signal: str | UnsetType = UNSET
     stop_timeout: int | UnsetType = UNSET

@@ -89,7 +89,7 @@ class NetworkCreated(Reply, kw_only=True):
 
 
 class ShownIpamConfig(Reply, omit_defaults=True, kw_only=True):
-    """One subnet."""
+    """One subnet; that of a configuration as it was asked for."""
 
     subnet: str
     ip_range: str = ""
@@ -98,15 +98,15 @@ class ShownIpamConfig(Reply, omit_defaults=True, kw_only=True):
 
 
 class ShownIpam(Reply, kw_only=True):
-    """The subnets of a network, IPv4 first."""
+    """The subnets of a network, IPv4 first; None where it has no addresses to give."""
 
     driver: str = "default"
-    options: Labels | None = None
-    config: list[ShownIpamConfig]
+    options: Labels | None
+    config: list[ShownIpamConfig] | None
 
 
 class ShownConfigFrom(Reply, kw_only=True):
-    """We have no networks that are made from others."""
+    """The configuration network that it was made from; empty: none."""
 
     network: str = ""
 
@@ -137,11 +137,15 @@ class Network(Reply, kw_only=True):
     internal: bool
     attachable: bool
     ingress: bool = False
-    config_from: ShownConfigFrom = field(default_factory=ShownConfigFrom)
-    config_only: bool = False
+    config_from: ShownConfigFrom
+    config_only: bool
     options: Labels
     labels: Labels
     containers: dict[str, NetworkMember] | UnsetType = UNSET
+
+
+class ListedNetwork(Network, kw_only=True):
+    """One item of GET /networks."""
 
 
 class NetworksPruned(Reply, kw_only=True):
