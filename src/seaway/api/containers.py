@@ -15,7 +15,7 @@ from seaway.api.parts import Parts
 from seaway.api.query import has_label
 from seaway.api.selection import selected
 from seaway.api.wishes import container_wish, warnings
-from seaway.model.errors import Conflict, EngineError, InvalidRequest
+from seaway.model.errors import Conflict, EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName, Signal, sandbox_name, signal
 from seaway.model.sandbox import Sandbox
 
@@ -63,9 +63,12 @@ class ContainerRoutes:
         """Note one down."""
         body = await call.body(wire.ContainerCreate)
         wish = container_wish(call.query.text("name"), body, self._store.network)
-        sandbox = await self._sandboxes.create(wish)
+        try:
+            sandbox = await self._sandboxes.create(wish)
+        except NotFound as error:  # with 404 clients would look for an image
+            raise InvalidRequest(str(error)) from None
         found = [*warnings(body), *self._parts.engine.checkup.of_create(sandbox)]
-        return answer(wire.Created(id=sandbox.id, warnings=found), 201)
+        return call.answer(wire.Created(id=sandbox.id, warnings=found), 201)
 
     async def start(self, call: Call) -> web.Response:
         """Let it run."""

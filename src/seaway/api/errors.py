@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seaway.model.errors import (
+    AddressClash,
     CannotRun,
     Conflict,
     EngineError,
@@ -25,11 +26,19 @@ class PageNotFound(NotFound):
         super().__init__("page not found")
 
 
+class WrongFilterValue(InvalidRequest):
+    """A value of a filter that there is not; Docker answers that as an error of its own."""
+
+    def __init__(self, key: str, value: str) -> None:
+        super().__init__(f"invalid filter: '{key}'='{value}'")
+
+
 LONGEST = 2000
 """Characters of a message."""
 
 STATUS: dict[type[EngineError], int] = {
     InvalidRequest: 400,
+    WrongFilterValue: 500,
     CannotRun: 400,
     PoolsExhausted: 400,  # Docker answers it as it answers wrong requests
     Forbidden: 403,
@@ -37,6 +46,7 @@ STATUS: dict[type[EngineError], int] = {
     Conflict: 409,
     NotModified: 304,
     NotConnected: 500,
+    AddressClash: 500,
     Unavailable: 500,
     Exhausted: 503,
 }

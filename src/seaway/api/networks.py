@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
+from seaway.api.errors import WrongFilterValue
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
 from seaway.api.wishes import endpoint_wish, network_wish
@@ -24,6 +25,7 @@ Shape = TypeVar("Shape", bound=wire.Network)
 log = logging.getLogger(__name__)
 
 _FILTERS = frozenset({"driver", "id", "name", "label", "scope", "type", "dangling"})
+_WORDS = {"type": ("builtin", "custom"), "scope": ("local", "swarm", "global")}
 _PRUNE_FILTERS = frozenset({"until", "label", "label!"})
 
 
@@ -95,8 +97,18 @@ class NetworkRoutes:
     async def disconnect(self, call: Call) -> web.Response:
         """Take a sandbox off a network."""
         body = await call.body(wire.Disconnect)
+        if body.force:
+            self._refuse_gone(call.ref, body.container or "")
         await self._parts.engine.endpoints.disconnect(call.ref, body.container or "")
         return empty()
+
+    def _refuse_gone(self, network: str, sandbox: str) -> None:
+        """By force what is left of a removed sandbox would go; here nothing is ever left of one."""
+        self._store.network(network)
+        try:
+            self._store.sandbox(sandbox)
+        except NotFound:
+            raise NotFound(f"endpoint {sandbox} not found") from None
 
     def _shown(
         self,
@@ -215,12 +227,10 @@ def _word(flag: bool) -> str:
 
 
 def _refuse_filters(filters: Filters) -> None:
-    for kind in filters.values("type"):
-        if kind not in {"builtin", "custom"}:
-            raise InvalidRequest(f"invalid filter: 'type'='{kind}'")
-    for scope in filters.values("scope"):
-        if scope not in {"local", "swarm", "global"}:
-            raise InvalidRequest(f"invalid filter: 'scope'='{scope}'")
+    for key, known in _WORDS.items():
+        for value in filters.values(key):
+            if value not in known:
+                raise WrongFilterValue(key, value)
     filters.flag("dangling")
 
 

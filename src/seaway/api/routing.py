@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from seaway.api.call import Route
 from seaway.api.errors import PageNotFound
 from seaway.api.system import API_VERSION, MIN_API_VERSION, version_text
 from seaway.model.errors import InvalidRequest
 
-_VERSION = re.compile(r"v(\d{1,3})\.(\d{1,3})", re.ASCII)
+_VERSION = re.compile(r"/v((\d{1,9})(?:\.(\d{1,9}))?(?:\.\d+)*)(?=/|$)", re.ASCII)
+
+
+class Moved(Exception):
+    """The path is not in its shortest form, which is *path*, percent-encoded."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class Found(NamedTuple):
@@ -24,54 +32,62 @@ class Found(NamedTuple):
 
 
 class Routing:
-    """All routes. A part of a path without braces goes before one with them."""
+    """All routes. A part of a path without braces goes before one with them.
+
+    What stands for braces may have slashes, as names of networks do; clients send them as they are.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        split = [(_pattern(route.path), route) for route in routes]
-        self._routes = sorted(split, key=lambda item: sum(p.startswith("{") for p in item[0]))
+        ordered = sorted(routes, key=lambda r: (r.path.count("{"), -r.path.count("/")))
+        self._routes: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
+        for route in ordered:
+            self._routes.setdefault(route.method, []).append((_pattern(route.path), route))
 
     def find(self, method: str, path: str) -> Found:
         """The route for *path*, percent-encoded, with or without a version and a slash at its end.
 
-        Raises NotFound for unknown paths and for wrong methods; InvalidRequest for versions that we
-        do not speak.
+        Raises Moved for paths with empty parts or dots; NotFound for unknown paths and for wrong
+        methods; InvalidRequest for versions that we do not speak.
         """
-        words = [unquote(word) for word in path.split("/") if word]
+        plain = unquote(path)
+        if (clean := cleaned(plain)) != plain:
+            raise Moved(quote(clean))
         version = API_VERSION
-        if words and (said := _VERSION.fullmatch(words[0])):
-            version = int(said[1]), int(said[2])
-            _refuse_version(version)
-            del words[0]
-        for pattern, route in self._routes:
-            if route.method == method and len(pattern) == len(words):
-                named = _match(pattern, words)
-                if named is not None:
-                    return Found(route, version, named)
+        if said := _VERSION.match(plain):
+            version = int(said[2]), int(said[3] or 0)
+            _refuse_version(version, said[1])
+            plain = plain[said.end() :]
+        for pattern, route in self._routes.get(method, ()):
+            if (match := pattern.fullmatch(plain)) is not None:
+                return Found(route, version, match.groupdict())
         raise PageNotFound
 
 
-def _pattern(path: str) -> list[str]:
-    return path.strip("/").split("/")
+def cleaned(path: str) -> str:
+    """*path* without empty parts, ``.`` and ``..``; a slash at its end stays."""
+    words: list[str] = []
+    for word in path.split("/"):
+        if word == "..":
+            words[-1:] = []
+        elif word not in {"", "."}:
+            words.append(word)
+    return "/" + "/".join(words) + ("/" if words and path.endswith("/") else "")
 
 
-def _match(pattern: list[str], words: list[str]) -> dict[str, str] | None:
-    named: dict[str, str] = {}
-    for wanted, word in zip(pattern, words, strict=True):
-        if wanted.startswith("{"):
-            named[wanted[1:-1]] = word
-        elif wanted != word:
-            return None
-    return named
+def _pattern(path: str) -> re.Pattern[str]:
+    """The pattern of ``/networks/{ref}/connect``."""
+    text = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(path))
+    return re.compile(f"{text}/?", re.DOTALL)
 
 
-def _refuse_version(version: tuple[int, int]) -> None:
+def _refuse_version(version: tuple[int, int], text: str) -> None:
     if version > API_VERSION:
         raise InvalidRequest(
-            f"client version {version_text(version)} is too new. "
+            f"client version {text} is too new. "
             f"Maximum supported API version is {version_text(API_VERSION)}"
         )
     if version < MIN_API_VERSION:
         raise InvalidRequest(
-            f"client version {version_text(version)} is too old. Minimum supported API version is "
+            f"client version {text} is too old. Minimum supported API version is "
             f"{version_text(MIN_API_VERSION)}, please upgrade your client to a newer version"
         )

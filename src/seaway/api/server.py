@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Coroutine, Sequence
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from seaway.api import wire
 from seaway.api.attachment import AttachRoutes
@@ -21,7 +21,7 @@ from seaway.api.networks import NetworkRoutes
 from seaway.api.parts import Parts
 from seaway.api.peers import Peers
 from seaway.api.query import Query
-from seaway.api.routing import Routing
+from seaway.api.routing import Moved, Routing
 from seaway.api.seaway import SeawayRoutes
 from seaway.api.sockets import BACKLOG
 from seaway.api.system import API_VERSION, SystemRoutes, version_text
@@ -32,6 +32,8 @@ MAX_BODY = 16 << 20
 """Bytes of a request's body."""
 MAX_LINE = 64 << 10
 """Bytes of a request's first line, and of a header: filters may be long."""
+LARGE = 2048
+"""Bytes of a body from which on its length is not said beforehand."""
 GRACE = 0.5
 """Seconds for requests to end when the server does; waits and streams are cut after that."""
 LAST_WORDS = 10.0
@@ -90,7 +92,10 @@ class Server:
 
     def _application(self, jobs: Jobs) -> web.Application:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return await self._answer(request, jobs)
+            response = await self._answer(request, jobs)
+            if _is_large(response) and request.version >= HttpVersion11:
+                response.enable_chunked_encoding()
+            return response
 
         async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
             request[_BEGUN] = True
@@ -106,6 +111,9 @@ class Server:
         try:
             self._peers.refuse_sandboxes(request.transport)
             route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
+        except Moved as moved:
+            text = request.rel_url.raw_query_string
+            return _moved(f"{moved.path}?{text}" if text else moved.path)
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)
         read = wire.read_parameters(route.path, request.query, version)
@@ -115,6 +123,11 @@ class Server:
         if route.streams or request.method == "GET":
             return await job
         return await jobs.finished(job, f"{request.method} {route.path}")
+
+
+def _is_large(response: web.StreamResponse) -> bool:
+    """Whether it is a whole body that goes out in chunks, as large ones do from Docker."""
+    return isinstance(response, web.Response) and (response.content_length or 0) > LARGE
 
 
 class Jobs:
@@ -175,6 +188,10 @@ def _refusal(error: Exception) -> web.Response:
     if status == _NOT_MODIFIED:
         return web.Response(status=status)
     return _message(status, text)
+
+
+def _moved(path: str) -> web.Response:
+    return web.Response(status=301, headers={"Location": path})
 
 
 def _message(status: int, text: str) -> web.Response:

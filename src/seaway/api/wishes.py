@@ -15,6 +15,7 @@ from seaway.model.ids import (
     SIGTERM,
     Address,
     DnsName,
+    NetworkId,
     Prefix,
     address,
     dns_name,
@@ -121,11 +122,26 @@ def _says_something(config: wire.IpamConfig) -> bool:
 
 def _subnet_wish(config: wire.IpamConfig) -> SubnetWish:
     return SubnetWish(
-        prefix=subnet_prefix(config.subnet) if config.subnet else None,
+        prefix=_prefix(config.subnet) if config.subnet else None,
         gateway=address(config.gateway) if config.gateway else None,
-        range=subnet_prefix(config.ip_range) if config.ip_range else None,
+        range=_prefix(config.ip_range) if config.ip_range else None,
         auxiliary=tuple((n, address(a)) for n, a in pairs(config.auxiliary_addresses)),
     )
+
+
+_BITS = {False: 32, True: 128}
+
+
+def _prefix(text: str) -> Prefix:
+    """*text* as a subnet; what cannot be one at all is told in the words of Docker's own reader."""
+    _, slash, length = text.rpartition("/")
+    wrong = f'invalid JSON: netip.ParsePrefix("{shown(text)}")'
+    if not slash:
+        raise InvalidRequest(f"{wrong}: no '/'; it should be like 10.77.0.0/24 or fd77::/64")
+    if length.isdecimal() and length.isascii() and int(length[:4]) > _BITS[":" in text]:
+        most = _BITS[":" in text]
+        raise InvalidRequest(f"{wrong}: prefix length out of range; it is {most} at most")
+    return subnet_prefix(text)
 
 
 # Endpoints
@@ -314,13 +330,21 @@ def _endpoints(
     config = (asked.networking_config or wire.NetworkingConfig()).endpoints_config or {}
     if mode.startswith("container:"):
         return ()
-    first = find(mode).id
+    first = _network(mode, find)
     wishes = {first: EndpointWish()}
     for ref, endpoint in config.items():
-        wishes[find(_mode(ref)).id] = endpoint_wish(endpoint)
+        wishes[_network(_mode(ref), find)] = endpoint_wish(endpoint)
     if asked.mac_address:
         wishes[first] = _with_mac(wishes[first], asked.mac_address)
     return tuple(wishes.items())
+
+
+def _network(ref: str, find: FindNetwork) -> NetworkId:
+    """The network *ref*; raises InvalidRequest, since clients take a 404 for a missing image."""
+    try:
+        return find(ref).id
+    except NotFound as error:
+        raise InvalidRequest(str(error)) from None
 
 
 def _with_mac(wish: EndpointWish, text: str) -> EndpointWish:

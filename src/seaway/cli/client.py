@@ -39,7 +39,7 @@ def path(*parts: str) -> str:
     for part in parts:
         if not part.strip("./ "):
             raise Failure(f"{part!r} is no name and no id")
-    return "".join(f"/{escaped(part)}" for part in parts)
+    return "".join(f"/{escaped(part.lstrip('/'))}" for part in parts)
 
 
 def query_text(query: Query) -> str:

@@ -14,7 +14,14 @@ from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken
+from seaway.model.errors import (
+    AddressTaken,
+    Conflict,
+    EngineError,
+    Forbidden,
+    NotFound,
+    PortTaken,
+)
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Process, Sandbox, State, Status
 from seaway.plan.netns import (
@@ -72,10 +79,13 @@ class Assembly:
         return started
 
     async def _claimed(self, sandbox: Sandbox, undo: Undo) -> list[Endpoint]:
-        return [
-            await self._endpoints.claim(self._network(sandbox, e), e, undo)
-            for e in self._store.endpoints_of(sandbox.id)
-        ]
+        try:
+            return [
+                await self._endpoints.claim(self._network(sandbox, e), e, undo)
+                for e in self._store.endpoints_of(sandbox.id)
+            ]
+        except AddressTaken as error:
+            raise Forbidden(f"failed to set up container networking: {error}") from error
 
     def _network(self, sandbox: Sandbox, endpoint: Endpoint) -> Network:
         try:

@@ -80,6 +80,12 @@ class SandboxPlans:
     def ends(self, sandbox: Sandbox, wish: SandboxWish) -> list[Endpoint]:
         """Its endpoints, not live yet; raises InvalidRequest, NotFound (network)."""
         return [
-            replace(self._endpoints.wished(network, sandbox, wanted), order=n)
+            replace(self._wished(network, sandbox, wanted), order=n)
             for n, (network, wanted) in enumerate(self._networks(sandbox, wish), 1)
         ]
+
+    def _wished(self, network: Network, sandbox: Sandbox, wish: EndpointWish) -> Endpoint:
+        try:
+            return self._endpoints.wished(network, sandbox, wish)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"invalid config for network {network.name}: {error}") from None

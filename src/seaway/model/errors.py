@@ -38,6 +38,10 @@ class AddressTaken(Forbidden):
         self.address, self.network, self.holder = address, network, holder
 
 
+class AddressClash(EngineError):
+    """One request asks for an address twice."""
+
+
 class InUse(Forbidden):
     """Something still stands on the object that was to be removed."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from seaway.model.errors import Forbidden, InvalidRequest, PoolsExhausted
+from seaway.model.errors import AddressClash, Forbidden, InvalidRequest, PoolsExhausted
 from seaway.model.ids import Address, NetworkName, Prefix, prefix, shown
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
 
@@ -116,7 +116,8 @@ def _version(wish: SubnetWish) -> int:
     if wish.prefix is None:
         what = f"ip-range {wish.range}" if wish.gateway is None else f"gateway {wish.gateway}"
         raise InvalidRequest(
-            f"invalid network config:\ninvalid {what}: it comes without a subnet that contains it"
+            f"invalid network config:\ninvalid {what}: parent subnet invalid Prefix doesn't contain "
+            "this address; give the subnet that does"
         )
     return wish.prefix.version
 
@@ -235,7 +236,7 @@ def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:
     for name, address in wish.auxiliary:
         _refuse_outside(f"auxiliary address {name}", address, prefix)
         if address == gateway:
-            raise InvalidRequest(
+            raise AddressClash(
                 f"failed to allocate secondary ip address ({name}:{address}): Address already in use"
                 " as the gateway"
             )

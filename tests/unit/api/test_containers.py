@@ -238,7 +238,7 @@ async def test_a_shared_namespace_shows_whose_it_is(stage: Stage) -> None:
         ({"Cmd": ["x"], "WorkingDir": "y"}, 400, "the working directory 'y' is invalid"),
         ({"Cmd": ["x"], "Env": ["=y"]}, 400, "invalid environment variable: '=y'"),
         ({"Cmd": ["x"], "StopSignal": "NOPE"}, 400, "invalid signal: NOPE"),
-        ({"Cmd": ["x"], "HostConfig": {"NetworkMode": "nosuch"}}, 404, "network nosuch not found"),
+        ({"Cmd": ["x"], "HostConfig": {"NetworkMode": "nosuch"}}, 400, "network nosuch not found"),
         ({"Cmd": ["x"], "HostConfig": {"Links": ["a:b"]}}, 400, "links are not supported"),
         ({"Cmd": ["x"], "HostConfig": {"Binds": ["v:/x"]}}, 400, "invalid volume 'v:/x'"),
         ({"Cmd": ["x"], "Volumes": {"x:/x": {}}}, 400, "invalid volume 'x:/x'"),
@@ -278,7 +278,7 @@ async def test_a_shared_namespace_shows_whose_it_is(stage: Stage) -> None:
         ),
         (
             {"Cmd": ["x"], "HostConfig": {"NetworkMode": "container:nosuch"}},
-            404,
+            400,
             "No such container: nosuch",
         ),
     ],

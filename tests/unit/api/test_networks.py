@@ -122,7 +122,8 @@ async def test_filters_are_read_in_both_forms(stage: Stage) -> None:
     [
         ("{", "invalid filter"),
         ('{"bogus":["x"]}', "invalid filter 'bogus'"),
-        ('{"type":["x"]}', "invalid filter: 'type'='x'"),
+        ('{"bogus":{}}', "invalid filter 'bogus'"),
+        ('["x"]', "invalid filter"),
         (
             '{"dangling":["x"]}',
             'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")',
@@ -133,6 +134,13 @@ async def test_a_wrong_filter_is_refused(stage: Stage, filters: str, message: st
     answer = await stage.call("GET", f"/networks?filters={filters}")
 
     assert (answer.status, answer.message) == (400, message)
+
+
+@pytest.mark.parametrize("key", ["type", "scope"])
+async def test_a_wrong_value_of_a_filter_is_a_500_as_with_docker(stage: Stage, key: str) -> None:
+    answer = await stage.call("GET", f'/networks?filters={{"{key}":["x"]}}')
+
+    assert (answer.status, answer.message) == (500, f"invalid filter: '{key}'='x'")
 
 
 @pytest.mark.parametrize(
@@ -162,10 +170,57 @@ async def test_a_wrong_filter_is_refused(stage: Stage, filters: str, message: st
             "invalid network config:\ninvalid subnet 10.9.0.5/24: it should be 10.9.0.0/24",
         ),
         (
+            {"Name": "n", "IPAM": {"Config": [{"Subnet": "foo"}]}},
+            400,
+            "invalid JSON: netip.ParsePrefix(\"foo\"): no '/'",
+        ),
+        (
+            {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.90.0.0/33"}]}},
+            400,
+            'invalid JSON: netip.ParsePrefix("10.90.0.0/33"): prefix length out of range',
+        ),
+        (
+            {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.9.0.0/24", "Gateway": "10.8.0.1"}]}},
+            400,
+            (
+                "invalid network config:\ninvalid gateway 10.8.0.1: "
+                "parent subnet 10.9.0.0/24 doesn't contain this address"
+            ),
+        ),
+        (
             {"Name": "n", "IPAM": {"Config": [{"Gateway": "10.9.0.1"}]}},
             400,
-            "invalid network config:\ninvalid gateway 10.9.0.1",
+            (
+                "invalid network config:\ninvalid gateway 10.9.0.1: "
+                "parent subnet invalid Prefix doesn't contain this address"
+            ),
         ),
+        (
+            {
+                "Name": "n",
+                "IPAM": {
+                    "Config": [
+                        {
+                            "Subnet": "10.9.0.0/24",
+                            "Gateway": "10.9.0.1",
+                            "AuxiliaryAddresses": {"x": "10.9.0.1"},
+                        }
+                    ]
+                },
+            },
+            500,
+            "failed to allocate secondary ip address (x:10.9.0.1): Address already in use",
+        ),
+        (
+            {
+                "Name": "n",
+                "IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}, {"Subnet": "10.8.0.0/24"}]},
+            },
+            403,
+            "bridge driver doesn't support multiple subnets",
+        ),
+        ({"Name": "n", "Driver": "null"}, 403, 'only one instance of "null" network is allowed'),
+        ({"Name": "default"}, 403, "operation is not permitted on predefined default network "),
         (
             {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.77.0.0/16"}]}},
             403,
@@ -192,9 +247,17 @@ async def test_a_taken_name_is_a_conflict(stage: Stage) -> None:
 
 async def test_names_with_slashes_and_blanks_are_found_again(stage: Stage) -> None:
     await make(stage, "a/b c")
+    await make(stage, "container:x")
+    await stage.run("box")
 
     assert (await stage.call("GET", "/networks/a%2Fb%20c")).status == 200
-    assert (await stage.call("DELETE", "/networks/a%2Fb%20c")).status == 204
+    assert (await stage.call("GET", "/networks/a/b%20c")).status == 200
+    joined = await stage.call("POST", "/networks/a/b%20c/connect", {"Container": "box"})
+    assert joined.status == 200
+    left = await stage.call("POST", "/networks/a%2Fb%20c/disconnect", {"Container": "box"})
+    assert left.status == 200
+    assert (await stage.call("DELETE", "/networks/a/b%20c")).status == 204
+    assert (await stage.call("GET", "/networks/container:x")).status == 200
 
 
 async def test_a_network_goes_once_and_in_use_not_at_all(stage: Stage) -> None:
@@ -239,7 +302,30 @@ async def test_prune_keeps_what_its_filters_keep(stage: Stage) -> None:
             403,
             "endpoint with name web already exists in network bridge",
         ),
-        ("host", {"Container": "web"}, 400, "cannot connect container to host network"),
+        (
+            "host",
+            {"Container": "web"},
+            400,
+            (
+                "cannot connect container to host network - "
+                "container must be created in host network mode"
+            ),
+        ),
+        (
+            "none",
+            {"Container": "web"},
+            400,
+            (
+                "container cannot be connected to multiple networks with one of the networks in "
+                "private (none) mode"
+            ),
+        ),
+        (
+            "lan",
+            {"Container": "web", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "10.99.0.5"}}},
+            400,
+            "invalid endpoint settings:\nno configured subnet contains IP address 10.99.0.5",
+        ),
         (
             "lan",
             {"Container": "web", "EndpointConfig": {"Links": ["db:db"]}},
@@ -276,6 +362,99 @@ async def test_a_refused_connect_is_told_as_docker_tells_it(
 
     assert answer.status == status
     assert answer.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("network", "body", "status", "message"),
+    [
+        ("nosuch", {"Container": "web"}, 404, "network nosuch not found"),
+        ("lan", {"Container": "nosuch"}, 404, "No such container: nosuch"),
+        ("lan", {"Container": "nosuch", "Force": True}, 404, "endpoint nosuch not found"),
+        ("nosuch", {"Container": "x", "Force": True}, 404, "network nosuch not found"),
+        (
+            "host",
+            {"Container": "hosted"},
+            400,
+            (
+                "cannot disconnect container from host network - "
+                "container was created in host network mode"
+            ),
+        ),
+    ],
+)
+async def test_a_refused_disconnect_is_told_as_docker_tells_it(
+    stage: Stage, network: str, body: object, status: int, message: str
+) -> None:
+    await make(stage, "lan")
+    await stage.run("web")
+    await stage.run("hosted", HostConfig={"NetworkMode": "host"})
+
+    answer = await stage.call("POST", f"/networks/{network}/disconnect", body)
+
+    assert (answer.status, answer.message) == (status, message)
+
+
+async def test_a_stopped_container_is_not_connected_to_the_network(stage: Stage) -> None:
+    await make(stage, "lan")
+    identity = await stage.create("web")
+
+    answer = await stage.call("POST", "/networks/lan/disconnect", {"Container": "web"})
+
+    assert (answer.status, answer.message) == (
+        500,
+        f"container {identity} is not connected to the network lan",
+    )
+
+
+async def test_a_beginning_of_two_ids_is_ambiguous_and_a_name_goes_before_it(stage: Stage) -> None:
+    ids = [await make(stage, f"n{n}") for n in range(17)]
+    digit = next(d for d in "0123456789abcdef" if sum(i.startswith(d) for i in ids) > 1)
+    count = sum(n["Id"].startswith(digit) for n in await stage.good("GET", "/networks"))
+
+    answer = await stage.call("GET", f"/networks/{digit}")
+    named = await make(stage, digit)
+
+    assert (answer.status, answer.message) == (
+        400,
+        f"network {digit} is ambiguous ({count} matches found based on ID prefix)",
+    )
+    assert (await stage.good("GET", f"/networks/{digit}"))["Id"] == named
+    assert (await stage.good("GET", f"/networks/{ids[0]}"))["Name"] == "n0"
+
+
+async def test_a_configuration_is_shown_as_asked_for_and_named_by_what_is_made_from_it(
+    stage: Stage,
+) -> None:
+    subnet = {"Subnet": "10.9.0.0/24", "IPRange": "10.9.0.128/25"}
+    asked = {"Driver": "default", "Options": {}, "Config": [subnet]}
+    await make(stage, "settings", ConfigOnly=True, IPAM=asked, Labels={"a": "b"})
+    await make(stage, "office", ConfigFrom={"Network": "settings"}, IPAM={"Config": None})
+
+    kept = await stage.good("GET", "/networks/settings")
+    made = await stage.good("GET", "/networks/office")
+
+    assert (kept["Driver"], kept["ConfigOnly"], kept["ConfigFrom"]) == (
+        "null",
+        True,
+        {"Network": ""},
+    )
+    assert (kept["IPAM"], kept["Labels"]) == (asked, {"a": "b"})
+    assert (made["Driver"], made["ConfigOnly"]) == ("bridge", False)
+    assert made["ConfigFrom"] == {"Network": "settings"}
+    assert made["IPAM"]["Config"] == [{**subnet, "Gateway": "10.9.0.1"}]
+    assert made["Labels"] == {"a": "b"}
+    removal = await stage.call("DELETE", "/networks/settings")
+    assert (removal.status, removal.message) == (
+        403,
+        'error while removing network: configuration network "settings" is in use',
+    )
+
+
+async def test_the_host_and_none_networks_have_no_subnets(stage: Stage) -> None:
+    nothing = {"Driver": "default", "Options": None, "Config": None}
+
+    assert (await stage.good("GET", "/networks/host"))["IPAM"] == nothing
+    assert (await stage.good("GET", "/networks/none"))["IPAM"] == nothing
 
 
 async def test_a_disconnect_from_a_network_it_is_not_on_is_a_500(stage: Stage) -> None:

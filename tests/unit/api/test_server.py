@@ -14,7 +14,7 @@ from unit.api.stage import Stage, read_head, served, until
 OLD = "client version 1.10 is too old. Minimum supported API version is 1.24"
 
 
-@pytest.mark.parametrize("path", ["/networks", "/v1.41/networks", "/v1.50/networks/", "//networks"])
+@pytest.mark.parametrize("path", ["/networks", "/v1.41/networks", "/v1.50/networks/", "/networks/"])
 async def test_a_path_works_bare_with_a_version_and_with_a_slash(stage: Stage, path: str) -> None:
     answer = await stage.call("GET", path)
 
@@ -41,13 +41,103 @@ async def test_an_unknown_path_and_a_wrong_method_are_404(
     assert method == "HEAD" or answer.body == b'{"message":"page not found"}\n'
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("//networks", "/networks"),
+        ("/networks/%2Fbridge", "/networks/bridge"),
+        ("/v1.41/networks/./../containers//json?all=1", "/v1.41/containers/json?all=1"),
+        ("/networks//", "/networks/"),
+        ("/networks/a//b%20c", "/networks/a/b%20c"),
+    ],
+)
+async def test_a_path_with_empty_parts_or_dots_is_sent_to_the_cleaned_one(
+    stage: Stage, path: str, place: str
+) -> None:
+    answer = await stage.call("GET", path)
+
+    assert (answer.status, answer.headers["Location"], answer.body) == (301, place, b"")
+
+
+async def test_replies_without_a_body_have_no_content_type(stage: Stage) -> None:
+    await stage.good("POST", "/networks/create", {"Name": "lan"})
+    await stage.run("web")
+
+    replies = [
+        await stage.call("POST", "/networks/lan/connect", {"Container": "web"}),
+        await stage.call("POST", "/networks/lan/disconnect", {"Container": "web"}),
+        await stage.call("POST", "/containers/web/start"),
+        await stage.call("DELETE", "/networks/lan"),
+    ]
+
+    assert [r.status for r in replies] == [200, 200, 304, 204]
+    assert [("Content-Type" in r.headers, r.body) for r in replies] == [(False, b"")] * 4
+
+
+async def test_every_reply_has_dockers_headers(stage: Stage) -> None:
+    for path in ("/v1.41/networks", "/networks", "/nosuch", "/v1.99/networks", "//networks"):
+        headers = (await stage.call("GET", path)).headers
+
+        assert (headers["Api-Version"], headers["Docker-Experimental"], headers["Ostype"]) == (
+            "1.50",
+            "false",
+            "linux",
+        )
+        assert headers["Server"] == "Seaway/0.1.0 (linux)"
+
+
+async def test_a_large_reply_comes_in_chunks_and_a_small_one_with_its_length(stage: Stage) -> None:
+    small = await stage.call("GET", "/networks/host")
+    for n in range(8):
+        await stage.good("POST", "/networks/create", {"Name": f"n{n}"})
+    large = await stage.call("GET", "/networks")
+
+    assert int(small.headers["Content-Length"]) == len(small.body)
+    assert large.headers["Transfer-Encoding"] == "chunked"
+    assert "Content-Length" not in large.headers
+    assert len(large.json) == 11
+
+
+async def test_a_body_may_come_in_chunks(stage: Stage) -> None:
+    reader, writer = await stage.connect()
+    writer.write(
+        b"POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; charset=utf-8"
+        b'\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"Nam\r\n9\r\ne":"lan"}\r\n0\r\n\r\n'
+    )
+    status, _ = await read_head(reader)
+    writer.close()
+
+    assert status == 201
+    assert (await stage.good("GET", "/networks/lan"))["Name"] == "lan"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        *((text, 1) for text in ("1", "true", "True", "TRUE", "t", "yes")),
+        *((text, 0) for text in ("", "0", "false", "False", "no", "none")),
+    ],
+)
+async def test_a_boolean_may_be_spelled_as_clients_spell_it(
+    stage: Stage, text: str, shown: int
+) -> None:
+    await stage.create("web")
+
+    assert len(await stage.good("GET", f"/containers/json?all={text}")) == shown
+
+
 async def test_versions_that_we_do_not_speak_are_refused(stage: Stage) -> None:
     new = await stage.call("GET", "/v1.99/networks")
+    newest = await stage.call("GET", "/v2/networks")
     old = await stage.call("GET", "/v1.10/networks")
 
     assert (new.status, new.message) == (
         400,
         "client version 1.99 is too new. Maximum supported API version is 1.50",
+    )
+    assert (newest.status, newest.message) == (
+        400,
+        "client version 2 is too new. Maximum supported API version is 1.50",
     )
     assert (old.status, old.message) == (
         400,
@@ -76,6 +166,7 @@ async def test_ping_tells_the_version_in_its_headers(stage: Stage) -> None:
         ),
         (b"{}", "", "unsupported Content-Type header (): must be 'application/json'"),
         (b"", "", "invalid name: name is empty"),
+        (b"null", "application/json; charset=utf-8", "invalid name: name is empty"),
         (b'{"Name":', "application/json", "invalid JSON: unexpected EOF"),
         (b'{"Name":"x"} {}', "application/json", "unexpected content after JSON"),
         (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seaway.config import DEFAULT_POOLS
-from seaway.model.errors import EngineError, Exhausted, Forbidden, InvalidRequest
+from seaway.model.errors import AddressClash, EngineError, Exhausted, Forbidden, InvalidRequest
 from seaway.model.ids import NetworkName, Prefix
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
 from seaway.plan.subnets import (
@@ -66,7 +66,7 @@ def planned(
 
 def refusal(subnet: str, **wish: object) -> str:
     """The sentence with which such a network is refused."""
-    with pytest.raises((InvalidRequest, Forbidden)) as caught:
+    with pytest.raises((AddressClash, InvalidRequest, Forbidden)) as caught:
         planned(subnet, **wish)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return str(caught.value).removeprefix("invalid network config:\n")
 
@@ -361,14 +361,14 @@ def two(*texts: str) -> NetworkWish:
             replace(PLAIN, subnets=(SubnetWish(gateway=ip_address("10.77.0.1")),)),
             (
                 "invalid network config:\ninvalid gateway 10.77.0.1: "
-                "it comes without a subnet that contains it"
+                "parent subnet invalid Prefix doesn't contain this address; give the subnet that does"
             ),
         ),
         (
             replace(PLAIN, subnets=(SubnetWish(range=ip_network("10.77.0.0/25")),)),
             (
                 "invalid network config:\ninvalid ip-range 10.77.0.0/25: "
-                "it comes without a subnet that contains it"
+                "parent subnet invalid Prefix doesn't contain this address; give the subnet that does"
             ),
         ),
     ],

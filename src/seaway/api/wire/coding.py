@@ -22,9 +22,9 @@ def _spelling(name: str) -> str:
 
 
 def decoded(body: bytes, kind: type[T]) -> T:
-    """*body* as a *kind*; an empty one is ``{}``. Raises InvalidRequest."""
+    """*body* as a *kind*; an empty one, and null, is ``{}``. Raises InvalidRequest."""
     try:
-        return json.decode(body or b"{}", type=kind)
+        return json.decode(b"{}" if body.strip() in {b"", b"null"} else body, type=kind)
     except ValidationError as error:
         raise InvalidRequest(f"invalid JSON: {error}") from None
     except DecodeError as error:
