@@ -19,6 +19,7 @@ from seaway.model.ids import Address, EndpointId, IfName, NetworkId, Prefix, San
 from seaway.model.network import Network, Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
+from seaway.model.usage import Processes, Traffic, Usage
 from seaway.plan.elements import Elements
 from seaway.plan.ipam import Allocation
 from seaway.plan.operations import Operation
@@ -83,6 +84,10 @@ class Kernel(Protocol):
 
     async def drops(self) -> Mapping[IfName, int]:
         """Packets that the source guard dropped, by the host's end of the link."""
+        ...
+
+    async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
+        """What the interfaces in *netns* have carried, but for loopback; raises KernelRefused."""
         ...
 
 
@@ -403,6 +408,17 @@ class Runtime(Protocol):
 
     def pid(self, sandbox: SandboxId) -> int | None:
         """The process id of a living process."""
+        ...
+
+    def usage(self, sandbox: SandboxId) -> Usage:
+        """What its processes use; raises Conflict when none is running."""
+        ...
+
+    async def processes(self, sandbox: SandboxId, options: Sequence[str]) -> Processes:
+        """Its processes, as ps(1) shows them with *options*.
+
+        Raises Conflict when none is running, InvalidRequest for options that ps does not take.
+        """
         ...
 
     async def kill(self, sandbox: SandboxId, signal: int) -> None:

@@ -365,6 +365,18 @@ async def test_a_default_route_needs_its_interface_and_a_way_to_its_gateway(
         await subject.kernel.apply([default_route(subject.path, gateway)])
 
 
+async def test_traffic_is_told_of_each_interface_inside_but_loopback(subject: Subject) -> None:
+    await subject.kernel.apply([CreateNetns(path=subject.path)])
+    before = await subject.kernel.traffic(subject.path)
+
+    await subject.kernel.apply([bridge(), veth(subject.path, 2)])
+    there = await subject.kernel.traffic(subject.path)
+
+    assert dict(before) == {}
+    assert list(there) == [ETH0]
+    assert there[ETH0].rx_errors == there[ETH0].tx_errors == 0
+
+
 async def test_a_bridge_that_goes_leaves_its_ports(subject: Subject) -> None:
     pair = veth(subject.path, 2)
     await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
@@ -445,7 +457,10 @@ async def test_each_question_is_a_step_but_that_for_drops(subject: Subject) -> N
     await subject.load()
     (await subject.kernel.open_socket(None, socket.AF_INET, socket.SOCK_DGRAM)).close()
 
-    steps = ("Observe", "ReadSysctl", "Bound", "ReplaceRules", "OpenSocket")
+    with pytest.raises(KernelRefused):
+        await subject.kernel.traffic(subject.path)
+
+    steps = ("Observe", "ReadSysctl", "Bound", "ReplaceRules", "OpenSocket", "ReadTraffic")
     assert subject.steps.reached == [f"kernel.{step}" for step in steps]
 
 

@@ -16,7 +16,7 @@ from fakes.parts import FakeRuntime
 from netns.kernel_stage import Steps
 from netns.test_runtime import SOON, Bench
 from seaway.contracts import Exit, Launch, Runtime
-from seaway.model.errors import Conflict, NotFound
+from seaway.model.errors import Conflict, InvalidRequest, NotFound
 from seaway.model.ids import SandboxId, new_id
 from seaway.model.sandbox import Process
 from seaway.runtime import programs
@@ -301,3 +301,36 @@ async def failing(subject: Subject, step: str, effect: Awaitable[object]) -> Non
     subject.steps.fail_at = f"runtime.{step}"
     await refused(RuntimeError, effect)
     subject.steps.fail_at = None
+
+
+# What it uses
+
+
+async def test_a_living_process_uses_something_and_is_listed(subject: Subject) -> None:
+    sandbox = await subject.begin()
+
+    used = subject.runtime.usage(sandbox)
+    listed = await subject.runtime.processes(sandbox, ["-o", "pid,cmd", "-e"])
+
+    assert used.tasks == 1
+    assert listed.titles == ("PID", "CMD")
+    assert listed.rows == ((str(subject.runtime.pid(sandbox)), " ".join(LIVES)),)
+
+
+async def test_what_has_ended_uses_nothing_and_is_not_listed(subject: Subject) -> None:
+    sandbox = await subject.ended()
+    sentence = f"container {sandbox} is not running"
+
+    with pytest.raises(Conflict) as used:
+        subject.runtime.usage(sandbox)
+
+    assert str(used.value) == sentence
+    assert await refused(Conflict, subject.runtime.processes(sandbox, ["-ef"])) == sentence
+
+
+async def test_options_that_ps_does_not_take_are_refused(subject: Subject) -> None:
+    sandbox = await subject.begin()
+
+    sentence = await refused(InvalidRequest, subject.runtime.processes(sandbox, ["--nosuch"]))
+
+    assert sentence.startswith("ps refused its ps_args: error: unknown gnu long option")

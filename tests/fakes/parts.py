@@ -8,10 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.contracts import KILLED, Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
-from seaway.model.errors import Conflict, EngineError, NotFound, PortTaken, Unavailable
+from seaway.model.errors import (
+    Conflict,
+    EngineError,
+    InvalidRequest,
+    NotFound,
+    PortTaken,
+    Unavailable,
+)
 from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Process
+from seaway.model.usage import Processes, Usage
 from seaway.plan.zone import (
     Empty,
     Found,
@@ -268,6 +276,8 @@ class FakeRuntime:
         self.unremovable: set[SandboxId] = set()
         self.refusal: EngineError | None = None
         """What the next start raises."""
+        self.used = Usage(tasks=1)
+        """What each sandbox uses."""
         self.launched: dict[SandboxId, Launch] = {}
         self.exits: dict[SandboxId, asyncio.Future[Exit]] = {}
         self._started: set[SandboxId] = set()
@@ -318,6 +328,19 @@ class FakeRuntime:
         """4242 while it lives."""
         future = self.exits.get(sandbox)
         return 4242 if future is not None and not future.done() else None
+
+    def usage(self, sandbox: SandboxId) -> Usage:
+        """What the test put into ``used``."""
+        self._running(sandbox)
+        return self.used
+
+    async def processes(self, sandbox: SandboxId, options: Sequence[str]) -> Processes:
+        """One process, its command as it was launched."""
+        self._running(sandbox)
+        if "--nosuch" in options:
+            raise InvalidRequest("ps refused its ps_args: error: unknown gnu long option")
+        command = " ".join(self._launch(sandbox).process.args)
+        return Processes(titles=("PID", "CMD"), rows=(("4242", command),))
 
     async def kill(self, sandbox: SandboxId, signal: int) -> None:
         """End it by *signal*, unless it is ignored."""

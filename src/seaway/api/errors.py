@@ -26,6 +26,14 @@ class PageNotFound(NotFound):
         super().__init__("page not found")
 
 
+class NotHere(EngineError):
+    """Docker does that; Seaway does not."""
+
+
+class NoSwarm(EngineError):
+    """Only a node of a swarm does that."""
+
+
 class WrongFilterValue(InvalidRequest):
     """A value of a filter that there is not; Docker answers that as an error of its own."""
 
@@ -49,6 +57,8 @@ STATUS: dict[type[EngineError], int] = {
     AddressClash: 500,
     Unavailable: 500,
     Exhausted: 503,
+    NoSwarm: 503,
+    NotHere: 501,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from aiohttp import HttpVersion11, web
 
 from seaway.api import wire
+from seaway.api.absent import AbsentRoutes
 from seaway.api.attachment import AttachRoutes
 from seaway.api.call import JSON, Call
 from seaway.api.containers import ContainerRoutes
@@ -24,6 +25,7 @@ from seaway.api.query import Query
 from seaway.api.routing import Moved, Routing
 from seaway.api.seaway import SeawayRoutes
 from seaway.api.sockets import BACKLOG
+from seaway.api.stats import StatsRoutes
 from seaway.api.system import API_VERSION, SystemRoutes, version_text
 
 log = logging.getLogger(__name__)
@@ -62,8 +64,10 @@ class Server:
                 AttachRoutes(parts),
                 ExecRoutes(parts),
                 LogRoutes(parts),
+                StatsRoutes(parts),
                 EventRoutes(parts),
                 SystemRoutes(parts),
+                AbsentRoutes(parts),
                 SeawayRoutes(parts),
             )
             for route in group.routes()

@@ -1,4 +1,4 @@
-"""``/_ping``, ``/version``, ``/info``, and lists of what Seaway has not got."""
+"""``/_ping``, ``/version``, ``/info``, ``/system/df``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from seaway.api import moments, wire
-from seaway.api.call import Call, Route, answer
+from seaway.api.call import Call, Route
+from seaway.api.inspection import Inspection
 from seaway.api.parts import Parts
-from seaway.api.wishes import no_image
-from seaway.model.errors import NotFound
+from seaway.api.selection import newest_first
 from seaway.model.network import KINDS
 from seaway.model.sandbox import State
 
@@ -28,7 +28,7 @@ class SystemRoutes:
     """About the engine itself."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._parts, self._inspection = parts, Inspection(parts)
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
@@ -37,10 +37,7 @@ class SystemRoutes:
             Route("HEAD", "/_ping", self.ping),
             Route("GET", "/version", self.version),
             Route("GET", "/info", self.info),
-            Route("GET", "/images/json", self.none),
-            Route("POST", "/images/create", self.pull),
-            Route("GET", "/plugins", self.none),
-            Route("GET", "/volumes", self.volumes),
+            Route("GET", "/system/df", self.usage),
         )
 
     async def ping(self, call: Call) -> web.Response:
@@ -108,18 +105,10 @@ class SystemRoutes:
             )
         )
 
-    async def none(self, call: Call) -> web.Response:  # noqa: ARG002
-        """An empty list."""
-        return answer([])
-
-    async def pull(self, call: Call) -> web.Response:
-        """There is nothing to pull; a client that was told that an image is missing tries it."""
-        name, tag = call.query.text("fromImage"), call.query.text("tag")
-        raise NotFound(no_image(f"{name}:{tag}" if tag else name))
-
-    async def volumes(self, call: Call) -> web.Response:  # noqa: ARG002
-        """There are none."""
-        return answer(wire.Volumes())
+    async def usage(self, call: Call) -> web.Response:
+        """What is on the disk: containers have no layer there, and all else is not."""
+        found = newest_first(self._parts.store)
+        return call.answer(wire.DiskUsage(containers=[self._inspection.summary(s) for s in found]))
 
 
 def architecture() -> str:

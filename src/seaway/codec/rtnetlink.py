@@ -15,6 +15,7 @@ from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
+from seaway.model.usage import Traffic
 
 NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
@@ -31,6 +32,7 @@ NLMSG_ERROR = 2
 NLMSG_DONE = 3
 
 IFF_UP = 0x1
+IFF_LOOPBACK = 0x8
 IFF_RUNNING = 0x40
 LOOPBACK_INDEX = 1
 """The kernel makes ``lo`` first in every namespace (net/core/net_namespace.c)."""
@@ -72,6 +74,7 @@ class RouteType(IntEnum):
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
+_STATS = struct.Struct("=8Q")  # packets, bytes, errors, drops: received, then sent
 _LINK = struct.Struct("=BxHiII")  # family, device type, index, flags, change
 _ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst, src, tos, table, protocol, scope, type, flags
@@ -87,6 +90,7 @@ _IFLA_LINK = 5
 _IFLA_MASTER = 10
 _IFLA_OPERSTATE = 16
 _IFLA_LINKINFO = 18
+_IFLA_STATS64 = 23
 _IF_OPER_UP = 6
 _IFLA_AF_SPEC = 26
 _IFLA_GROUP = 27
@@ -318,6 +322,11 @@ def dump_links() -> Request:
     return Request(Kind.GETLINK, NLM_F_DUMP, body)
 
 
+def dump_traffic() -> Request:
+    """Ask for all links with what they have carried."""
+    return Request(Kind.GETLINK, NLM_F_DUMP, _LINK.pack(0, 0, 0, 0, 0))
+
+
 def add_neighbour_of_bridge(index: int, mac: Mac) -> Request:
     """Let the bridge of port *index* know for ever that *mac* is behind that port."""
     body = _NEIGHBOUR.pack(AF_BRIDGE, index, _NUD_NOARP, _NTF_MASTER, 0) + attribute(
@@ -434,6 +443,11 @@ class Link:
         """Whether it is set up (not: whether it has carrier)."""
         return bool(self.flags & IFF_UP)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it leads nowhere but back."""
+        return bool(self.flags & IFF_LOOPBACK)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -511,6 +525,24 @@ def link(body: bytes) -> Link:
         group=_number(found, _IFLA_GROUP),
         master=_number(found, _IFLA_MASTER),
         peer=_number(found, _IFLA_LINK),
+    )
+
+
+def traffic(body: bytes) -> Traffic:
+    """What the link in an RTM_NEWLINK has carried (struct rtnl_link_stats64); raises Malformed."""
+    found = attributes(body[_LINK.size :])
+    rx, tx, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped = _read(
+        _STATS, found.get(_IFLA_STATS64, b"")
+    )
+    return Traffic(
+        rx_bytes=rx_bytes,
+        rx_packets=rx,
+        rx_errors=rx_errors,
+        rx_dropped=rx_dropped,
+        tx_bytes=tx_bytes,
+        tx_packets=tx,
+        tx_errors=tx_errors,
+        tx_dropped=tx_dropped,
     )
 
 

@@ -13,6 +13,7 @@ from seaway.contracts import LinkState, Observed, Steps
 from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
@@ -99,6 +100,7 @@ class FakeKernel:
         self.addresses: tuple[Address, ...] = ()
         self.default_mtu = 1500
         self.dropped: dict[IfName, int] = {}
+        self.carried: dict[IfName, Traffic] = {}
 
     @property
     def links(self) -> dict[IfName, LinkState]:
@@ -209,6 +211,12 @@ class FakeKernel:
     async def drops(self) -> Mapping[IfName, int]:
         """What the test put into ``dropped``."""
         return dict(self.dropped)
+
+    async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
+        """What the test put into ``carried``, for the interfaces that are there."""
+        self._reach("ReadTraffic")
+        there = self._netns("ReadTraffic", netns).links
+        return {name: self.carried.get(name, Traffic()) for name in there}
 
     async def close(self) -> None:
         """Nothing to end."""

@@ -21,6 +21,7 @@ from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import IfName
+from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements
 from seaway.plan.operations import AttachVeth, ForgetAddress, ForgetPort, Operation
 
@@ -143,6 +144,10 @@ class LinuxKernel:
     async def drops(self) -> Mapping[IfName, int]:
         """Packets that the source guard dropped, by the host's end of the link."""
         return await self._thread.call(self._worker.host.firewall.drops)
+
+    async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
+        """What the interfaces in *netns* have carried; raises KernelRefused."""
+        return await self._ask("ReadTraffic", lambda: self._worker.traffic(netns))
 
     async def _ask(self, step: str, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._submit(step, work))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from errno import EEXIST, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, EPROTONOSUPPORT
 from os import close
@@ -20,7 +20,8 @@ from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, stre
 from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Host, Visits
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
-from seaway.model.ids import shown
+from seaway.model.ids import IfName, shown
+from seaway.model.usage import Traffic
 from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
@@ -120,6 +121,13 @@ class Worker:
         sock = moved_up(sock)
         sock.setblocking(False)
         return sock
+
+    def traffic(self, path: Path) -> Mapping[IfName, Traffic]:
+        """What the interfaces of the namespace bound to *path* have carried, but for loopback."""
+        with Visits(self.host) as visits:
+            bodies = [r.body for r in visits.to(path).netlink.dump(rtnetlink.dump_traffic())]
+        links = [(rtnetlink.link(body), rtnetlink.traffic(body)) for body in bodies]
+        return {link.name: carried for link, carried in links if not link.is_loopback}
 
     def open_conntrack(self) -> Netlink | None:
         """A socket for tracked flows, for any thread; None where nothing is tracked."""

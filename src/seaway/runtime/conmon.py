@@ -20,12 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from seaway.contracts import KILLED, UNKNOWN_EXIT, Exit, Launch, LogLine, Steps
-from seaway.model.errors import Conflict, NotFound, Unavailable
-from seaway.model.ids import SandboxId
+from seaway.model.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from seaway.model.ids import SandboxId, shown
 from seaway.model.sandbox import Process
+from seaway.model.usage import Processes, Usage
 from seaway.plan.oci import cgroup
 from seaway.plan.oci_error import refusal
-from seaway.runtime import bundle, programs, streams, supervisor, traces, watch
+from seaway.runtime import bundle, programs, streams, supervisor, traces, usage, watch
 from seaway.runtime.bundle import Place
 from seaway.runtime.log import LogReader
 from seaway.runtime.supervisor import START_TIMEOUT, Seat
@@ -38,6 +39,8 @@ _END_TIMEOUT = 10.0
 """Seconds for conmon to write the exit status after the process ended."""
 _EXEC_KEPT = 300.0
 """Seconds for which the exit status of a further process can be asked, at least."""
+_PS_TIMEOUT = 10.0
+"""Seconds for ps to look at all processes of the host."""
 _CHUNK = 1 << 16
 """Bytes of a log that are read at once."""
 
@@ -213,6 +216,29 @@ class ConmonRuntime:
         place = self._place(sandbox)
         pid = traces.number_in(place.pid_file)
         return pid if pid is not None and traces.is_in_container(pid, sandbox) else None
+
+    def usage(self, sandbox: SandboxId) -> Usage:
+        """What its processes use; raises Conflict when none is running."""
+        self._refuse_ended(sandbox)
+        return usage.usage(cgroup(sandbox))
+
+    async def processes(self, sandbox: SandboxId, options: Sequence[str]) -> Processes:
+        """Its processes, as ps shows them; raises Conflict, InvalidRequest, Unavailable."""
+        self._refuse_ended(sandbox)
+        ps = programs.find("ps")
+        if ps is None:
+            raise Unavailable("ps is not installed: the package procps has it")
+        try:
+            done = await programs.run([ps, *options], timeout=_PS_TIMEOUT)
+        except TimeoutError as error:
+            raise Unavailable(f"ps did not end within {_PS_TIMEOUT:.0f} seconds") from error
+        if done.code != 0:
+            raise InvalidRequest(f"ps refused its ps_args: {shown(done.output.strip())}")
+        return usage.table(done.output, usage.members(cgroup(sandbox)))
+
+    def _refuse_ended(self, sandbox: SandboxId) -> None:
+        if self.pid(sandbox) is None:
+            raise Conflict(f"container {sandbox} is not running")
 
     async def kill(self, sandbox: SandboxId, signal: int) -> None:
         """Send a signal; raises Conflict when the process is not running."""

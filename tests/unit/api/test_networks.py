@@ -426,7 +426,7 @@ async def test_a_configuration_is_shown_as_asked_for_and_named_by_what_is_made_f
     stage: Stage,
 ) -> None:
     subnet = {"Subnet": "10.9.0.0/24", "IPRange": "10.9.0.128/25"}
-    asked = {"Driver": "default", "Options": {}, "Config": [subnet]}
+    asked = {"Driver": "default", "Options": dict[str, str](), "Config": [subnet]}
     await make(stage, "settings", ConfigOnly=True, IPAM=asked, Labels={"a": "b"})
     await make(stage, "office", ConfigFrom={"Network": "settings"}, IPAM={"Config": None})
 

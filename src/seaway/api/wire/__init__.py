@@ -217,14 +217,44 @@ from seaway.api.wire.seaway import (
 from seaway.api.wire.seaway import (
     Unpublish as Unpublish,
 )
+from seaway.api.wire.stats import (
+    Cpu as Cpu,
+)
+from seaway.api.wire.stats import (
+    CpuUsage as CpuUsage,
+)
+from seaway.api.wire.stats import (
+    Memory as Memory,
+)
+from seaway.api.wire.stats import (
+    Pids as Pids,
+)
+from seaway.api.wire.stats import (
+    Stats as Stats,
+)
+from seaway.api.wire.stats import (
+    Top as Top,
+)
+from seaway.api.wire.stats import (
+    Traffic as Traffic,
+)
 from seaway.api.wire.system import (
     Actor as Actor,
+)
+from seaway.api.wire.system import (
+    BuildsPruned as BuildsPruned,
 )
 from seaway.api.wire.system import (
     Component as Component,
 )
 from seaway.api.wire.system import (
+    DiskUsage as DiskUsage,
+)
+from seaway.api.wire.system import (
     Event as Event,
+)
+from seaway.api.wire.system import (
+    ImagesPruned as ImagesPruned,
 )
 from seaway.api.wire.system import (
     Info as Info,
@@ -246,6 +276,9 @@ from seaway.api.wire.system import (
 )
 from seaway.api.wire.system import (
     Volumes as Volumes,
+)
+from seaway.api.wire.system import (
+    VolumesPruned as VolumesPruned,
 )
 from seaway.api.wire.versions import (
     LATEST as LATEST,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType, field
 
 from seaway.api.wire.coding import Labels, Reply
+from seaway.api.wire.containers import ContainerSummary
 
 
 class Actor(Reply, kw_only=True):
@@ -120,3 +121,34 @@ class Volumes(Reply, kw_only=True):
 
     volumes: list[str] = field(default_factory=list[str])
     warnings: None = None
+
+
+class ImagesPruned(Reply, kw_only=True):
+    """POST /images/prune."""
+
+    images_deleted: None = None
+    space_reclaimed: int = 0
+
+
+class BuildsPruned(Reply, kw_only=True):
+    """POST /build/prune."""
+
+    caches_deleted: None = None
+    space_reclaimed: int = 0
+
+
+class VolumesPruned(Reply, kw_only=True):
+    """POST /volumes/prune."""
+
+    volumes_deleted: None = None
+    space_reclaimed: int = 0
+
+
+class DiskUsage(Reply, kw_only=True):
+    """GET /system/df."""
+
+    layers_size: int = 0
+    images: list[str] = field(default_factory=list[str])
+    containers: list[ContainerSummary]
+    volumes: list[str] = field(default_factory=list[str])
+    build_cache: list[str] = field(default_factory=list[str])

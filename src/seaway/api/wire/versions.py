@@ -26,6 +26,7 @@ from seaway.api.wire.containers import (
 )
 from seaway.api.wire.execs import Exec, ExecCreate, ExecStart
 from seaway.api.wire.networks import EndpointConfig, ListedNetwork, Network, NetworkCreate
+from seaway.api.wire.stats import Cpu
 from seaway.api.wire.system import Info
 from seaway.api.wire.system import Version as ShownVersion
 
@@ -70,6 +71,7 @@ MEMBERS = (
     Member(ShownVersion, "platform", since=(1, 35)),
     Member(ShownVersion, "components", since=(1, 35)),
     Member(Info, "warnings", since=(1, 39)),
+    Member(Cpu, "online_cpus", since=(1, 27)),
     # What clients send
     Member(NetworkCreate, "attachable", since=(1, 25)),
     Member(NetworkCreate, "ingress", since=(1, 29)),
