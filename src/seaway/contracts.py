@@ -127,6 +127,7 @@ class NetworkFacts:
     default_mtu: int
     links: frozenset[IfName]
     """Links that the host has."""
+    internal: bool = False
 
 
 class Driver(Protocol):

@@ -114,6 +114,13 @@ def _is_set(name: str) -> bool:
     return not name.startswith(("one", "any4", "any6", "range"))
 
 
+def route_subnets_by_host(neighbour: Spot) -> None:
+    """The LAN knows a way to the sandboxes: by the host."""
+    neighbour.sh(
+        "ip route add 10.77.0.0/16 via 192.0.2.1; ip route add fd77::/16 via 2001:db8:0:1::1"
+    )
+
+
 def add_machine(host: Host, number: int, link: str = "lan") -> Spot:
     """One more neighbour of *host*, by *link*: H 198.51.100.1/24 and 2001:db8:0:2::1/64, it .2 and ::2."""
     path = f"/run/machine{number}"

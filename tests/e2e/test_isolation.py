@@ -27,6 +27,7 @@ from e2e.stage import (
     make_server,
     open_ways,
     pings,
+    route_subnets_by_host,
     serve,
     with_and_without_bridge_nf,
     within,
@@ -35,13 +36,6 @@ from e2e.stage import (
 both_protos = pytest.mark.parametrize("proto", ["tcp", "udp"])
 SERVER = ("10.77.1.2", "fd77:1::2")
 """The addresses of the first sandbox on network 1."""
-
-
-def route_subnets_by_host(neighbour: Spot) -> None:
-    """The LAN knows a way to the sandboxes: by the host."""
-    neighbour.sh(
-        "ip route add 10.77.0.0/16 via 192.0.2.1; ip route add fd77::/16 via 2001:db8:0:1::1"
-    )
 
 
 @with_and_without_bridge_nf

@@ -15,7 +15,7 @@ from seaway.cli import endpoint
 from seaway.cli.main import COMMANDS, GROUPS, _module
 from seaway.cli.options import Args, Command, read
 from seaway.config import Config
-from seaway.drivers.bridge import KNOWN
+from seaway.drivers.bridge_options import KNOWN
 from seaway.plan.portspec import published_ports, source_prefixes
 
 ROOT = Path(__file__).resolve().parents[2]

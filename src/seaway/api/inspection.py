@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from msgspec import UNSET, UnsetType
 
@@ -14,10 +15,11 @@ from seaway.contracts import Store
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import NotFound
 from seaway.model.ids import IfName
-from seaway.model.network import Network
+from seaway.model.network import Network, Reach
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import Mount, Netns, Process, Sandbox, State
-from seaway.plan.wiring import VERSIONS, Attachment, Wiring, gateway, ways_out, wired
+from seaway.plan.firewall import is_direct
+from seaway.plan.wiring import VERSIONS, Attachment, Wiring, gateway, reach, target, ways_in, wired
 from seaway.plan.zone import names_of
 
 ANY = {4: "0.0.0.0", 6: "::"}
@@ -34,7 +36,7 @@ def kind(sandbox: Sandbox) -> str:
             return "process" if sandbox.process else "namespace"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hanging:
     """A sandbox with the networks it is on, live or not, in the order of connecting."""
 
@@ -46,10 +48,15 @@ class Hanging:
         """How it hangs now."""
         return wired(self.sandbox, (Attachment(network=n, endpoint=e) for n, e in self.ends))
 
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """The families in which published ports lead into it."""
-        return ways_out(self.wiring)
+    @cached_property
+    def ways(self) -> Mapping[int, Reach]:
+        """Where published ports that lead into it are reached, by family."""
+        wiring = self.wiring
+        return {v: reach(wiring, v) for v in ways_in(wiring)}
+
+    def own_address(self, version: int) -> str:
+        """Its address at which published ports are reached where the host translates none."""
+        return str(target(self.wiring, version) or "")
 
 
 def hanging(store: Store, sandbox: Sandbox) -> Hanging:
@@ -68,11 +75,16 @@ def _ends(store: Store, sandbox: Sandbox) -> Iterator[tuple[Network, Endpoint]]:
 # Ports
 
 
-def host_addresses(port: PublishedPort, versions: tuple[int, ...]) -> list[str]:
-    """The host's addresses on which *port* is, one for each family it is published in."""
-    if port.host is not None:
-        return [str(port.host)]
-    return [ANY[v] for v in versions]
+def host_addresses(port: PublishedPort, ways: Mapping[int, Reach]) -> list[str]:
+    """The host's addresses on which *port* is, one for each family in which the host has it."""
+    if port.host is None:
+        return [ANY[v] for v, way in ways.items() if way is Reach.HOST]
+    return [] if ways.get(port.host.version) is Reach.OWN else [str(port.host)]
+
+
+def direct_versions(port: PublishedPort, ways: Mapping[int, Reach]) -> list[int]:
+    """The families in which *port* is reached at the sandbox's own address."""
+    return [v for v, way in ways.items() if way is Reach.OWN and is_direct(port, v)]
 
 
 def single_ports(port: PublishedPort | ExposedPort) -> list[str]:
@@ -82,18 +94,22 @@ def single_ports(port: PublishedPort | ExposedPort) -> list[str]:
 
 def bound_ports(found: Hanging) -> dict[str, list[wire.ShownBinding] | None]:
     """Where each published port is; None for ports that are only exposed."""
-    sandbox, versions = found.sandbox, found.versions
+    sandbox, ways = found.sandbox, found.ways
     if not sandbox.running:
         return {}
     bindings: dict[str, list[wire.ShownBinding] | None] = {
         key: None for port in sandbox.exposed for key in single_ports(port)
     }
     for port in sandbox.status.published:
-        hosts = host_addresses(port, versions)
+        hosts = host_addresses(port, ways)
+        direct = [
+            wire.ShownBinding(host_ip=ANY[v], host_port="") for v in direct_versions(port, ways)
+        ]
         for n, key in enumerate(single_ports(port)):
             there = bindings.get(key) or []
             number = str(port.host_port + n)
-            bindings[key] = there + [wire.ShownBinding(host_ip=h, host_port=number) for h in hosts]
+            held = [wire.ShownBinding(host_ip=h, host_port=number) for h in hosts]
+            bindings[key] = [*there, *held, *(d for d in direct if d not in there)]
     return bindings
 
 
@@ -120,9 +136,8 @@ def _summaries_of(key: str, bindings: list[wire.ShownBinding] | None) -> Iterato
     if not bindings:
         yield wire.PortSummary(private_port=int(port), type=proto)
     for b in bindings or ():
-        yield wire.PortSummary(
-            ip=b.host_ip, private_port=int(port), public_port=int(b.host_port), type=proto
-        )
+        number = int(b.host_port) if b.host_port else UNSET
+        yield wire.PortSummary(ip=b.host_ip, private_port=int(port), public_port=number, type=proto)
 
 
 # Endpoints

@@ -192,15 +192,16 @@ def _ipam(network: Network) -> wire.ShownIpam:
     asked = network.ipam_options
     return wire.ShownIpam(
         options=None if asked is None else dict(asked),
-        config=[_subnet(s) for s in subnets] if subnets or config else None,
+        config=[_subnet(network, s) for s in subnets] if subnets or config else None,
     )
 
 
-def _subnet(subnet: Subnet | SubnetWish) -> wire.ShownIpamConfig:
+def _subnet(network: Network, subnet: Subnet | SubnetWish) -> wire.ShownIpamConfig:
+    hidden = isinstance(subnet, Subnet) and not network.has_gateway(subnet.version)
     return wire.ShownIpamConfig(
         subnet=str(subnet.prefix),
         ip_range=str(subnet.range or ""),
-        gateway=str(subnet.gateway or ""),
+        gateway="" if hidden else str(subnet.gateway or ""),
         auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary} or UNSET,
     )
 

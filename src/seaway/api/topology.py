@@ -6,13 +6,13 @@ import platform
 from collections.abc import Mapping, Sequence
 
 from seaway.api import wire
-from seaway.api.inspection import Hanging, hanging, host_addresses, kind
+from seaway.api.inspection import Hanging, direct_versions, hanging, host_addresses, kind
 from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
 from seaway.contracts import Observed
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import IfName
-from seaway.model.network import Icc, Network
+from seaway.model.network import Icc, Network, Reach
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.operations import BRIDGE_GROUP
@@ -66,7 +66,11 @@ def _network(
         driver=network.driver,
         bridge=network.options.bridge or "",
         subnets=[
-            wire.MapSubnet(subnet=str(s.prefix), gateway=str(s.gateway)) for s in network.subnets
+            wire.MapSubnet(
+                subnet=str(s.prefix),
+                gateway=str(s.gateway) if network.has_gateway(s.version) else "",
+            )
+            for s in network.subnets
         ],
         internal=network.internal,
         masquerade=network.masquerades,
@@ -104,19 +108,26 @@ def _sandbox(found: Hanging) -> wire.MapSandbox:
 
 
 def published(found: Hanging, ports: Sequence[PublishedPort]) -> list[wire.PublishedPort]:
-    """*ports* with one line for each address of the host; ranges stay ranges."""
+    """*ports* with one line for each address at which they are reached; ranges stay ranges.
+
+    Where the host translates nothing that is the sandbox's own address and port.
+    """
+    ways = found.ways or {4: Reach.HOST}
     return [
         wire.PublishedPort(
             proto=port.proto.value,
-            host_ip=host,
-            host_port=port.host_port,
-            host_port_end=port.host_port + port.count - 1,
+            host_ip=address,
+            host_port=number,
+            host_port_end=number + port.count - 1,
             port=port.port,
             port_end=port.port + port.count - 1,
             sources=[str(s) for s in port.sources],
         )
         for port in ports
-        for host in host_addresses(port, found.versions or (4,))
+        for address, number in (
+            *((host, port.host_port) for host in host_addresses(port, ways)),
+            *((found.own_address(v), port.port) for v in direct_versions(port, ways)),
+        )
     ]
 
 

@@ -53,10 +53,13 @@ def _port(args: Args, api: Api) -> int:
 
 
 def _binding_lines(bindings: object) -> list[str]:
-    return [
-        f"{on_host(text(binding, 'HostIp'))}:{text(binding, 'HostPort')}"
-        for binding in listed(bindings)
-    ]
+    return [_binding_line(text(b, "HostIp"), text(b, "HostPort")) for b in listed(bindings)]
+
+
+def _binding_line(host: str, outer: str) -> str:
+    if outer:
+        return f"{on_host(host)}:{outer}"
+    return f"the sandbox's own {'IPv6' if ':' in host else 'IPv4'} address"
 
 
 def _port_order(private: str) -> tuple[int, str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from ipaddress import IPv6Address
 
 from seaway.contracts import Kernel, Store
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.network_plans import missing_sources
 from seaway.engine.recovery import Recovery
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, NotFound
+from seaway.model.network import Reach
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
 from seaway.plan.subnets import overlap
-from seaway.plan.wiring import ways_out
+from seaway.plan.wiring import ways_in
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +53,11 @@ class Checkup:
         running = [s for s in self._store.sandboxes() if s.running]
         found = [text for s in running for text in await self._lost_ports(s)]
         there = {n.id for n in self._store.networks()} | {s.id for s in self._store.sandboxes()}
+        found += [text for s in running for text in self._closed(s)]
         found += [text for an_id, text in self._recovery.not_whole.items() if an_id in there]
-        routes = (await self._kernel.observe()).routes
+        observed = await self._kernel.observe()
+        found += [t for n in self._store.networks() for t in missing_sources(n, observed)]
+        routes = observed.routes
         found += [
             f"subnet {subnet.prefix} of network {network.name} overlaps {route}, which the host routes: "
             "what is behind that route cannot be reached from the network"
@@ -83,22 +88,33 @@ class Checkup:
     def _leading_nowhere(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> list[str]:
         """Why some of *ports* lead nowhere while *sandbox* is on the networks on which it is."""
         its_own = {e.network for e in self._store.endpoints_of(sandbox.id)}
-        outward = (n for n in self._store.networks() if n.id in its_own and not n.internal)
-        families = {subnet.version for network in outward for subnet in network.subnets}
+        ways = [
+            (v, n.reach(v)) for n in self._store.networks() if n.id in its_own for v in n.versions
+        ]
+        families = {version for version, way in ways if way is not Reach.NOWHERE}
         if not families:
             text = f"{sandbox.name} is on no network with a way out: "
             return [text + "its ports are published when it is connected to one"]
         others = dict.fromkeys(p.host for p in ports if p.host and p.host.version not in families)
+        translated = {version for version, way in ways if way is Reach.HOST}
         return [
-            f"{sandbox.name} has no IPv{host.version} on a network with a way out: "
-            f"nothing answers at {host} until it has"
-            for host in others
+            *(
+                f"{sandbox.name} has no IPv{host.version} on a network with a way out: "
+                f"nothing answers at {host} until it has"
+                for host in others
+            ),
+            *_closed_hosts(sandbox, ports, families - translated),
         ]
+
+    def _closed(self, sandbox: Sandbox) -> Sequence[str]:
+        """The addresses of the host at which *sandbox* publishes ports, and is routed instead."""
+        routed = ways_in(self._wires.wiring(sandbox), Reach.OWN)
+        return _closed_hosts(sandbox, sandbox.status.published, routed)
 
     def _is_on_loopback6(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> bool:
         """Whether one of *ports* should answer on ``[::1]``."""
-        return any(hosts_meet(port.host, LOOPBACK6) for port in ports) and 6 in ways_out(
-            self._wires.wiring(sandbox)
+        return any(hosts_meet(port.host, LOOPBACK6) for port in ports) and 6 in ways_in(
+            self._wires.wiring(sandbox), Reach.HOST
         )
 
     async def _hides_loopback6(self) -> bool:
@@ -125,6 +141,18 @@ class Checkup:
 
     def _unheld(self, sandbox: Sandbox) -> Sequence[PublishedPort]:
         return self._held_ports.unheld(sandbox, self._wires.wiring(sandbox))
+
+
+def _closed_hosts(
+    sandbox: Sandbox, ports: Iterable[PublishedPort], routed: Collection[int]
+) -> Sequence[str]:
+    """The addresses of the host that ports ask for in families in which the host translates none."""
+    closed = dict.fromkeys(h for p in ports if (h := p.one_host) and h.version in routed)
+    return [
+        f"{sandbox.name} is reached at its own IPv{host.version} address, since its network is routed: "
+        f"nothing answers at {host}; publish the port without an address of the host"
+        for host in closed
+    ]
 
 
 def _lost(sandbox: Sandbox, port: PublishedPort, why: str) -> str:

@@ -179,7 +179,7 @@ class Endpoints:
         return ipam.place(
             network,
             self._chosen_addresses(network, endpoint, network.versions),
-            ifname=self._chosen_ifname(endpoint),
+            ifname=self._chosen_ifname(endpoint, network.options.ifname_prefix),
             mac=self._chosen_mac(network, endpoint),
         )
 
@@ -203,7 +203,7 @@ class Endpoints:
         sandbox = self._store.sandbox(self._store.endpoint(endpoint).sandbox)
         return f"container {sandbox.name}"
 
-    def _chosen_ifname(self, endpoint: Endpoint) -> IfName:
+    def _chosen_ifname(self, endpoint: Endpoint, prefix: str) -> IfName:
         taken = [
             e.place.ifname
             for e in self._store.endpoints_of(endpoint.sandbox)
@@ -215,7 +215,7 @@ class Endpoints:
         former = endpoint.place.ifname if endpoint.place else None
         if wanted is None and former is not None and former not in taken:
             return former
-        return wanted or ipam.free_ifname([*taken, *self._wished_ifnames(endpoint)])
+        return wanted or ipam.free_ifname([*taken, *self._wished_ifnames(endpoint)], prefix)
 
     def _wished_ifnames(self, endpoint: Endpoint) -> list[IfName]:
         """The interface names that others of the sandbox ask for."""

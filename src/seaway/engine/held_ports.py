@@ -8,9 +8,10 @@ from dataclasses import replace
 from seaway.contracts import Hold, HostPorts
 from seaway.engine.undo import Undo
 from seaway.model.errors import EngineError, Exhausted, PortTaken
+from seaway.model.network import Reach
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
-from seaway.plan.wiring import VERSIONS, Wiring, bound, waiting, ways_out
+from seaway.plan.wiring import VERSIONS, Wiring, bound, waiting, ways_in
 
 
 class HeldPorts:
@@ -24,8 +25,9 @@ class HeldPorts:
     def hold(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> Wiring:
         """Hold the host's ports that *sandbox* publishes when it hangs so; gives the wiring with them.
 
-        Those are the ports of *wiring*, and each that was asked for and waits for a way out. Without
-        one (no network that leads outside) none is held, as none is published.
+        Those are the ports of *wiring*, and each that was asked for and waits for a way in. Without
+        one (no network that leads outside) none is held, as none is published; where they are reached
+        at the sandbox's own address none is held either.
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
         ports = bound((*wiring.ports, *waiting(sandbox, wiring)), wiring)
@@ -39,10 +41,9 @@ class HeldPorts:
         undo: Undo,
     ) -> tuple[PublishedPort, ...]:
         """The same of *ports* alone, whatever else *sandbox* publishes; gives them as they are held."""
-        versions = ways_out(wiring)
-        if not ports or not versions:
+        if not ports or not ways_in(wiring):
             return ()
-        taken = self._host_ports.hold(sandbox.id, ports, versions)
+        taken = self._host_ports.hold(sandbox.id, ports, ways_in(wiring, Reach.HOST))
         undo.by(self._host_ports.let_go, sandbox.id, taken.new)
         return taken.ports
 
@@ -53,13 +54,13 @@ class HeldPorts:
     # Let go
 
     def let_go(self, sandbox: Sandbox, wiring: Wiring) -> Wiring:
-        """Let go of the host's ports of *sandbox* in families without a way out; gives the wiring."""
-        versions = ways_out(wiring)
+        """Let go of the host's ports of *sandbox* in families where none leads in; gives the wiring."""
+        versions = ways_in(wiring, Reach.HOST)
         held = self._host_ports.held(sandbox.id)
         lost = {h: gone for h, f in held.items() if (gone := f - frozenset(versions))}
         if lost:
             self._host_ports.let_go(sandbox.id, lost)
-        return wiring if versions else replace(wiring, ports=())
+        return wiring if ways_in(wiring) else replace(wiring, ports=())
 
     def let_go_of(self, sandbox: Sandbox, ports: Sequence[PublishedPort]) -> None:
         """Let go of *ports* of *sandbox*, held or not."""
@@ -76,14 +77,14 @@ class HeldPorts:
         """The ports of *wiring* that are not held: taken while no daemon held them."""
         held = self._host_ports.held(sandbox.id)
         missing = [p for p in wiring.ports if Hold.of(p) not in held]
-        versions = ways_out(wiring) if missing else ()
+        versions = ways_in(wiring, Reach.HOST) if missing else ()
         return tuple(p for p in missing if any(p.is_on(v) for v in versions))
 
     def hold_again(
         self, sandbox: Sandbox, wiring: Wiring
     ) -> tuple[tuple[PublishedPort, EngineError], ...]:
         """Hold each unheld port of *wiring* that can be held; gives the others, with the reason."""
-        versions = ways_out(wiring)
+        versions = ways_in(wiring, Reach.HOST)
         missing = self.unheld(sandbox, wiring)
         # all at once first: most are free, and there may be thousands
         if not missing or self._refusal(sandbox, missing, versions) is None:

@@ -21,9 +21,9 @@ class NetworkNames:
     async def begin(self, network: Network) -> None:
         """Answer ``name.network``; a gateway whose port 53 somebody has is only logged."""
         self._names.name_network(network.id, network.name)
-        for subnet in network.subnets if self._at_gateways else ():
+        for address in network.bridge_addresses if self._at_gateways else ():
             try:
-                await self._names.answer_at(network.id, subnet.gateway)
+                await self._names.answer_at(network.id, address.ip)
             except Unavailable as error:
                 facts = {"network": network.name, "reason": str(error)}
                 log.warning("names are not answered at a gateway", extra=facts)

@@ -10,7 +10,15 @@ from seaway.contracts import Clock, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, new_id
-from seaway.model.network import MAX_MTU, Network, NetworkChange, NetworkWish, Options, Subnet
+from seaway.model.network import (
+    MAX_MTU,
+    GatewayMode,
+    Network,
+    NetworkChange,
+    NetworkWish,
+    Options,
+    Subnet,
+)
 from seaway.plan import configuration
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome
 from seaway.plan.subnets import (
@@ -52,6 +60,7 @@ class NetworkPlans:
                 id=network_id,
                 ipv6=wish.ipv6,
                 predefined=predefined,
+                internal=wish.internal,
                 default_mtu=observed.default_mtu,
                 links=frozenset(observed.links) | self._bridges(),
             ),
@@ -116,6 +125,7 @@ class NetworkPlans:
                 id=before.id,
                 ipv6=6 in after.versions,
                 predefined=before.predefined,
+                internal=after.internal,
                 default_mtu=before.options.mtu or MAX_MTU,
                 links=frozenset(observed.links) - {before.options.bridge},
             ),
@@ -144,6 +154,8 @@ class NetworkPlans:
         ]
         if network.config is not None:
             return ()
+        found += _without_effect(network)
+        found += missing_sources(network, observed)
         known = self._drivers.of(network).known_options
         found += [
             f"option {name} means nothing to Seaway and has no effect"
@@ -151,3 +163,26 @@ class NetworkPlans:
             if name not in known
         ]
         return tuple(found)
+
+
+def _without_effect(network: Network) -> list[str]:
+    """What modes of a network do not do while it is internal."""
+    if not network.internal:
+        return []
+    modes = {network.gateway_mode(v) for v in network.versions}
+    return [
+        f"gateway mode {mode} has no effect on {network.name} while it is internal"
+        for mode in sorted(modes & {GatewayMode.UNPROTECTED, GatewayMode.ROUTED})
+    ]
+
+
+def missing_sources(network: Network, observed: Observed) -> list[str]:
+    """The addresses that packets are to leave *network* with and that the host has not got."""
+    return [
+        f"the host has no address {source}, with which packets of network {network.name} leave it: "
+        "answers get lost until it has"
+        for version in network.versions
+        if network.translates(version)
+        and (source := network.source(version)) is not None
+        and source not in observed.addresses
+    ]

@@ -294,7 +294,7 @@ def _broken_bridge(
     """
     bridge = network.options.bridge
     link = links.get(bridge) if bridge is not None else None
-    gateways = {subnet.gateway for subnet in network.subnets}
+    gateways = {address.ip for address in network.bridge_addresses}
     whole = link is not None and link.up and gateways.issubset(link.addresses)
     if link is None or (whole and not changing):
         return None

@@ -12,6 +12,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_address,
+    ip_interface,
     ip_network,
 )
 from signal import NSIG, Signals
@@ -178,6 +179,11 @@ def address(text: str) -> Address:
         raise InvalidRequest(
             f"invalid IP address {shown(text)!r}: it should be like 10.77.0.5 or fd77::5"
         ) from None
+
+
+def interface(address: Address, length: int) -> Interface:
+    """*address* with the length of its prefix."""
+    return ip_interface(f"{address}/{length}")
 
 
 def prefix(text: str, what: str = "prefix") -> Prefix:

@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
-from seaway.model.ids import Address, IfName, Mac, NetworkId, NetworkName, Prefix, mac_of
+from seaway.model.ids import (
+    Address,
+    IfName,
+    Interface,
+    Mac,
+    NetworkId,
+    NetworkName,
+    Prefix,
+    interface,
+    mac_of,
+)
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
 MIN_MTU6 = 1280
 """Bytes; the least that IPv6 asks of a link (RFC 8200, section 5)."""
 MAX_MTU = 65535
+DEFAULT_GATEWAY: Final = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
+"""Names of the auxiliary addresses that are the endpoints' default gateway in the bridge's place, as
+with Docker: somebody else's on the bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +47,40 @@ class Subnet:
         """4 or 6."""
         return self.prefix.version
 
+    @property
+    def way_out(self) -> Address:
+        """Where endpoints send what leaves the subnet: the auxiliary address of Docker's name, if any."""
+        return dict(self.auxiliary).get(DEFAULT_GATEWAY[self.version], self.gateway)
+
 
 class Icc(StrEnum):
     """Inter-container communication within one bridge."""
 
     OPEN = "open"
     CLOSED = "closed"
+
+
+class GatewayMode(StrEnum):
+    """How a network hangs on the host in one family, in Docker's words."""
+
+    NAT = "nat"
+    """Outward with the host's address; reached by ports of the host alone."""
+    UNPROTECTED = "nat-unprotected"
+    """The same, and every port of a sandbox is reached from outside at its own address."""
+    ROUTED = "routed"
+    """Nothing is translated; published ports are reached at the sandbox's own address."""
+    ISOLATED = "isolated"
+    """The host has no address on the bridge: for internal networks."""
+
+
+class Reach(StrEnum):
+    """Where the published ports of a network's sandboxes are reached, in one family."""
+
+    HOST = "host"
+    """At ports of the host, which are held."""
+    OWN = "own"
+    """At the sandbox's own address and port."""
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +101,17 @@ class BridgeOptions:
     """The host address of ports that are published without one; None: all."""
     dns: tuple[Address, ...] = ()
     """Who is asked, from inside, for names that are not ours; empty: as the host does."""
+    gateway_mode4: GatewayMode = GatewayMode.NAT
+    gateway_mode6: GatewayMode = GatewayMode.NAT
+    inhibit_ipv4: bool = False
+    """The bridge gets no IPv4 address: somebody else on it is the gateway."""
+    sources: tuple[Address, ...] = ()
+    """The host's addresses that what leaves takes in place of the one the kernel chooses; one for each
+    family at most."""
+    trusted: tuple[IfName, ...] = ()
+    """Links of the host from which published ports are reached at the sandbox's own address, too."""
+    ifname_prefix: str = "eth"
+    """How the interfaces inside begin that nobody names."""
 
 
 class Unbridged:
@@ -73,6 +125,12 @@ class Unbridged:
     source_guard: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
     dns: ClassVar[tuple[Address, ...]] = ()
+    gateway_mode4: ClassVar[GatewayMode] = GatewayMode.NAT
+    gateway_mode6: ClassVar[GatewayMode] = GatewayMode.NAT
+    inhibit_ipv4: ClassVar[bool] = False
+    sources: ClassVar[tuple[Address, ...]] = ()
+    trusted: ClassVar[tuple[IfName, ...]] = ()
+    ifname_prefix: ClassVar[str] = "eth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +220,50 @@ class Network:
 
     @property
     def masquerades(self) -> bool:
-        """Whether what leaves it for the outside takes the host's address."""
-        return self.options.masquerade and not self.internal
+        """Whether what leaves it for the outside takes an address of the host, in any family."""
+        return any(self.translates(subnet.version) for subnet in self.subnets)
+
+    def translates(self, version: int) -> bool:
+        """Whether what leaves it in family *version* takes an address of the host."""
+        return (
+            self.options.masquerade
+            and not self.internal
+            and self.gateway_mode(version) in {GatewayMode.NAT, GatewayMode.UNPROTECTED}
+        )
+
+    def gateway_mode(self, version: int) -> GatewayMode:
+        """How it hangs on the host in family *version* (4 or 6)."""
+        return self.options.gateway_mode4 if version == 4 else self.options.gateway_mode6
+
+    def source(self, version: int) -> Address | None:
+        """The host's address that what leaves takes in family *version*; None: the kernel chooses."""
+        return next((a for a in self.options.sources if a.version == version), None)
+
+    def reach(self, version: int) -> Reach:
+        """Where published ports of its sandboxes are reached in family *version*."""
+        if self.internal or (version == 4 and self.options.inhibit_ipv4):
+            return Reach.NOWHERE
+        match self.gateway_mode(version):
+            case GatewayMode.ROUTED:
+                return Reach.OWN
+            case GatewayMode.ISOLATED:
+                return Reach.NOWHERE
+            case GatewayMode.NAT | GatewayMode.UNPROTECTED:
+                return Reach.HOST
+
+    def has_gateway(self, version: int) -> bool:
+        """Whether anybody, the host or another, is the gateway of its subnets of family *version*."""
+        return self.gateway_mode(version) is not GatewayMode.ISOLATED
+
+    @property
+    def bridge_addresses(self) -> tuple[Interface, ...]:
+        """What the host has on its bridge: the gateways, where nobody else is to be one."""
+        return tuple(
+            interface(subnet.gateway, subnet.prefix.prefixlen)
+            for subnet in self.subnets
+            if self.has_gateway(subnet.version)
+            and not (subnet.version == 4 and self.options.inhibit_ipv4)
+        )
 
     @property
     def versions(self) -> tuple[int, ...]:

@@ -10,19 +10,23 @@ packet and the reasons for each rule are told in docs/explanation/packet-path.md
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv6Address
+from itertools import groupby
 from string import Template
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName, Prefix, link_local
-from seaway.model.network import Icc, Network
-from seaway.model.port import PublishedPort
+from seaway.model.network import GatewayMode, Icc, Network, Subnet
+from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Element, Elements
 from seaway.plan.operations import DOOMED_GROUP
 
 HAIRPIN_MARK = "0x01000000"
 """The one bit of the packet mark that is ours: "answer must come back by the host"."""
+
+EVERYBODY: frozenset[Prefix] = frozenset()
+"""No source is named, so that all may come."""
 
 INET = "inet seaway"
 BRIDGE = "bridge seaway"
@@ -53,6 +57,8 @@ table inet seaway {
 
   set masq4 { type ifname . ipv4_addr; flags interval; }
   set masq6 { type ifname . ipv6_addr; flags interval; }
+  map snat4 { type ifname . ipv4_addr : ipv4_addr; flags interval; }
+  map snat6 { type ifname . ipv6_addr : ipv6_addr; flags interval; }
   set hairpin4 { type ifname . ipv4_addr; }
   set hairpin6 { type ifname . ipv6_addr; }
 
@@ -73,6 +79,16 @@ table inet seaway {
   set from_one6 { type inet_proto . ipv6_addr . inet_service . ipv6_addr; flags interval; }
   set from_any4 { type inet_proto . inet_service . ipv4_addr; flags interval; }
   set from_any6 { type inet_proto . inet_service . ipv6_addr; flags interval; }
+
+  set open4 { type ifname; }
+  set open6 { type ifname; }
+  set routed4 { type ifname; }
+  set routed6 { type ifname; }
+  set trusted { type ifname . ifname; }
+  set direct4 { type ipv4_addr . inet_proto . inet_service; flags interval; }
+  set direct6 { type ipv6_addr . inet_proto . inet_service; flags interval; }
+  set from_direct4 { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval; }
+  set from_direct6 { type ipv6_addr . inet_proto . inet_service . ipv6_addr; flags interval; }
 
   # What was cut off says nothing more. A port on 127.0.0.1 stays there, whatever a neighbour routes to us.
   chain early {
@@ -132,9 +148,28 @@ table inet seaway {
     iifname @internal drop
     oifname @internal drop
     oifname @bridges ct status dnat accept
+    meta nfproto ipv4 iifname != @bridges oifname @open4 accept
+    meta nfproto ipv6 iifname != @bridges oifname @open6 accept
+    meta nfproto ipv4 oifname @routed4 goto routed
+    meta nfproto ipv6 oifname @routed6 goto routed
+    iifname . oifname @trusted goto direct
     oifname @bridges drop
   }
   chain foreign {$foreign
+  }
+
+  # Sandboxes that are reached at their own addresses: by published ports alone.
+  chain routed {
+    icmp type echo-request accept
+    icmpv6 type echo-request accept
+    goto direct
+  }
+  chain direct {
+    ip daddr . meta l4proto . th dport @direct4 accept
+    ip6 daddr . meta l4proto . th dport @direct6 accept
+    ip daddr . meta l4proto . th dport . ip saddr @from_direct4 accept
+    ip6 daddr . meta l4proto . th dport . ip6 saddr @from_direct6 accept
+    drop
   }
 
   # Outward with the host's address; back by the host where the answer would take a short cut.
@@ -143,6 +178,8 @@ table inet seaway {
     ct status dnat oifname @bridges meta mark & $mark == $mark masquerade
     ct status dnat oifname @bridges ip saddr 127.0.0.0/8 masquerade
     ct status dnat oifname @bridges ip6 saddr ::1 masquerade
+    oifname != @bridges snat ip to iifname . ip saddr map @snat4
+    oifname != @bridges snat ip6 to iifname . ip6 saddr map @snat6
     oifname != @bridges iifname . ip saddr @masq4 masquerade
     oifname != @bridges iifname . ip6 saddr @masq6 masquerade
   }
@@ -223,11 +260,38 @@ def network_elements(network: Network) -> Elements:
         found.append(Element(INET, "internal", bridge))
     if network.options.icc is Icc.OPEN:
         found.append(Element(INET, "icc", f"{bridge} . {bridge}"))
-    if network.masquerades:
-        found += [
-            Element(INET, f"masq{s.version}", f"{bridge} . {s.prefix}") for s in network.subnets
-        ]
+    for subnet in network.subnets:
+        found += _outward(network, subnet)
+        found += _inward(network, subnet)
+    if not network.internal:
+        trusted = network.options.trusted
+        found += [Element(INET, "trusted", f'"{link}" . {bridge}') for link in trusted]
     return frozenset(found)
+
+
+def _outward(network: Network, subnet: Subnet) -> list[Element]:
+    """What gives an address of the host to what leaves *subnet*."""
+    version = subnet.version
+    if not network.translates(version):
+        return []
+    key = f'"{network.options.bridge}" . {subnet.prefix}'
+    if (source := network.source(version)) is not None:
+        return [Element(INET, f"snat{version}", key, str(source))]
+    return [Element(INET, f"masq{version}", key)]
+
+
+def _inward(network: Network, subnet: Subnet) -> list[Element]:
+    """What lets in what is for addresses of *subnet* themselves, not for ports of the host."""
+    if network.internal:
+        return []
+    bridge, version = f'"{network.options.bridge}"', subnet.version
+    match network.gateway_mode(version):
+        case GatewayMode.UNPROTECTED:
+            return [Element(INET, f"open{version}", bridge)]
+        case GatewayMode.ROUTED:
+            return [Element(INET, f"routed{version}", bridge)]
+        case GatewayMode.NAT | GatewayMode.ISOLATED:
+            return []
 
 
 def guard_elements(network: Network, endpoint: Endpoint) -> Elements:
@@ -290,6 +354,47 @@ def port_elements(
     return frozenset(found)
 
 
+def direct_elements(ports: Iterable[PublishedPort], target: Address) -> Elements:
+    """What lets *ports* be reached at *target* itself, where nothing is translated.
+
+    One that is for a single address of the host stays there: it is open nowhere. Several may lead to
+    the same number, so that the elements follow from all together: intervals must not overlap.
+    """
+    found: list[Element] = []
+    version = target.version
+    for (proto, sources), numbers in _allowed(ports, version):
+        key = f"{target} . {proto} . {_numbers(numbers[0], len(numbers))}"
+        if sources == EVERYBODY:
+            found.append(Element(INET, f"direct{version}", key))
+            continue
+        mine = _collapsed(sources, version)
+        found += [Element(INET, f"from_direct{version}", f"{key} . {s}") for s in mine]
+    return frozenset(found)
+
+
+def _allowed(
+    ports: Iterable[PublishedPort], version: int
+) -> Iterator[tuple[tuple[Proto, frozenset[Prefix]], list[int]]]:
+    """Consecutive numbers of one protocol to which the same sources may come, with these."""
+    allowed: dict[tuple[Proto, int], frozenset[Prefix]] = {}
+    for port in ports:
+        for number in range(port.port, port.port + port.count) if is_direct(port, version) else ():
+            there = allowed.get((port.proto, number))
+            more = frozenset(port.sources)
+            both = more if there is None else there | more if there and more else EVERYBODY
+            allowed[port.proto, number] = both
+    for (proto, sources, _), group in groupby(
+        enumerate(sorted(allowed)),
+        key=lambda each: (each[1][0], allowed[each[1]], each[1][1] - each[0]),
+    ):
+        yield (proto, sources), [number for _, (_, number) in group]
+
+
+def is_direct(port: PublishedPort, version: int) -> bool:
+    """Whether *port* is reached at a sandbox's own address in family *version*, if others are."""
+    return port.is_on(version) and port.one_host is None
+
+
 def _leading(port: PublishedPort, target: Address) -> list[Element]:
     kind, at = _where(port)
     if port.count > 1 and port.host_port == port.port:
@@ -325,9 +430,11 @@ def _where(port: PublishedPort) -> tuple[str, str]:
 
 
 def _span(port: PublishedPort) -> str:
-    if port.count == 1:
-        return str(port.host_port)
-    return f"{port.host_port}-{port.host_port + port.count - 1}"
+    return _numbers(port.host_port, port.count)
+
+
+def _numbers(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
 
 
 def _collapsed(sources: Iterable[Prefix], version: int) -> list[Prefix]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import ip_interface
 from typing import Protocol
 
 from seaway.model.endpoint import Place
 from seaway.model.errors import AddressTaken, Conflict, Exhausted, InvalidRequest
-from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac
+from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, interface
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
 
@@ -171,12 +170,8 @@ def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac
     for address in addresses:
         subnet = network.subnet_with(address)
         assert subnet is not None
-        found.append(_interface(address, subnet.prefix.prefixlen))
+        found.append(interface(address, subnet.prefix.prefixlen))
     return Place(ifname=ifname, mac=mac, addresses=tuple(found))
-
-
-def _interface(address: Address, length: int) -> Interface:
-    return ip_interface(f"{address}/{length}")
 
 
 def free_ifname(taken: Iterable[IfName], prefix: str = "eth") -> IfName:

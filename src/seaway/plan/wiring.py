@@ -13,12 +13,18 @@ from typing import Protocol
 
 from seaway.model.endpoint import Endpoint, Place
 from seaway.model.ids import Address, NetworkId
-from seaway.model.network import Network
+from seaway.model.network import Network, Reach
 from seaway.model.port import Proto, PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
 from seaway.plan.elements import Elements
-from seaway.plan.firewall import guard_elements, link_elements, port_elements
+from seaway.plan.firewall import (
+    direct_elements,
+    guard_elements,
+    is_direct,
+    link_elements,
+    port_elements,
+)
 from seaway.plan.operations import (
     ChangeElements,
     ChangeRoute,
@@ -84,13 +90,21 @@ def gateway(attachment: Attachment, version: int) -> Address | None:
     if attachment.network.internal or address is None:
         return None
     subnet = attachment.network.subnet_with(address)
-    return subnet.gateway if subnet is not None else None
+    return subnet.way_out if subnet is not None else None
+
+
+def reach(wiring: Wiring, version: int) -> Reach:
+    """Where published ports are reached in family *version*: as the default route's network says."""
+    attachment = default_attachment(wiring, version)
+    return Reach.NOWHERE if attachment is None else attachment.network.reach(version)
 
 
 def target(wiring: Wiring, version: int) -> Address | None:
     """Where published ports lead in family *version*: the address on the default route's network."""
     attachment = default_attachment(wiring, version)
     if attachment is None or attachment.endpoint.place is None:
+        return None
+    if attachment.network.reach(version) is Reach.NOWHERE:
         return None
     return attachment.endpoint.place.address(version)
 
@@ -103,8 +117,19 @@ def elements(wiring: Wiring) -> Elements:
     bridges = [b for a in wiring.attachments if (b := a.network.options.bridge) is not None]
     for version in VERSIONS if wiring.ports else ():
         if (address := target(wiring, version)) is not None:
-            found |= port_elements(wiring.ports, address, bridges)
+            if reach(wiring, version) is Reach.HOST:
+                found |= port_elements(wiring.ports, address, bridges)
+            if _is_direct(wiring, version):
+                found |= direct_elements(wiring.ports, address)
     return found
+
+
+def _is_direct(wiring: Wiring, version: int) -> bool:
+    """Whether published ports are reached at the sandbox's own address, by everybody or by some."""
+    attachment = default_attachment(wiring, version)
+    return attachment is not None and (
+        attachment.network.reach(version) is Reach.OWN or bool(attachment.network.options.trusted)
+    )
 
 
 def change_ops(
@@ -134,7 +159,7 @@ def _changing(before: Wiring, after: Wiring) -> tuple[Wiring, Wiring]:
 
     One of them in each family is left: what holds as long as any is published does not change.
     """
-    if before.attachments != after.attachments:
+    if before.attachments != after.attachments or any(_is_direct(before, v) for v in VERSIONS):
         return before, after
     gone, new = changed(before.ports, after.ports)
     same = (*before.ports[: gone.start], *before.ports[gone.stop :])
@@ -185,25 +210,32 @@ def _flow_ops(before: Wiring, after: Wiring, *, cut_streams: bool) -> list[Opera
     found: dict[Operation, None] = {}
     for version in VERSIONS:
         changed = _leading(before, version) ^ _leading(after, version)
-        for port in sorted({p for p, _ in changed}, key=lambda p: (p.proto, p.host_port)):
-            if port.proto is not Proto.TCP or cut_streams:
-                flow = ForgetPort(
-                    proto=port.proto,
-                    version=version,
-                    host=port.one_host,
-                    host_port=port.host_port,
-                    count=port.count,
-                )
+        for flow in sorted({f for f, _, _ in changed}, key=lambda f: (f.proto, f.host_port)):
+            if flow.proto is not Proto.TCP or cut_streams:
                 found[flow] = None
     return list(found)
 
 
-def _leading(wiring: Wiring, version: int) -> frozenset[tuple[PublishedPort, Address]]:
-    """The ports that lead somewhere in family *version*, with where."""
+def _leading(wiring: Wiring, version: int) -> frozenset[tuple[ForgetPort, PublishedPort, Address]]:
+    """The flows of the ports that lead somewhere in family *version*, with which and where."""
     at = target(wiring, version) if wiring.ports else None
     if at is None:
         return frozenset()
-    return frozenset((p, at) for p in wiring.ports if p.is_on(version))
+    ports = [p for p in wiring.ports if p.is_on(version)]
+    by_host = ports if reach(wiring, version) is Reach.HOST else ()
+    direct = ports if _is_direct(wiring, version) else ()
+    return frozenset(
+        (
+            *((_flow(p, version, p.one_host, p.host_port), p, at) for p in by_host),
+            *((_flow(p, version, at, p.port), p, at) for p in direct if is_direct(p, version)),
+        )
+    )
+
+
+def _flow(port: PublishedPort, version: int, address: Address | None, number: int) -> ForgetPort:
+    return ForgetPort(
+        proto=port.proto, version=version, host=address, host_port=number, count=port.count
+    )
 
 
 # Wirings of one sandbox
@@ -232,9 +264,13 @@ def beyond(one: Wiring, other: Wiring) -> list[Attachment]:
     return [a for a in one.attachments if a.endpoint.id not in there]
 
 
-def ways_out(wiring: Wiring) -> tuple[int, ...]:
-    """The families in which a sandbox that hangs so reaches the outside, and is reached."""
-    return tuple(v for v in VERSIONS if default_attachment(wiring, v) is not None)
+def ways_in(wiring: Wiring, *reaches: Reach) -> tuple[int, ...]:
+    """The families in which published ports of a sandbox that hangs so are reached, by *reaches* alone.
+
+    None given: in whatever way.
+    """
+    wanted = reaches or (Reach.HOST, Reach.OWN)
+    return tuple(v for v in VERSIONS if reach(wiring, v) in wanted)
 
 
 def waiting(sandbox: Sandbox, wiring: Wiring) -> list[PublishedPort]:
@@ -247,7 +283,8 @@ def waiting(sandbox: Sandbox, wiring: Wiring) -> list[PublishedPort]:
 def bound(ports: Sequence[PublishedPort], wiring: Wiring) -> tuple[PublishedPort, ...]:
     """*ports*, those without a host address at the one that their network prefers, if it does."""
     attachment = default_attachment(wiring, 4)
-    host = attachment.network.options.host_binding if attachment is not None else None
+    has_host = attachment is not None and reach(wiring, 4) is Reach.HOST
+    host = attachment.network.options.host_binding if attachment and has_host else None
     return tuple(replace(p, host=host) if host and p.host is None else p for p in ports)
 
 

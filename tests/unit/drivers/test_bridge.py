@@ -17,7 +17,7 @@ from seaway.drivers.null import NullDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, NetworkId
-from seaway.model.network import BridgeOptions, HostOptions, Icc, NullOptions
+from seaway.model.network import BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import AddBridge, AttachVeth, ChangeElements, DeleteLink, DetachVeth
 from seaway.plan.wiring import Attachment
@@ -36,7 +36,13 @@ NETNS = Path("/run/test/ns/b1")
 
 def options(*, facts: NetworkFacts = FACTS, **asked: str) -> BridgeOptions:
     """Typed options; ``name`` and the like stand for Docker's long keys."""
-    keys = {"mtu": MTU, "guard": "seaway.source_guard"}
+    keys = {
+        "mtu": MTU,
+        "guard": "seaway.source_guard",
+        "host_ipv4": "com.docker.network.host_ipv4",
+        "host_ipv6": "com.docker.network.host_ipv6",
+        "container_iface_prefix": "com.docker.network.container_iface_prefix",
+    }
     given = {keys.get(key, BRIDGE + key): value for key, value in asked.items()}
     return BridgeDriver().options(given, facts)
 
@@ -146,6 +152,48 @@ def test_a_binding_to_all_addresses_is_none() -> None:
     assert options(host_binding_ipv4="0.0.0.0").host_binding is None
     assert options(host_binding_ipv4="").host_binding is None
     assert refusal(host_binding_ipv4="host").startswith("invalid IP address 'host'")
+
+
+def test_a_bridge_hangs_on_the_host_as_its_modes_say() -> None:
+    found = options(gateway_mode_ipv4="nat-unprotected", gateway_mode_ipv6="routed")
+
+    assert (found.gateway_mode4, found.gateway_mode6) == (
+        GatewayMode.UNPROTECTED,
+        GatewayMode.ROUTED,
+    )
+    assert options(gateway_mode_ipv4="").gateway_mode4 is GatewayMode.NAT
+    internal = replace(FACTS, internal=True)
+    isolated = options(facts=internal, gateway_mode_ipv6="isolated")
+    assert isolated.gateway_mode6 is GatewayMode.ISOLATED
+
+
+def test_only_an_internal_network_is_isolated() -> None:
+    assert refusal(gateway_mode_ipv4="isolated") == (
+        f"option {BRIDGE}gateway_mode_ipv4=isolated: only an internal network can be isolated from "
+        "its host; add --internal"
+    )
+
+
+def test_a_source_is_an_address_of_its_family_that_can_be_answered() -> None:
+    found = options(host_ipv4="192.0.2.7", host_ipv6="2001:db8::7")
+
+    assert found.sources == (ip_address("192.0.2.7"), ip_address("2001:db8::7"))
+    for text in ("2001:db8::7", "127.0.0.1", "0.0.0.0", "224.0.0.1", "169.254.1.1"):
+        assert refusal(host_ipv4=text).endswith(
+            "it is an IPv4 address of the host that others can answer to"
+        )
+
+
+def test_trusted_links_have_colons_between_them() -> None:
+    assert options(trusted_host_interfaces="eth1:vxlan.7:eth1").trusted == ("eth1", "vxlan.7")
+    assert refusal(trusted_host_interfaces="eth1:..").startswith("invalid interface name")
+
+
+@pytest.mark.parametrize("prefix", ["abcdefghijkl", "lan1", "no/name", "-x"])
+def test_a_prefix_leaves_room_for_a_number(prefix: str) -> None:
+    assert options(container_iface_prefix="lan").ifname_prefix == "lan"
+    assert options(container_iface_prefix="").ifname_prefix == "eth"
+    assert refusal(container_iface_prefix=prefix)
 
 
 # Operations

@@ -11,11 +11,12 @@ from fakes.firewall import BACK, FRONT, ROUTER, TYPICAL_NETWORKS, VAULT, WEB, ty
 from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName, Prefix
-from seaway.model.network import HostOptions
+from seaway.model.network import GatewayMode, HostOptions, Network
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Element, Elements, difference
 from seaway.plan.firewall import (
     NO_RULES,
+    direct_elements,
     guard_elements,
     link_elements,
     network_elements,
@@ -69,6 +70,83 @@ def test_an_internal_network_is_closed_and_not_masqueraded() -> None:
         'icc "sw-cc0000000000" . "sw-cc0000000000"',
         'internal "sw-cc0000000000"',
     ]
+
+
+def hanging(**options: object) -> Network:
+    """The front network with other options."""
+    return replace(FRONT, options=replace(FRONT.options, **options))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def outward_and_inward(network: Network) -> list[str]:
+    """The elements beside those that every open network has."""
+    return [e for e in shown(network_elements(network)) if not e.startswith(("bridges", "icc"))]
+
+
+def test_a_routed_network_is_reached_at_its_own_addresses_and_not_masqueraded() -> None:
+    assert outward_and_inward(hanging(gateway_mode4=GatewayMode.ROUTED)) == [
+        'masq6 "sw-aa0000000000" . fd77:1::/64',
+        'routed4 "sw-aa0000000000"',
+    ]
+
+
+def test_an_unprotected_network_is_open_and_masqueraded() -> None:
+    assert outward_and_inward(hanging(gateway_mode6=GatewayMode.UNPROTECTED)) == [
+        'masq4 "sw-aa0000000000" . 10.77.1.0/24',
+        'masq6 "sw-aa0000000000" . fd77:1::/64',
+        'open6 "sw-aa0000000000"',
+    ]
+
+
+def test_a_named_source_stands_in_place_of_the_masquerade() -> None:
+    found = outward_and_inward(
+        hanging(sources=(ip_address("192.0.2.7"),), trusted=(IfName("eth1"),))
+    )
+
+    assert found == [
+        'masq6 "sw-aa0000000000" . fd77:1::/64',
+        'snat4 "sw-aa0000000000" . 10.77.1.0/24 : 192.0.2.7',
+        'trusted "eth1" . "sw-aa0000000000"',
+    ]
+
+
+def test_an_internal_network_is_closed_whatever_its_mode() -> None:
+    network = replace(
+        hanging(gateway_mode4=GatewayMode.ROUTED, trusted=(IfName("eth1"),)), internal=True
+    )
+
+    assert outward_and_inward(network) == ['internal "sw-aa0000000000"']
+
+
+@pytest.mark.parametrize(
+    ("ports", "found"),
+    [
+        ([tcp()], ["direct4 10.77.1.2 . tcp . 80"]),
+        ([tcp(host=ip_address("127.0.0.1"))], []),
+        ([tcp(host=ip_address("0.0.0.0"))], ["direct4 10.77.1.2 . tcp . 80"]),
+        ([tcp(), tcp(host_port=9090)], ["direct4 10.77.1.2 . tcp . 80"]),
+        ([tcp(), tcp(port=75, count=11)], ["direct4 10.77.1.2 . tcp . 75-85"]),
+        (
+            [tcp(), tcp(port=79, count=3, sources=(ip_network("10.0.0.0/8"),))],
+            [
+                "direct4 10.77.1.2 . tcp . 80",
+                "from_direct4 10.77.1.2 . tcp . 79 . 10.0.0.0/8",
+                "from_direct4 10.77.1.2 . tcp . 81 . 10.0.0.0/8",
+            ],
+        ),
+        ([tcp(sources=(ip_network("fd00::/8"),))], []),
+        (
+            [
+                tcp(sources=(ip_network("10.1.0.0/16"),)),
+                tcp(host_port=1, sources=(ip_network("10.0.0.0/8"),)),
+            ],
+            ["from_direct4 10.77.1.2 . tcp . 80 . 10.0.0.0/8"],
+        ),
+    ],
+)
+def test_a_direct_port_is_open_at_the_sandboxs_own_number(
+    ports: list[PublishedPort], found: list[str]
+) -> None:
+    assert shown(direct_elements(ports, TARGET4)) == found
 
 
 def test_a_network_without_a_bridge_needs_no_rules() -> None:

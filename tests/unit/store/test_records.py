@@ -12,9 +12,14 @@ from seaway.store.records import decoded, encoded
 
 BRIDGE = a_network("a1")
 ID = "a1" + 62 * "0"
-BRIDGED = (
+OLD_BRIDGED = (
     '{"bridge":"sw-a10000000000","mtu":1500,"icc":"open","masquerade":true,"source_guard":true,'
     '"host_binding":null,"dns":[]}'
+)
+"""As it was before there were gateway modes."""
+BRIDGED = OLD_BRIDGED.removesuffix("}") + (
+    ',"gateway_mode4":"nat","gateway_mode6":"nat","inhibit_ipv4":false,"sources":[],"trusted":[],'
+    '"ifname_prefix":"eth"}'
 )
 
 
@@ -40,3 +45,9 @@ def test_a_network_is_kept_under_the_word_of_its_driver(options: Options, kept: 
 
     assert encoded(network) == kept
     assert decoded(Network, kept) == network
+
+
+def test_options_that_an_older_file_does_not_have_are_as_they_were_then() -> None:
+    network = replace(BRIDGE, subnets=())
+
+    assert decoded(Network, text("bridge", OLD_BRIDGED)) == network

@@ -1,0 +1,175 @@
+"""Options of bridges beside the gateway modes, each shown by packets."""
+
+from __future__ import annotations
+
+import pytest
+
+from bed.daemon import Daemon
+from bed.host import Host
+from bed.spot import Spot
+from e2e.stage import (
+    add_machine,
+    answer,
+    bridge_of,
+    make_ipv4_network,
+    make_network,
+    make_sandbox,
+    make_server,
+    open_ways,
+    route_subnets_by_host,
+    serve,
+)
+
+BRIDGE = "com.docker.network.bridge."
+NETWORK = "com.docker.network."
+
+
+# The source of what leaves
+
+
+def test_what_leaves_has_the_address_that_the_network_names(host: Host, daemon: Daemon) -> None:
+    host.sh(
+        "ip address add 192.0.2.7/24 dev eth0; ip address add 2001:db8:0:1::7/64 dev eth0 nodad"
+    )
+    serve(host.neighbour, "lan", 90)
+    sources = (f"{NETWORK}host_ipv4=192.0.2.7", f"{NETWORK}host_ipv6=2001:db8:0:1::7")
+    make_network(daemon, 1, "-o", sources[0], "-o", sources[1])
+    web = make_sandbox(daemon, "web", "n1")
+
+    def seen() -> list[str]:
+        lan = ("192.0.2.2", "2001:db8:0:1::2")
+        return [answer(web, proto, to, 90) for to in lan for proto in ("tcp", "udp")]
+
+    named = ["lan 192.0.2.7"] * 2 + ["lan 2001:db8:0:1::7"] * 2
+    assert seen() == named
+    daemon.kill()
+    host.sh("nft flush ruleset")
+    daemon.start()
+    assert seen() == named
+    assert "the host has no address" not in daemon.seaway("status").out
+
+
+def test_an_address_that_the_host_has_not_got_is_told(daemon: Daemon) -> None:
+    done = daemon.seaway("network", "create", "-o", f"{NETWORK}host_ipv4=192.0.2.99", "x")
+
+    why = "the host has no address 192.0.2.99, with which packets of network x leave it"
+    assert why in done.err
+    assert why in daemon.seaway("status").out
+
+
+# Trusted links
+
+
+def test_a_trusted_link_reaches_published_ports_at_the_sandboxs_own_address(
+    host: Host, daemon: Daemon
+) -> None:
+    trusted = add_machine(host, 2)
+    route_subnets_by_host(host.neighbour)
+    make_network(daemon, 1, "-o", f"{BRIDGE}trusted_host_interfaces=lan:lan2")
+    web = make_server(daemon, "web", "n1")
+    serve(web, "hidden", 81)
+    daemon.seaway("publish", "web", "8080:80")
+
+    assert answer(trusted, "tcp", "10.77.1.2", 80) == "web 198.51.100.2"
+    assert answer(trusted, "tcp", "fd77:1::2", 80) == "web 2001:db8:0:2::2"
+    assert answer(host.neighbour, "tcp", "192.0.2.1", 8080) == "web 192.0.2.2"
+    assert (
+        open_ways(
+            (trusted, "tcp", "10.77.1.2", 81),
+            (host.neighbour, "tcp", "10.77.1.2", 80),
+            (host.neighbour, "tcp", "fd77:1::2", 80),
+        )
+        == []
+    )
+    daemon.seaway("unpublish", "web", "8080:80")
+    assert open_ways((trusted, "tcp", "10.77.1.2", 80)) == []
+
+
+# Somebody else is the gateway
+
+
+def add_router(host: Host, bridge: str) -> Spot:
+    """Somebody else's router on *bridge*, 10.77.1.1, which answers at port 90."""
+    host.sh(
+        "touch /run/router; unshare --net=/run/router true;"
+        f"ip link add trunk master {bridge} type veth peer name eth0 netns /run/router;"
+        "ip link set trunk up"
+    )
+    spot = host.at("/run/router")
+    spot.sh("ip address add 10.77.1.1/24 dev eth0; ip link set eth0 up")
+    serve(spot, "router", 90)
+    return spot
+
+
+def test_without_an_ipv4_address_of_the_bridge_another_is_the_gateway(
+    host: Host, daemon: Daemon
+) -> None:
+    make_ipv4_network(daemon, 1, "-o", f"{BRIDGE}inhibit_ipv4=true")
+    bridge = bridge_of(daemon, "n1")
+    add_router(host, bridge)
+    web = make_sandbox(daemon, "web", "n1")
+
+    assert "inet " not in host.sh(f"ip address show dev {bridge}").out
+    assert answer(web, "tcp", "10.77.1.1", 90) == "router 10.77.1.2"
+    assert "default via 10.77.1.1" in web.sh("ip route").out
+    daemon.seaway("publish", "web", "8080:80")
+    assert answer(host.neighbour, "tcp", "192.0.2.1", 8080) == "refused"
+    daemon.kill()
+    daemon.start()
+    assert answer(web, "tcp", "10.77.1.1", 90) == "router 10.77.1.2"
+
+
+# Names of interfaces
+
+
+def test_interfaces_inside_begin_as_the_network_says(daemon: Daemon) -> None:
+    make_ipv4_network(daemon, 1, "-o", f"{NETWORK}container_iface_prefix=lan")
+    make_ipv4_network(daemon, 2)
+    web = make_sandbox(daemon, "web", "n1", "n2")
+    own = make_sandbox(daemon, "own", "n1:ifname=mine")
+
+    names = {line.split("@")[0] for line in web.sh("ip -br link").out.splitlines()}
+    assert {"lan0", "eth0"} <= names
+    assert any(line.startswith("mine@") for line in own.sh("ip -br link").out.splitlines())
+
+
+# Bad values
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        (f"{BRIDGE}inhibit_ipv4", "perhaps", "it is true or false"),
+        (
+            f"{NETWORK}host_ipv4",
+            "fd00::1",
+            "it is an IPv4 address of the host that others can answer to",
+        ),
+        (
+            f"{NETWORK}host_ipv6",
+            "::1",
+            "it is an IPv6 address of the host that others can answer to",
+        ),
+        (
+            f"{NETWORK}container_iface_prefix",
+            "eth1",
+            "it is at most 11 characters and ends with no digit, since a number follows",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_one_sentence(
+    daemon: Daemon, option: str, value: str, why: str
+) -> None:
+    refused = daemon.seaway("network", "create", "-o", f"{option}={value}", "x", check=False)
+
+    assert refused.code == 1
+    assert refused.err.endswith(f"option {option}={value}: {why}\n")
+    assert daemon.request("GET", "/networks/x")[0] == 404
+
+
+def test_a_trusted_link_has_a_name_that_links_can_have(daemon: Daemon) -> None:
+    option = f"{BRIDGE}trusted_host_interfaces=eth0:no/link"
+    refused = daemon.seaway("network", "create", "-o", option, "x", check=False)
+
+    assert refused.code == 1
+    assert "invalid interface name 'no/link'" in refused.err
