@@ -16,6 +16,7 @@ from e2e.stage import (
     make_sandbox,
     make_server,
     open_ways,
+    place,
     route_subnets_by_host,
     serve,
 )
@@ -131,6 +132,90 @@ def test_interfaces_inside_begin_as_the_network_says(daemon: Daemon) -> None:
     names = {line.split("@")[0] for line in web.sh("ip -br link").out.splitlines()}
     assert {"lan0", "eth0"} <= names
     assert any(line.startswith("mine@") for line in own.sh("ip -br link").out.splitlines())
+
+
+# Settings of one interface
+
+SYSCTLS = f"{NETWORK}endpoint.sysctls="
+
+
+SHAPE = (
+    "should be like net.ipv4.conf.IFNAME.log_martians=1, with the word IFNAME as it stands (ipv4, "
+    "ipv6 or mpls; conf or neigh), and commas between several"
+)
+
+
+def setting(spot: Spot, name: str) -> str:
+    """A kernel setting inside."""
+    return spot.sh(f"sysctl -n {name}").out.strip()
+
+
+def test_settings_of_an_interface_are_its_own_and_go_with_it(host: Host, daemon: Daemon) -> None:
+    make_network(daemon, 1)
+    make_ipv4_network(daemon, 2)
+    web = make_sandbox(daemon, "web", "n2")
+    wanted = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.accept_ra=0"
+
+    daemon.seaway(
+        "network", "connect", "--driver-opt", SYSCTLS + wanted, "--ifname", "in.1", "n1", "web"
+    )
+
+    assert setting(web, "net/ipv4/conf/in.1/log_martians") == "1"
+    assert setting(web, "net/ipv6/conf/in.1/accept_ra") == "0"
+    assert setting(web, "net.ipv4.conf.eth0.log_martians") == "0"
+    assert host.sh("sysctl -n net.ipv4.conf.eth0.log_martians").out == "0\n"
+    assert place(daemon, "web", "n1")["DriverOpts"] == {
+        f"{NETWORK}endpoint.sysctls": wanted,
+        f"{NETWORK}endpoint.ifname": "in.1",
+    }
+    end = end_of(daemon, host, "n1")
+    daemon.kill()
+    host.sh(f"ip link delete {end}")
+    daemon.start()
+    assert setting(web, "net/ipv4/conf/in.1/log_martians") == "1"
+    daemon.seaway("network", "disconnect", "n1", "web")
+    daemon.seaway("network", "connect", "--ifname", "in.1", "n1", "web")
+    assert setting(web, "net/ipv4/conf/in.1/log_martians") == "0"
+
+
+def end_of(daemon: Daemon, host: Host, network: str) -> str:
+    """The host's end of the one link on *network*."""
+    bridge = bridge_of(daemon, network)
+    return host.sh(f"ls /sys/class/net/{bridge}/brif").out.strip()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (
+            "net.ipv4.ip_forward=1",
+            f"option {SYSCTLS[:-1]}: 'net.ipv4.ip_forward=1' {SHAPE}",
+        ),
+        (
+            "net.ipv4.conf.IFNAME.log_martens=1",
+            "this kernel has no setting net.ipv4.conf.IFNAME.log_martens=1",
+        ),
+        (
+            "net.ipv4.conf.IFNAME.log_martians=yes",
+            "the kernel refuses net.ipv4.conf.eth0.log_martians=yes: Invalid argument",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_and_leaves_nothing_behind(
+    host: Host, daemon: Daemon, wanted: str, why: str
+) -> None:
+    make_ipv4_network(daemon, 1)
+    web = make_sandbox(daemon, "web")
+    before = host.sh("ls /sys/class/net").out
+
+    refused = daemon.seaway(
+        "network", "connect", "--driver-opt", SYSCTLS + wanted, "n1", "web", check=False
+    )
+
+    assert refused.code == 1
+    assert refused.err.endswith(f"invalid endpoint settings:\n{why}\n")
+    assert "eth0" not in web.sh("ip -br link").out
+    assert host.sh("ls /sys/class/net").out == before
 
 
 # Bad values

@@ -31,6 +31,8 @@ from seaway.model.ids import (
 from seaway.model.network import Network, NetworkChange, NetworkWish, SubnetWish
 from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import DnsSettings, ExtraHost, Mount, Process, SandboxWish
+from seaway.plan.linksysctls import OPTION as SYSCTLS
+from seaway.plan.linksysctls import link_sysctls
 from seaway.plan.portspec import (
     bound_ports,
     coalesced,
@@ -167,6 +169,7 @@ def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
         gw_priority=_priority(asked.gw_priority or 0),
         source_guard=_guard(options.get(SOURCE_GUARD)),
         allowed_addresses=_allowed(options.get(ALLOWED_ADDRESSES, "")),
+        sysctls=link_sysctls(options.get(SYSCTLS, "")),
         options=pairs(options),
     )
 

@@ -97,6 +97,7 @@ def _attach(attachment: Attachment, netns: Path) -> AttachVeth:
         mtu=options.mtu,
         addresses=place.addresses,
         guarded=guarded(network, endpoint),
+        sysctls=endpoint.wish.sysctls,
     )
 
 

@@ -52,6 +52,7 @@ class Endpoints:
             network = await self.settled(network_ref)
             sandbox = self._store.sandbox(sandbox_id)
             self._refuse_connect(network, sandbox)
+            await self.refuse_sysctls(wish)
             endpoint = self.wished(network, sandbox, wish)
             if not sandbox.running:
                 endpoint = self._in_place_of(self._on(network.id, sandbox), endpoint)
@@ -240,6 +241,14 @@ class Endpoints:
         return new_mac()
 
     # Refusals
+
+    async def refuse_sysctls(self, wish: EndpointWish) -> None:
+        """Raise InvalidRequest for a setting that no interface has here: ``lo`` has all there are."""
+        for wanted in wish.sysctls:
+            if not await self._wires.has_sysctl(wanted.path("lo")):
+                raise InvalidRequest(
+                    f"invalid endpoint settings:\nthis kernel has no setting {wanted.said('IFNAME')}"
+                )
 
     def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:
         if sandbox.netns is Netns.NONE or network.name == Netns.NONE.value:

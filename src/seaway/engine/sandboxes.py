@@ -111,8 +111,9 @@ class Sandboxes:
 
     async def _settled(self, wish: SandboxWish) -> None:
         self._gate.pass_through()
-        for ref, _ in wish.endpoints:
+        for ref, wanted in wish.endpoints:
             await self._endpoints.settled(ref)
+            await self._endpoints.refuse_sysctls(wanted)
 
     # Start
 

@@ -9,6 +9,7 @@ from seaway.engine.drivers import Drivers
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.undo import Undo
 from seaway.model.endpoint import Endpoint
+from seaway.model.errors import KernelRefused
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.operations import Operation
@@ -43,6 +44,13 @@ class Wires:
     def attachment(self, endpoint: Endpoint) -> Attachment:
         """*endpoint* with its network."""
         return Attachment(network=self._store.network(endpoint.network), endpoint=endpoint)
+
+    async def has_sysctl(self, path: str) -> bool:
+        """Whether this kernel has the setting *path*; one that cannot be read is there."""
+        try:
+            return await self._kernel.sysctl(path) is not None
+        except KernelRefused:
+            return True
 
     # Changes
 

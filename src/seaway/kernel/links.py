@@ -15,8 +15,9 @@ from pathlib import Path
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange, PortFlags, Request
 from seaway.kernel import sysctl
-from seaway.kernel.netlink import Netlink, Refused
+from seaway.kernel.netlink import Netlink, Refused, strerror
 from seaway.kernel.visit import Host, Inside, Visits
+from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Interface
 from seaway.plan.operations import (
     BRIDGE_GROUP,
@@ -264,6 +265,8 @@ def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
     far = netlink.index(op.ifname)
     if all(address.version == 4 for address in op.addresses):
         netlink.attempt(rtnetlink.no_own_ipv6(far))  # a kernel without IPv6 refuses, and is right
+    if op.sysctls:
+        _set_asked(inside, op)
     netlink.do(rtnetlink.change_link(far, LinkChange(up=True)))
     for version in (4, 6):
         additions = [
@@ -277,6 +280,19 @@ def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
             netlink.do(*additions)
         elif refused is not None:
             raise Refused(refused.errno, refused.text)
+
+
+def _set_asked(inside: Inside, op: AttachVeth) -> None:
+    """Write the settings that were asked for; raises InvalidRequest for what the kernel refuses."""
+    with inside.enter():
+        for wanted in op.sysctls:
+            try:
+                sysctl.write(wanted.path(op.ifname), wanted.value)
+            except OSError as error:
+                raise InvalidRequest(
+                    f"invalid endpoint settings:\nthe kernel refuses {wanted.said(op.ifname)}: "
+                    f"{strerror(error)}"
+                ) from error
 
 
 def _allow_ipv6(inside: Inside, name: IfName) -> None:

@@ -18,6 +18,26 @@ from seaway.model.ids import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSysctl:
+    """A kernel setting of the interface inside, and what it shall be."""
+
+    family: str
+    """``ipv4``, ``ipv6`` or ``mpls``."""
+    tree: str
+    """``conf`` or ``neigh``."""
+    name: str
+    value: str
+
+    def path(self, link: str) -> str:
+        """Its file under /proc/sys for the interface *link*."""
+        return f"net/{self.family}/{self.tree}/{link}/{self.name}"
+
+    def said(self, link: str) -> str:
+        """As people say it, of the interface *link*."""
+        return f"net.{self.family}.{self.tree}.{link}.{self.name}={self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointWish:
     """What somebody asked for when connecting a sandbox to a network."""
 
@@ -33,6 +53,8 @@ class EndpointWish:
     """None: as the network says."""
     allowed_addresses: tuple[Prefix, ...] = ()
     """Further source addresses the guard lets through (VRRP and the like)."""
+    sysctls: tuple[LinkSysctl, ...] = ()
+    """Written before the interface comes up."""
     options: tuple[tuple[str, str], ...] = ()
     """The driver options as they were given, to show again."""
 

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seaway.model.endpoint import LinkSysctl
 from seaway.model.ids import Address, IfName, Interface, Mac
 from seaway.model.port import Proto
 from seaway.plan.elements import Element, Elements
@@ -104,6 +105,8 @@ class AttachVeth:
     mtu: int
     addresses: tuple[Interface, ...]
     guarded: bool = True
+    sysctls: tuple[LinkSysctl, ...] = ()
+    """Settings of the far end, written before it comes up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
