@@ -214,7 +214,8 @@ class Endpoints:
         if wanted in taken:
             raise Conflict(f"interface name {wanted} is in use in this container; choose another")
         former = endpoint.place.ifname if endpoint.place else None
-        if wanted is None and former is not None and former not in taken:
+        is_free = former is not None and former not in taken and former.startswith(prefix)
+        if wanted is None and former is not None and is_free:
             return former
         return wanted or ipam.free_ifname([*taken, *self._wished_ifnames(endpoint)], prefix)
 

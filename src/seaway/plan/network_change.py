@@ -114,10 +114,18 @@ def network_change_ops(
 def narrows(before: Network, after: Network) -> bool:
     """Whether traffic of *before* is not allowed, or goes another way, on *after*."""
     closes = before.options.icc is Icc.OPEN and after.options.icc is Icc.CLOSED
+    shuts = after.internal and not before.internal
+    return shuts or closes or any(_ways(before, v) != _ways(after, v) for v in before.versions)
+
+
+def _ways(network: Network, version: int) -> tuple[object, ...]:
+    """How packets go out and come in in family *version*."""
     return (
-        (after.internal and not before.internal)
-        or closes
-        or before.masquerades != after.masquerades
+        network.translates(version),
+        network.source(version),
+        network.gateway_mode(version),
+        network.reach(version),
+        network.options.trusted,
     )
 
 
@@ -220,5 +228,11 @@ def _company_changes(before: Network, after: Network) -> Iterator[str]:
 
 def _later_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:
     open_ports = [p for p in rehanging.sandbox.wanted_ports if p.host is None]
+    prefix = after.options.ifname_prefix
+    if (
+        prefix != before.options.ifname_prefix
+        and not rehanging.ends(before)[0].endpoint.wish.ifname
+    ):
+        yield f"its interface is named {prefix}0, {prefix}1 and so on"
     if before.options.host_binding != after.options.host_binding and open_ports:
         yield f"its ports move to {after.options.host_binding or 'all addresses of the host'}"

@@ -28,7 +28,7 @@ def text(driver: str, options: str) -> bytes:
     return (
         f'{{"driver":"{driver}","network":{{"id":"{ID}","name":"na1","created":1,"options":{options},'
         '"subnets":[],"internal":false,"attachable":false,"predefined":false,"labels":[],'
-        '"asked_options":[]}}'
+        '"asked_options":[],"ipam_options":null,"config":null,"config_from":null}}'
     ).encode()
 
 
