@@ -70,7 +70,7 @@ class World:
         self.updates = self.engine.network_updates
         self.sandboxes, self.ports = self.engine.sandboxes, self.engine.ports
         self.events, self.recovery = self.engine.events, self.engine.recovery
-        self.purge = self.engine.purge
+        self.purge, self.addresses = self.engine.purge, self.engine.addresses
 
     async def die(self) -> None:
         """End what the daemon does in the background, as a kill would."""

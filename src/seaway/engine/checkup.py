@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ipaddress import IPv6Address
 
 from seaway.contracts import Kernel, Store
+from seaway.engine.addresses import Addresses
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_plans import missing_sources
 from seaway.engine.recovery import Recovery
@@ -43,10 +44,12 @@ class Checkup:
         recovery: Recovery,
         held_ports: HeldPorts,
         wires: Wires,
+        addresses: Addresses,
         turns: Turns,
     ) -> None:
         self._store, self._kernel, self._recovery = store, kernel, recovery
         self._held_ports, self._wires, self._turns = held_ports, wires, turns
+        self._addresses = addresses
 
     async def warnings(self) -> Sequence[str]:
         """One sentence for each thing."""
@@ -66,6 +69,7 @@ class Checkup:
             for route in routes
             if overlap(subnet.prefix, route)
         ]
+        found += await self._addresses.warnings()
         hidden = any(self._is_on_loopback6(s, s.status.published) for s in running)
         if hidden and await self._hides_loopback6():
             found.append(NO_LOOPBACK6)

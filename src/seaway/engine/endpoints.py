@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seaway.contracts import Events, Store
+from seaway.contracts import Clock, Events, Store
 from seaway.engine.files import Files
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.turns import Turns
@@ -35,10 +35,12 @@ class Endpoints:
         held_ports: HeldPorts,
         files: Files,
         events: Events,
+        clock: Clock,
         turns: Turns,
     ) -> None:
         self._store, self._wires, self._files = store, wires, files
         self._held_ports, self._events, self._turns = held_ports, events, turns
+        self._clock = clock
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
         """Attach a sandbox to a network: all of it, or none.
@@ -145,6 +147,7 @@ class Endpoints:
             sandbox=sandbox.id,
             order=order,
             wish=wish,
+            asked=self._clock.now(),
         )
 
     async def claim(self, network: Network, endpoint: Endpoint, undo: Undo) -> Endpoint:
@@ -154,10 +157,9 @@ class Endpoints:
         """
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
+            endpoint = replace(endpoint, live=True, taken=self._clock.now())
             if network.places:
-                endpoint = replace(endpoint, place=self._place(network, endpoint), live=True)
-            else:
-                endpoint = replace(endpoint, live=True)
+                endpoint = replace(endpoint, place=self._place(network, endpoint))
             await self._store.claim(endpoint)
             undo.by(self._store.release, endpoint.id)
         return endpoint
@@ -187,22 +189,27 @@ class Endpoints:
     def _chosen_addresses(
         self, network: Network, endpoint: Endpoint, versions: Sequence[int]
     ) -> list[Address]:
-        allocation = self._store.allocation(network.id)
+        allocation, claimant = self._store.allocation(network.id), self._claimant(endpoint)
         return [
             ipam.chosen_address(
                 network,
                 version,
                 allocation,
+                claimant,
                 asked=next((a for a in endpoint.wish.addresses if a.version == version), None),
-                former=endpoint.place.address(version) if endpoint.place else None,
                 named=self._named,
             )
             for version in versions
         ]
 
-    def _named(self, endpoint: EndpointId) -> str:
-        sandbox = self._store.sandbox(self._store.endpoint(endpoint).sandbox)
-        return f"container {sandbox.name}"
+    def _claimant(self, endpoint: Endpoint) -> ipam.Claimant:
+        name = self._store.sandbox(endpoint.sandbox).name
+        return ipam.Claimant(endpoint=endpoint.id, name=name, place=endpoint.place)
+
+    def _named(self, endpoint_id: EndpointId) -> str:
+        endpoint = self._store.endpoint(endpoint_id)
+        sandbox = self._store.sandbox(endpoint.sandbox)
+        return f"container {sandbox.name}" + ("" if endpoint.live else _idle(sandbox))
 
     def _chosen_ifname(self, endpoint: Endpoint, prefix: str) -> IfName:
         taken = [
@@ -236,10 +243,14 @@ class Endpoints:
                     f"mac address {wanted} is in use on network {network.name} by {self._named(holder)}"
                 )
             return wanted
-        former = endpoint.place.mac if endpoint.place else None
+        former = endpoint.place.mac if endpoint.place else self._remembered_mac(network, endpoint)
         if former is not None and allocation.mac_holder(former) is None:
             return former
         return new_mac()
+
+    def _remembered_mac(self, network: Network, endpoint: Endpoint) -> Mac | None:
+        name = self._store.sandbox(endpoint.sandbox).name
+        return ipam.remembered_mac(self._store.allocation(network.id), name)
 
     # Refusals
 
@@ -280,6 +291,11 @@ class Endpoints:
                 f"cannot disconnect container from {network.name} network - "
                 f"container was created in {sandbox.netns.value} network mode"
             )
+
+
+def _idle(sandbox: Sandbox) -> str:
+    """Why an endpoint of *sandbox* is not live, as the end of a sentence about it."""
+    return ", which is stopped" if sandbox.status.started else ", which was not started yet"
 
 
 NONE_MODE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"

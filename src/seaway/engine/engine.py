@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
+from seaway.engine.addresses import Addresses
 from seaway.engine.assembly import Assembly
 from seaway.engine.background import Background
 from seaway.engine.checkup import Checkup
@@ -43,6 +44,7 @@ class Engine:
     endpoints: Endpoints
     sandboxes: Sandboxes
     ports: Ports
+    addresses: Addresses
     execs: Execs
     events: EventBus
     recovery: Recovery
@@ -93,7 +95,13 @@ def engine_over(
         gate=gate,
     )
     endpoints = Endpoints(
-        store=store, wires=wires, held_ports=held_ports, files=files, events=events, turns=turns
+        store=store,
+        wires=wires,
+        held_ports=held_ports,
+        files=files,
+        events=events,
+        clock=clock,
+        turns=turns,
     )
     streams = PendingStreams(runtime)
     assembly = Assembly(
@@ -136,6 +144,7 @@ def engine_over(
         paths=paths,
         background=background,
     )
+    addresses = Addresses(store=store, kernel=kernel, clock=clock, turns=turns, pools=pools)
     return Engine(
         networks=networks,
         network_updates=NetworkUpdates(
@@ -156,6 +165,7 @@ def engine_over(
         endpoints=endpoints,
         sandboxes=sandboxes,
         ports=Ports(store=store, wires=wires, held_ports=held_ports, events=events, turns=turns),
+        addresses=addresses,
         execs=Execs(store=store, runtime=runtime, events=events, background=background),
         events=events,
         recovery=recovery,
@@ -173,6 +183,7 @@ def engine_over(
             recovery=recovery,
             held_ports=held_ports,
             wires=wires,
+            addresses=addresses,
             turns=turns,
         ),
     )

@@ -213,7 +213,7 @@ class Sandboxes:
                 finished=ended.finished,
             ),
         )
-        ends = [replace(e, live=False) for e in self._store.endpoints_of(sandbox.id)]
+        ends = [replace(e, live=False, taken=0) for e in self._store.endpoints_of(sandbox.id)]
         await self._store.commit(put=[stopped, *ends])
         await self._assembly.drop_namespace(sandbox)
         self._events.emit(sandbox_event("die", sandbox, ("exitCode", str(ended.code))))

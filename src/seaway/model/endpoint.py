@@ -87,6 +87,10 @@ class Endpoint:
     """Where it is, or, while not live, where it was last and would like to be again."""
     live: bool = False
     """Whether it holds its addresses and has an interface (the host and null drivers make none)."""
+    asked: int = 0
+    """When somebody asked for it; nanoseconds since the epoch, 0: not known."""
+    taken: int = 0
+    """Since when it is live; nanoseconds since the epoch, 0: it is not, or nobody knows."""
 
     @property
     def link(self) -> IfName:

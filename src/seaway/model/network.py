@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
+from seaway.model.address import Reservation
 from seaway.model.ids import (
     Address,
     IfName,
@@ -202,6 +203,8 @@ class Network:
     """What other networks may be made from; Linux has nothing of such a network."""
     config_from: NetworkId | None = None
     """The configuration network that it was made from."""
+    reservations: tuple[Reservation, ...] = ()
+    """Addresses that go only to the sandbox of one name; each name has one in each family at most."""
 
     @property
     def driver(self) -> str:

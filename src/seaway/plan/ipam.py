@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
+from seaway.model.address import LastHolder, Reservation
 from seaway.model.endpoint import Place
 from seaway.model.errors import AddressTaken, Conflict, Exhausted, InvalidRequest
 from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, interface
@@ -23,16 +25,36 @@ class Allocation(Protocol):
         """Which endpoint has the MAC address *mac* now."""
         ...
 
+    def keeper(self, address: Address) -> EndpointId | None:
+        """Which endpoint, live or not, was the first that asked for *address*: it is kept for that."""
+        ...
+
+    def reservation(self, address: Address) -> Reservation | None:
+        """For whom *address* is reserved."""
+        ...
+
+    def reserved(self, name: str, version: int) -> Address | None:
+        """The address of family *version* that is reserved for *name*."""
+        ...
+
+    def taken(self) -> Collection[Address]:
+        """All that nobody gets by chance: held, kept or reserved."""
+        ...
+
     def released(self, version: int) -> Iterable[Address]:
         """Free addresses that were held before, the longest free first."""
         ...
 
-    def was_given(self, address: Address) -> bool:
-        """Whether *address* is free now and was held before."""
+    def last_holder(self, address: Address) -> LastHolder | None:
+        """Who had *address* last, if it is free now and was held before."""
+        ...
+
+    def remembered(self, name: str, version: int) -> Address | None:
+        """The address of family *version* that a sandbox called *name* let go last, while it is free."""
         ...
 
     def given(self, subnet: Subnet) -> int:
-        """How many addresses of its range are held, or remembered as held before."""
+        """How many addresses of its range are taken, or remembered as held before."""
         ...
 
     def last_fresh(self, subnet: Subnet) -> Address | None:
@@ -40,30 +62,69 @@ class Allocation(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """Who wants an address on a network."""
+
+    endpoint: EndpointId
+    name: str
+    """Of its sandbox: addresses are reserved for names, and remembered by them."""
+    place: Place | None = None
+    """Where the endpoint was before."""
+
+    def own(self, allocation: Allocation, version: int) -> Iterator[Address]:
+        """The addresses of family *version* that it would like to have, the best first."""
+        found = (
+            allocation.reserved(self.name, version),
+            self.place.address(version) if self.place is not None else None,
+            allocation.remembered(self.name, version),
+        )
+        return (address for address in found if address is not None)
+
+
 def chosen_address(
     network: Network,
     version: int,
     allocation: Allocation,
+    claimant: Claimant,
     *,
     asked: Address | None = None,
-    former: Address | None = None,
     named: Callable[[EndpointId], str] = str,
 ) -> Address:
-    """The address of family *version* for a new endpoint on *network*, which has such subnets.
+    """The address of family *version* for the endpoint of *claimant* on *network*, which has such subnets.
 
-    It is the one *asked* for, else the *former* one while it is free, else the next.
+    It is the one *asked* for, else the first of its own that is free, else the next.
 
     *named* tells people who a holder is. Raises AddressTaken, Exhausted, InvalidRequest.
     """
     if asked is not None:
         refuse_address(network, asked)
-        if (holder := allocation.holder(asked)) is not None:
-            raise AddressTaken(asked, network.name, f"held by {named(holder)}")
+        if (use := use_by_others(allocation, asked, claimant, named)) is not None:
+            raise AddressTaken(asked, network.name, use)
         return asked
-    before = network.subnet_with(former) if former is not None else None
-    if former is not None and before is not None and _is_free(before, allocation, former):
-        return former
-    return _next(network, version, allocation)
+    for address in claimant.own(allocation, version):
+        subnet = network.subnet_with(address)
+        if subnet is not None and _is_free(subnet, allocation, address, claimant):
+            return address
+    return _next(network, version, allocation, claimant)
+
+
+def use_by_others(
+    allocation: Allocation,
+    address: Address,
+    claimant: Claimant,
+    named: Callable[[EndpointId], str] = str,
+) -> str | None:
+    """Who but *claimant* has *address*, or shall have it, in words; None: nobody."""
+    holder, keeper = allocation.holder(address), allocation.keeper(address)
+    if holder is not None and holder != claimant.endpoint:
+        return f"held by {named(holder)}"
+    if keeper is not None and keeper != claimant.endpoint:
+        return f"kept for {named(keeper)}"
+    reservation = allocation.reservation(address)
+    if reservation is not None and reservation.name != claimant.name:
+        return f"reserved for {reservation.name}"
+    return None
 
 
 def refuse_address(network: Network, address: Address) -> None:
@@ -100,26 +161,44 @@ def _reserved(subnet: Subnet) -> dict[Address, str]:
     }
 
 
-def _next(network: Network, version: int, allocation: Allocation) -> Address:
-    """The next address, of the first subnet that has one; raises Exhausted."""
+def _next(network: Network, version: int, allocation: Allocation, claimant: Claimant) -> Address:
+    """The next address: one never held before, else the one that is free the longest.
+
+    So those that somebody may want back stay free while any subnet has others. Raises Exhausted.
+    """
     subnets = network.subnets_of(version)
-    found = (_next_of(subnet, allocation) for subnet in subnets)
-    if (address := next((a for a in found if a is not None), None)) is not None:
+    fresh = (_fresh(subnet, allocation, claimant) for subnet in subnets)
+    if (address := next((a for a in fresh if a is not None), None)) is not None:
         return address
-    sizes = (usable(s) for s in subnets)
-    use = ", ".join(
-        f"{s.range or s.prefix} is exhausted, {size} of {size} in use"
-        for s, size in zip(subnets, sizes, strict=True)
-    )
-    raise Exhausted(
+    for address in allocation.released(version):
+        subnet = network.subnet_with(address)
+        if (
+            subnet is not None
+            and _in_range(subnet, address)
+            and _is_free(subnet, allocation, address, claimant)
+        ):
+            return address
+    raise _exhausted(network, version, allocation)
+
+
+def _exhausted(network: Network, version: int, allocation: Allocation) -> Exhausted:
+    use = ", ".join(_full(subnet, allocation) for subnet in network.subnets_of(version))
+    return Exhausted(
         f"no available IPv{version} addresses on this network's address pools: {network.name} "
         f"({network.id[:12]}): {use}; remove an endpoint, "
         f"or add a subnet: seaway network update {network.name} --add-subnet SUBNET"
     )
 
 
-def _next_of(subnet: Subnet, allocation: Allocation) -> Address | None:
-    """The next address: one never held before, else the one that is free the longest; None: none.
+def _full(subnet: Subnet, allocation: Allocation) -> str:
+    size = usable(subnet)
+    idle = sum(_in_range(subnet, a) and allocation.holder(a) is None for a in allocation.taken())
+    kept = f" ({idle} of them kept for sandboxes that do not run, or reserved)" if idle else ""
+    return f"{subnet.range or subnet.prefix} is exhausted, {size} of {size} in use{kept}"
+
+
+def _fresh(subnet: Subnet, allocation: Allocation, claimant: Claimant) -> Address | None:
+    """The next address of *subnet* that nobody held before; None: there is none.
 
     The search skips as many addresses as were given, so that it is as quick for the thousandth as for
     the first. Once some are forgotten it starts after the last fresh one instead. No fresh one is
@@ -131,12 +210,9 @@ def _next_of(subnet: Subnet, allocation: Allocation) -> Address | None:
     for address in () if given >= usable(subnet) else _from(subnet, start):
         if (
             address not in reserved
-            and allocation.holder(address) is None
-            and not allocation.was_given(address)
+            and allocation.last_holder(address) is None
+            and use_by_others(allocation, address, claimant) is None
         ):
-            return address
-    for address in allocation.released(subnet.version):
-        if _in_range(subnet, address) and _is_free(subnet, allocation, address):
             return address
     return None
 
@@ -156,12 +232,20 @@ def _in_range(subnet: Subnet, address: Address) -> bool:
     return address in (subnet.range or subnet.prefix)
 
 
-def _is_free(subnet: Subnet, allocation: Allocation, address: Address) -> bool:
+def _is_free(subnet: Subnet, allocation: Allocation, address: Address, claimant: Claimant) -> bool:
     return (
         address not in _reserved(subnet)
         and no_host(address, subnet.prefix) is None
-        and allocation.holder(address) is None
+        and use_by_others(allocation, address, claimant) is None
     )
+
+
+def remembered_mac(allocation: Allocation, name: str) -> Mac | None:
+    """The MAC address that a sandbox called *name* had where it let go last, if that is free."""
+    addresses = [allocation.remembered(name, version) for version in (4, 6)]
+    found = [last for a in addresses if a is not None and (last := allocation.last_holder(a))]
+    latest = max(found, key=lambda last: last.until, default=None)
+    return Mac(latest.mac) if latest is not None and latest.mac else None
 
 
 def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac: Mac) -> Place:

@@ -60,6 +60,10 @@ class AddressPool:
         """The pieces of each of *prefixes* that has any."""
         return [span for p in prefixes if (span := self.span(p)) is not None]
 
+    def taken(self, prefixes: Iterable[Prefix]) -> int:
+        """How many pieces share an address with any of *prefixes*."""
+        return _size(self.spans(prefixes))
+
 
 def planned_subnets(
     wish: NetworkWish,
@@ -162,7 +166,7 @@ def skipped_for_routes(
 
 
 def _pool_use(pool: AddressPool, used: Iterable[Prefix], routed: Iterable[Prefix]) -> str:
-    taken, hidden = _size(pool.spans(used)), _size(pool.spans(routed))
+    taken, hidden = pool.taken(used), pool.taken(routed)
     text = f"pool {pool.base} in /{pool.size}: {taken} of {pool.count} in use"
     return text + (f", {hidden} routed by the host" if hidden else "")
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from seaway.contracts import Record, RecordId, Steps
+from seaway.model.address import LastHolder
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import AddressTaken, Conflict, InvalidRequest, NotFound
-from seaway.model.ids import Address, EndpointId, NetworkId, Prefix, SandboxId
-from seaway.model.network import Network, Subnet
+from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
+from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
+from seaway.store.addresses import NetworkAddresses
 
 Named = TypeVar("Named", Network, Sandbox)
-
-MAX_RELEASED = 65_536
-"""How many released addresses of a network are remembered; the longest free are forgotten first."""
 
 
 class MemoryStore:
     """Everything in dictionaries, with the indexes that make each question quick."""
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    def __init__(self, steps: Steps, *, now: Callable[[], int] = time.time_ns) -> None:
+        """*now* tells the time at which an address is let go, in nanoseconds since the epoch."""
+        self._steps, self._now, self._moment = steps, now, 0
         self._networks: dict[NetworkId, Network] = {}
         self._sandboxes: dict[SandboxId, Sandbox] = {}
         self._endpoints: dict[EndpointId, Endpoint] = {}
@@ -95,30 +96,31 @@ class MemoryStore:
                 self._refuse_sandbox_name(record)
             case Endpoint():
                 self._refuse_addresses(record)
-                self.allocation(record.network).try_out(record)
         self._put(record)
 
     def release(self, record: RecordId) -> None:
         """Give up what was claimed since the last commit of *record*."""
+        self._moment = self._now()
         before = self._committed.get(record)
         if before is None:
             self._delete(record)
         else:
             self._put(before)
+            self._settle(None, before)
 
     async def commit(self, put: Sequence[Record] = (), delete: Sequence[RecordId] = ()) -> None:
         """Keep all of *put* and forget all of *delete*."""
         self._steps.reach("store.commit")
+        self._moment = self._now()
         self._keep(put, delete)
         for record in put:
             former, self._committed[record.id] = self._committed.get(record.id), record
-            if isinstance(record, Endpoint):
-                self.allocation(record.network).promise(record)
             if isinstance(former, Sandbox):
                 self._sandbox_names.pop(former.name, None)
             elif isinstance(former, Network):
                 self._network_names.pop(former.name, None)
             self._put(record)
+            self._settle(former, record)
         for record_id in delete:
             self._delete(record_id)
             self._committed.pop(record_id, None)
@@ -130,6 +132,32 @@ class MemoryStore:
         self._facts.pop(name, None)
         if value is not None:
             self._facts[name] = value
+
+    def _settle(self, former: Record | None, record: Record) -> None:
+        """What follows of a promise for what is remembered of addresses."""
+        if isinstance(record, Endpoint):
+            self.allocation(record.network).settle(record)
+        for network, address, last in tuple(self._renamed(former, record)):
+            self.allocation(network).put_back(address, last)
+
+    def _renamed(
+        self, former: Record | None, record: Record
+    ) -> Iterator[tuple[NetworkId, Address, LastHolder]]:
+        """The released addresses that a sandbox of another name had last, with whom they had."""
+        if not isinstance(former, Sandbox) or not isinstance(record, Sandbox):
+            return
+        for endpoint in self.endpoints_of(record.id) if former.name != record.name else ():
+            for interface in endpoint.place.addresses if endpoint.place else ():
+                last = self.allocation(endpoint.network).last_holder(interface.ip)
+                if last is not None and last.name == former.name:
+                    yield endpoint.network, interface.ip, replace(last, name=record.name)
+
+    def _last_holder(self, endpoint: Endpoint) -> LastHolder:
+        """As which *endpoint* is remembered when it lets go now."""
+        sandbox, place = self._sandboxes.get(endpoint.sandbox), endpoint.place
+        if sandbox is None or place is None:
+            return LastHolder(until=self._moment)
+        return LastHolder(name=sandbox.name, mac=place.mac, until=self._moment)
 
     # Where a file comes in
 
@@ -180,7 +208,10 @@ class MemoryStore:
             self._network_names.pop(former.name, None)
         self._networks[network.id] = network
         self._network_names[network.name] = network.id
-        self._allocations.setdefault(network.id, NetworkAddresses()).fit(network.subnets)
+        addresses = self._allocations.setdefault(network.id, NetworkAddresses())
+        addresses.fit(network.subnets)
+        if former is None or former.reservations != network.reservations:
+            addresses.reserve(network.reservations)
 
     def _put_sandbox(self, sandbox: Sandbox) -> None:
         """A claimed new name leaves the committed one taken: it may have to come back."""
@@ -192,8 +223,11 @@ class MemoryStore:
 
     def _put_endpoint(self, endpoint: Endpoint) -> None:
         allocation = self.allocation(endpoint.network)
-        if (former := self._endpoints.get(endpoint.id)) is not None:
-            allocation.drop(former)
+        former = self._endpoints.get(endpoint.id)
+        if former == endpoint:  # what was claimed is committed
+            return
+        if former is not None:
+            allocation.drop(former, self._last_holder(former))
         self._endpoints[endpoint.id] = endpoint
         for owner in (endpoint.network, endpoint.sandbox):
             self._owned.setdefault(owner, {})[endpoint.id] = None
@@ -206,7 +240,7 @@ class MemoryStore:
         elif (sandbox := self._sandboxes.pop(SandboxId(record_id), None)) is not None:
             self._sandbox_names.pop(sandbox.name, None)
         elif (endpoint := self._endpoints.pop(EndpointId(record_id), None)) is not None:
-            self.allocation(endpoint.network).drop(endpoint)
+            self.allocation(endpoint.network).drop(endpoint, self._last_holder(endpoint))
             for owner in (endpoint.network, endpoint.sandbox):
                 self._disown(owner, endpoint.id)
 
@@ -216,120 +250,6 @@ class MemoryStore:
         del mine[endpoint]
         if not mine:
             del self._owned[owner]
-
-
-class NetworkAddresses:
-    """Who holds which address of one network, and which were held before (``plan.ipam.Allocation``)."""
-
-    def __init__(self, subnets: Iterable[Subnet] = ()) -> None:
-        """*subnets* are the network's: they tell which addresses endpoints may get without asking."""
-        self._spaces: dict[Prefix, Prefix] = {}
-        self.fit(subnets)
-        self._holders: dict[Address, EndpointId] = {}
-        self._released: dict[int, dict[Address, None]] = {4: {}, 6: {}}
-        self._given: Counter[Prefix] = Counter()
-        self._last_fresh: dict[Prefix, Address] = {}
-        self._macs: dict[str, EndpointId] = {}
-        self._tried: set[Address] = set()
-        """Claimed for the first time ever and not promised yet: when let go of, they are as before."""
-
-    def fit(self, subnets: Iterable[Subnet]) -> None:
-        """The network has *subnets* now."""
-        self._spaces = {s.prefix: s.range or s.prefix for s in subnets}
-
-    @property
-    def is_large(self) -> bool:
-        """Whether so many addresses of a subnet were given that old ones may be forgotten."""
-        return any(given >= MAX_RELEASED for given in self._given.values())
-
-    def holder(self, address: Address) -> EndpointId | None:
-        """Which endpoint has *address* now."""
-        return self._holders.get(address)
-
-    def mac_holder(self, mac: str) -> EndpointId | None:
-        """Which endpoint has the MAC address *mac* now."""
-        return self._macs.get(mac)
-
-    def released(self, version: int) -> Iterable[Address]:
-        """Free addresses that were held before, the longest free first."""
-        return self._released[version].keys()
-
-    def was_given(self, address: Address) -> bool:
-        """Whether *address* is free now and was held before."""
-        return address in self._released[address.version]
-
-    def given(self, subnet: Subnet) -> int:
-        """How many addresses of its range are held, or remembered as held before."""
-        return self._given[subnet.prefix]
-
-    def last_fresh(self, subnet: Subnet) -> Address | None:
-        """Its last address given for the first time; None while all held before are remembered."""
-        forgets = len(self._released[subnet.version]) >= MAX_RELEASED
-        return self._last_fresh.get(subnet.prefix) if forgets else None
-
-    def add(self, endpoint: Endpoint) -> None:
-        """*endpoint* holds its addresses, if it is live."""
-        if not endpoint.live or endpoint.place is None:
-            return
-        self._macs[endpoint.place.mac] = endpoint.id
-        for interface in endpoint.place.addresses:
-            if not self._is_known(interface.ip):
-                self._count(interface.ip, 1)
-                self._last_fresh_is(interface.ip)
-            self._holders[interface.ip] = endpoint.id
-            self._released[interface.version].pop(interface.ip, None)
-
-    def try_out(self, endpoint: Endpoint) -> None:
-        """*endpoint* is about to hold its addresses, and may let go of them before that is a promise."""
-        if endpoint.live and endpoint.place is not None:
-            fresh = (i.ip for i in endpoint.place.addresses if not self._is_known(i.ip))
-            self._tried.update(fresh)
-
-    def promise(self, endpoint: Endpoint) -> None:
-        """*endpoint* has its addresses for good: let go of, they are remembered as released."""
-        if endpoint.place is not None:
-            self._tried.difference_update(i.ip for i in endpoint.place.addresses)
-
-    def drop(self, endpoint: Endpoint) -> None:
-        """*endpoint* lets go of its addresses, if it is live."""
-        if not endpoint.live or endpoint.place is None:
-            return
-        self._macs.pop(endpoint.place.mac, None)
-        for interface in endpoint.place.addresses:
-            if interface.ip in self._tried:
-                self._tried.discard(interface.ip)
-                self._count(interface.ip, -1)
-            elif interface.ip in self._holders:
-                self.put_back(interface.ip)
-            self._holders.pop(interface.ip, None)
-
-    def put_back(self, address: Address) -> None:
-        """*address* is free now, and the last to be given again."""
-        released = self._released[address.version]
-        if not self._is_known(address):
-            self._count(address, 1)
-        released.pop(address, None)
-        released[address] = None
-        if len(released) > MAX_RELEASED:
-            longest_free = next(iter(released))
-            del released[longest_free]
-            self._count(longest_free, -1)
-
-    def _is_known(self, address: Address) -> bool:
-        return address in self._holders or address in self._released[address.version]
-
-    def _count(self, address: Address, change: int) -> None:
-        subnet = self._subnet_with(address)
-        if subnet is not None and address in self._spaces[subnet]:
-            self._given[subnet] += change
-
-    def _last_fresh_is(self, address: Address) -> None:
-        subnet = self._subnet_with(address)
-        if subnet is not None:
-            self._last_fresh[subnet] = address
-
-    def _subnet_with(self, address: Address) -> Prefix | None:
-        return next((prefix for prefix in self._spaces if address in prefix), None)
 
 
 def _by_prefix(ref: str, all_: Iterable[Named], missing: str, kind: str) -> Named:

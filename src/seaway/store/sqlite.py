@@ -12,7 +12,8 @@ time, so each is a row of its own.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
@@ -22,17 +23,19 @@ from typing import Final
 from msgspec import MsgspecError
 
 from seaway.contracts import Record, RecordId, Steps
+from seaway.model.address import LastHolder
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import Unavailable
-from seaway.model.ids import NetworkId, SandboxId
+from seaway.model.ids import Address, NetworkId, SandboxId
 from seaway.model.network import Network
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
-from seaway.store.memory import MAX_RELEASED, MemoryStore
+from seaway.store.addresses import MAX_RELEASED
+from seaway.store.memory import MemoryStore
 from seaway.store.records import R, decoded, encoded
 
-VERSION = 2
+VERSION = 3
 """Of the tables below, in ``user_version``."""
 
 TABLES = """
@@ -41,7 +44,7 @@ CREATE TABLE sandbox (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE endpoint (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE port (
   sandbox TEXT NOT NULL,
-  list TEXT NOT NULL,  -- "asked" or "published"
+  list TEXT NOT NULL,  -- "asked", "published" or "former"
   turn INTEGER NOT NULL,  -- the first of the list first
   record BLOB NOT NULL,
   PRIMARY KEY (sandbox, list, turn)
@@ -50,6 +53,9 @@ CREATE TABLE released (
   turn INTEGER PRIMARY KEY AUTOINCREMENT,  -- the longest free first
   network TEXT NOT NULL,
   address TEXT NOT NULL,
+  holder TEXT NOT NULL DEFAULT '',  -- what the sandbox that had it was called last
+  mac TEXT NOT NULL DEFAULT '',
+  until INTEGER NOT NULL DEFAULT 0,  -- nanoseconds since the epoch
   UNIQUE (network, address)
 );
 CREATE TABLE fact (
@@ -58,6 +64,15 @@ CREATE TABLE fact (
   value TEXT NOT NULL
 );
 """
+
+UPGRADES: Final[Mapping[int, str]] = {
+    2: """
+ALTER TABLE released ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE released ADD COLUMN mac TEXT NOT NULL DEFAULT '';
+ALTER TABLE released ADD COLUMN until INTEGER NOT NULL DEFAULT 0;
+""",
+}
+"""What makes the tables of a version those of the next."""
 
 ASKED, PUBLISHED = "asked", "published"
 """The lists of ports that a sandbox has."""
@@ -68,9 +83,16 @@ _TABLE: Final[dict[type, str]] = {Network: "network", Sandbox: "sandbox", Endpoi
 class SqliteStore(MemoryStore):
     """A memory store whose commits are in a file as well."""
 
-    def __init__(self, path: Path, steps: Steps, *, power_safe: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        steps: Steps,
+        *,
+        power_safe: bool = False,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
         """Open the file at *path*, or make it; raises Unavailable."""
-        super().__init__(steps)
+        super().__init__(steps, now=now)
         self._path = path
         with _readable(path), ExitStack() as undo:
             self._db = _opened(path, power_safe=power_safe)
@@ -87,11 +109,14 @@ class SqliteStore(MemoryStore):
         records: list[Record] = [*self._all(Network), *sandboxes, *self._all(Endpoint)]
         for record in records:
             self._put(record)
+            self._settle(None, record)
             self._committed[record.id] = record
-        for network, address in self._db.execute(
-            "SELECT network, address FROM released ORDER BY turn"
+        for network, address, *last in self._db.execute(
+            "SELECT network, address, holder, mac, until FROM released ORDER BY turn"
         ):
-            self.allocation(NetworkId(network)).put_back(ip_address(address))
+            name, mac, until = last
+            holder = LastHolder(name=name, mac=mac, until=until)
+            self.allocation(NetworkId(network)).put_back(ip_address(address), holder)
         self._facts.update(self._db.execute("SELECT name, value FROM fact ORDER BY turn"))
 
     def _all(self, kind: type[R]) -> Iterator[R]:
@@ -112,6 +137,7 @@ class SqliteStore(MemoryStore):
             for record in put:
                 former = self._committed.get(record.id)
                 self._keep_released(former, record)
+                self._keep_renamed(former, record)
                 self._keep_ports(former, record)
                 self._db.execute(
                     f"INSERT OR REPLACE INTO {_TABLE[type(record)]} VALUES (?, ?)",  # noqa: S608
@@ -185,15 +211,27 @@ class SqliteStore(MemoryStore):
         old, new = _held(former), _held(record)
         for network, address in new - old:
             self._db.execute(
-                "DELETE FROM released WHERE network = ? AND address = ?", (network, address)
+                "DELETE FROM released WHERE network = ? AND address = ?", (network, str(address))
             )
         for network, address in old - new:
-            inserted = self._db.execute(
-                "INSERT OR REPLACE INTO released (network, address) VALUES (?, ?)",
-                (network, address),
-            )
-            assert inserted.lastrowid is not None
-            self._forget_before(network, inserted.lastrowid - 2 * MAX_RELEASED)
+            assert isinstance(former, Endpoint)
+            turn = self._keep_last_holder(network, address, self._last_holder(former))
+            self._forget_before(network, turn - 2 * MAX_RELEASED)
+
+    def _keep_renamed(self, former: Record | None, record: Record) -> None:
+        """Keep which released addresses a sandbox had that has another name now."""
+        for network, address, last in self._renamed(former, record):
+            self._keep_last_holder(network, address, last)
+
+    def _keep_last_holder(self, network: NetworkId, address: Address, last: LastHolder) -> int:
+        """Keep who had an address that is free now; gives its turn."""
+        inserted = self._db.execute(
+            "INSERT OR REPLACE INTO released (network, address, holder, mac, until) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (network, str(address), last.name, last.mac, last.until),
+        )
+        assert inserted.lastrowid is not None
+        return inserted.lastrowid
 
     def _forget_before(self, network: NetworkId, turn: int) -> None:
         """Forget what is older than is remembered; ``+``: not by the index of all of a network."""
@@ -236,10 +274,10 @@ def _unreadable(path: Path, reason: str) -> Unavailable:
     )
 
 
-def _held(record: Record | None) -> frozenset[tuple[NetworkId, str]]:
+def _held(record: Record | None) -> frozenset[tuple[NetworkId, Address]]:
     if not isinstance(record, Endpoint) or not record.live or record.place is None:
         return frozenset()
-    return frozenset((record.network, str(a.ip)) for a in record.place.addresses)
+    return frozenset((record.network, a.ip) for a in record.place.addresses)
 
 
 def _opened(path: Path, *, power_safe: bool) -> sqlite3.Connection:
@@ -251,7 +289,11 @@ def _opened(path: Path, *, power_safe: bool) -> sqlite3.Connection:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
         db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif version != VERSION:
+        return db
+    while version in UPGRADES:
+        db.executescript(f"BEGIN; {UPGRADES[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+        version += 1
+    if version != VERSION:
         db.close()
         raise Unavailable(
             f"the store {path} was written by another version of Seaway "

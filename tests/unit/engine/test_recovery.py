@@ -257,7 +257,12 @@ async def test_a_route_that_came_later_is_told() -> None:
             (
                 "subnet 10.77.0.0/24 of network web overlaps 10.77.0.0/16, which the host routes: "
                 "what is behind that route cannot be reached from the network"
-            )
+            ),
+            (
+                "none of 256 subnets is left in the default address pools of IPv4 (255 are routed by "
+                "the host): remove networks that nobody uses (seaway network prune), add pools by "
+                "the setting default-address-pools (--default-address-pool), or give --subnet"
+            ),
         ]
 
 

@@ -16,8 +16,8 @@ from seaway.model.errors import EngineError, Exhausted, Forbidden, InvalidReques
 from seaway.model.ids import Address, EndpointId, IfName, Mac
 from seaway.model.network import Network, Subnet
 from seaway.plan import ipam
-from seaway.store import memory
-from seaway.store.memory import NetworkAddresses
+from seaway.store import addresses
+from seaway.store.addresses import NetworkAddresses
 
 
 class Ground:
@@ -29,22 +29,30 @@ class Ground:
         self.subnet: Subnet = subnet
         self.allocation = CountingAddresses((subnet,))
 
-    def choose(self, asked: str | None = None, former: str | None = None) -> str:
+    def choose(self, asked: str | None = None, former: str | None = None, name: str = "box") -> str:
         """The address that a new endpoint gets, not taken yet."""
         return str(
             ipam.chosen_address(
                 self.network,
                 self.subnet.version,
                 self.allocation,
+                self.claimant(name, former),
                 asked=ip_address(asked) if asked else None,
-                former=ip_address(former) if former else None,
             )
         )
+
+    def claimant(self, name: str, former: str | None = None) -> ipam.Claimant:
+        """A new endpoint of the sandbox *name*, which had the address *former*."""
+        place = None
+        if former is not None:
+            place = an_endpoint(addresses=(f"{former}/{'64' if ':' in former else '24'}",)).place
+        return ipam.Claimant(endpoint=EndpointId(an_id("c1")), name=name, place=place)
 
     def take(self, asked: str | None = None, former: str | None = None) -> str:
         """The address that a new endpoint gets, and takes."""
         address = self.choose(asked, former)
         self.allocation.add(self._holder(address))
+        self.allocation.settle(self._holder(address))
         return address
 
     def release(self, address: str) -> None:
@@ -266,7 +274,7 @@ def test_an_address_of_a_range_costs_a_few_questions_when_all_of_it_were_given_o
 def test_an_address_costs_a_few_questions_when_more_were_given_than_are_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(memory, "MAX_RELEASED", 1000)
+    monkeypatch.setattr(addresses, "MAX_RELEASED", 1000)
     ground = Ground("fd77::/64")
     for _ in range(1500):
         ground.release(ground.take())

@@ -23,12 +23,15 @@ BRIDGED = OLD_BRIDGED.removesuffix("}") + (
 )
 
 
-def text(driver: str, options: str) -> bytes:
-    """A network without subnets, as files have it."""
+MORE = ',"ipam_options":null,"config":null,"config_from":null,"reservations":[]'
+
+
+def text(driver: str, options: str, *, more: str = MORE) -> bytes:
+    """A network without subnets, as files have it; *more* is what the first files did not have."""
     return (
         f'{{"driver":"{driver}","network":{{"id":"{ID}","name":"na1","created":1,"options":{options},'
         '"subnets":[],"internal":false,"attachable":false,"predefined":false,"labels":[],'
-        '"asked_options":[],"ipam_options":null,"config":null,"config_from":null}}'
+        f'"asked_options":[]{more}}}}}'
     ).encode()
 
 
@@ -51,3 +54,9 @@ def test_options_that_an_older_file_does_not_have_are_as_they_were_then() -> Non
     network = replace(BRIDGE, subnets=())
 
     assert decoded(Network, text("bridge", OLD_BRIDGED)) == network
+
+
+def test_a_network_of_the_first_files_has_no_reservations() -> None:
+    network = replace(BRIDGE, subnets=())
+
+    assert decoded(Network, text("bridge", BRIDGED, more="")) == network
