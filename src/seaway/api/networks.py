@@ -15,6 +15,7 @@ from seaway.api.errors import WrongFilterValue
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
 from seaway.api.wishes import endpoint_wish, network_wish
+from seaway.model.address import Reservation
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName
@@ -183,7 +184,12 @@ def shown(
         options=_options(network),
         labels=dict(network.labels),
         containers=members,
+        reservations=[_reserved(r) for r in network.reservations] or UNSET,
     )
+
+
+def _reserved(reservation: Reservation) -> wire.ReservedAddress:
+    return wire.ReservedAddress(address=str(reservation.address), sandbox=reservation.name)
 
 
 def _ipam(network: Network) -> wire.ShownIpam:

@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, web
 
 from seaway.api import wire
 from seaway.api.absent import AbsentRoutes
+from seaway.api.addresses import AddressRoutes
 from seaway.api.attachment import AttachRoutes
 from seaway.api.call import JSON, Call
 from seaway.api.containers import ContainerRoutes
@@ -69,6 +70,7 @@ class Server:
                 SystemRoutes(parts),
                 AbsentRoutes(parts),
                 SeawayRoutes(parts),
+                AddressRoutes(parts),
             )
             for route in group.routes()
         )

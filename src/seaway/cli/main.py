@@ -18,7 +18,8 @@ INTERRUPTED, PIPE_CLOSED, FLAG_ERROR = 130, 141, 125
 """Exit codes: as a shell shows SIGINT and SIGPIPE, and docker's for a wrong flag."""
 
 GROUPS = {
-    "network": "Networks: create, ls, inspect, update, rm, prune, connect, disconnect",
+    "network": "Networks: create, ls, inspect, update, rm, prune, connect, addresses, reserve, …",
+    "pool": "The room for networks and in them: ls",
     "sandbox": "Namespaces without a process of ours: create, ls, rm, adopt",
 }
 COMMANDS = {

@@ -198,6 +198,24 @@ def _update(args: Args, api: Api) -> int:
     return update(args, api)
 
 
+def _addresses(args: Args, api: Api) -> int:
+    from seaway.cli.addresses import addresses  # noqa: PLC0415
+
+    return addresses(args, api)
+
+
+def _reserve(args: Args, api: Api) -> int:
+    from seaway.cli.addresses import reserve  # noqa: PLC0415
+
+    return reserve(args, api)
+
+
+def _unreserve(args: Args, api: Api) -> int:
+    from seaway.cli.addresses import unreserve  # noqa: PLC0415
+
+    return unreserve(args, api)
+
+
 COMMANDS = {
     "create": Command(
         _create,
@@ -332,5 +350,38 @@ COMMANDS = {
         most=2,
         options=(switch("force f", "even if the sandbox is gone"),),
         examples=("seaway network disconnect web postgres",),
+    ),
+    "addresses": Command(
+        _addresses,
+        "[OPTIONS] NETWORK",
+        "List the addresses of a network: who has each, shall have it, or had it last.",
+        least=1,
+        most=1,
+        options=(
+            switch("reserved", "only those that are reserved"),
+            FORMAT,
+            switch("quiet q", "addresses only"),
+        ),
+        examples=(
+            "seaway network addresses web",
+            "seaway network addresses --format '{{.Address}} {{.Kind}} {{.Holder}}' web",
+        ),
+    ),
+    "reserve": Command(
+        _reserve,
+        "--for NAME NETWORK ADDRESS",
+        "Let an address go only to the sandbox called NAME, from its next start or connect on.",
+        least=2,
+        most=2,
+        options=(Option("for", "NAME", "the sandbox's name; there need not be one yet"),),
+        examples=("seaway network reserve web 10.5.0.9 --for postgres",),
+    ),
+    "unreserve": Command(
+        _unreserve,
+        "NETWORK ADDRESS",
+        "Let a reserved address go to anybody again; whoever has it keeps it.",
+        least=2,
+        most=2,
+        examples=("seaway network unreserve web 10.5.0.9",),
     ),
 }

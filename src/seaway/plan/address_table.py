@@ -102,12 +102,13 @@ def _held(endpoints: Iterable[Endpoint], names: Mapping[SandboxId, str]) -> Iter
 
 
 def _of_the_network(network: Network) -> Iterator[AddressUse]:
+    on_bridge = {interface.ip for interface in network.bridge_addresses}
     for subnet in network.subnets:
         for name, address in subnet.auxiliary:
             yield AddressUse(address=address, use=Use.AUXILIARY, holder=name, since=network.created)
         yield AddressUse(
             address=subnet.gateway,
             use=Use.GATEWAY,
-            holder=network.options.bridge or "",
+            holder=(network.options.bridge or "") if subnet.gateway in on_bridge else "",
             since=network.created,
         )

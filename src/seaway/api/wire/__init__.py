@@ -152,6 +152,9 @@ from seaway.api.wire.networks import (
     NetworksPruned as NetworksPruned,
 )
 from seaway.api.wire.networks import (
+    ReservedAddress as ReservedAddress,
+)
+from seaway.api.wire.networks import (
     ShownConfigFrom as ShownConfigFrom,
 )
 from seaway.api.wire.networks import (
@@ -159,6 +162,9 @@ from seaway.api.wire.networks import (
 )
 from seaway.api.wire.networks import (
     ShownIpamConfig as ShownIpamConfig,
+)
+from seaway.api.wire.seaway import (
+    AddressUse as AddressUse,
 )
 from seaway.api.wire.seaway import (
     DaemonStatus as DaemonStatus,
@@ -198,6 +204,15 @@ from seaway.api.wire.seaway import (
 )
 from seaway.api.wire.seaway import (
     Purged as Purged,
+)
+from seaway.api.wire.seaway import (
+    Reserve as Reserve,
+)
+from seaway.api.wire.seaway import (
+    Reserved as Reserved,
+)
+from seaway.api.wire.seaway import (
+    Room as Room,
 )
 from seaway.api.wire.seaway import (
     Sandbox as Sandbox,

@@ -123,6 +123,13 @@ class NetworkMember(Reply, kw_only=True):
     """Packets that the source guard dropped; a member of ours."""
 
 
+class ReservedAddress(Reply, kw_only=True):
+    """An address that goes only to the sandbox of one name; a member of ours."""
+
+    address: str
+    sandbox: str = field(name="For")
+
+
 class Network(Reply, kw_only=True):
     """GET /networks/{id}."""
 
@@ -142,6 +149,7 @@ class Network(Reply, kw_only=True):
     options: Labels
     labels: Labels
     containers: dict[str, NetworkMember] | UnsetType = UNSET
+    reservations: list[ReservedAddress] | UnsetType = UNSET
 
 
 class ListedNetwork(Network, kw_only=True):

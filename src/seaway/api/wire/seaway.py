@@ -62,6 +62,57 @@ class Unpublish(Request):
     now: bool | None = None
 
 
+class Reserve(Request):
+    """POST /seaway/networks/{id}/reservations."""
+
+    address: str | None = None
+    sandbox: str | None = field(default=None, name="For")
+
+
+class Reserved(Reply, kw_only=True):
+    """The address is reserved."""
+
+    address: str
+    sandbox: str = field(name="For")
+    warnings: list[str]
+
+
+class AddressUse(Reply, kw_only=True):
+    """One item of GET /seaway/networks/{id}/addresses."""
+
+    address: str
+    holder: str
+    """A sandbox's name; a gateway's bridge; an auxiliary address's name."""
+    kind: str
+    """``gateway``, ``auxiliary``, ``endpoint``, ``fixed``, ``kept``, ``reserved`` or ``remembered``."""
+    since: str
+    reserved_for: str
+    """The name of the sandbox for which it is reserved, whoever has it; empty: nobody's."""
+
+
+class Room(Reply, kw_only=True):
+    """One item of GET /seaway/pools.
+
+    A pool is counted in pieces, of which each is room for one subnet, a subnet in addresses that
+    endpoints may get without asking. Counts above 2^53 - 1 are told as that.
+    """
+
+    kind: str
+    """``pool`` or ``subnet``."""
+    prefix: str
+    piece: int = 0
+    """Of a pool: the prefix length of its pieces."""
+    network: str = ""
+    """Of a subnet: whose it is."""
+    range: str = ""
+    """Of a subnet: the part that endpoints get; empty: all of it."""
+    size: int
+    used: int
+    routed: int = 0
+    """Of a pool: pieces that no network uses, and that the host routes, so that none will."""
+    free: int
+
+
 class PublishedPort(Reply, kw_only=True):
     """A published port, or a range."""
 
