@@ -297,16 +297,25 @@ class Taken:
     """What was not held before."""
 
 
+NO_NUMBERS: Final[Mapping[PublishedPort, int]] = {}
+
+
 class HostPorts(Protocol):
     """Host ports, held by bound sockets so that two programs never share one."""
 
     def hold(
-        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+        self,
+        owner: SandboxId,
+        ports: Sequence[PublishedPort],
+        versions: Collection[int],
+        *,
+        last: Mapping[PublishedPort, int] = NO_NUMBERS,
     ) -> Taken:
         """Hold *ports* for *owner* in the families *versions*, all or none.
 
-        A *host_port* of 0 takes a free one from the host's dynamic range. What *owner* holds already
-        is kept. Raises PortTaken, Exhausted (of descriptors).
+        A *host_port* of 0 takes the number that *last* has for it if that is free, else a free one from
+        the host's dynamic range. What *owner* holds already is kept. Raises PortTaken, Exhausted (of
+        descriptors).
         """
         ...
 

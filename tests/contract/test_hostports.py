@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
@@ -13,7 +13,7 @@ import pytest
 
 from fakes.parts import CountedSteps, FakeHostPorts
 from netns.hostports_stage import BOTH, A, B, Host
-from seaway.contracts import Hold, HostPorts, Taken
+from seaway.contracts import NO_NUMBERS, Hold, HostPorts, Taken
 from seaway.model.errors import PortTaken, Unavailable
 from seaway.model.ids import SandboxId
 from seaway.model.port import Proto, PublishedPort
@@ -32,13 +32,19 @@ class Subject:
     ports: HostPorts
     steps: CountedSteps
     take: Callable[[int], None]
-    hold_all: Callable[[SandboxId, tuple[PublishedPort, ...], tuple[int, ...]], Taken]
+    hold_all: Callable[
+        [SandboxId, tuple[PublishedPort, ...], tuple[int, ...], Mapping[PublishedPort, int]], Taken
+    ]
 
     def hold(
-        self, owner: SandboxId, *ports: PublishedPort, versions: tuple[int, ...] = BOTH
+        self,
+        owner: SandboxId,
+        *ports: PublishedPort,
+        versions: tuple[int, ...] = BOTH,
+        last: Mapping[PublishedPort, int] = NO_NUMBERS,
     ) -> tuple[PublishedPort, ...]:
         """Hold *ports* for *owner*; gives them as they were taken."""
-        return self.hold_all(owner, ports, versions).ports
+        return self.hold_all(owner, ports, versions, last).ports
 
 
 @pytest.fixture(params=["fake", "sockets"])
@@ -51,7 +57,16 @@ def fake() -> Iterator[Subject]:
     """A book."""
     steps = CountedSteps()
     ports = FakeHostPorts(steps)
-    yield Subject(ports, steps, ports.foreign.add, ports.hold)
+
+    def hold(
+        owner: SandboxId,
+        wanted: tuple[PublishedPort, ...],
+        versions: tuple[int, ...],
+        last: Mapping[PublishedPort, int],
+    ) -> Taken:
+        return ports.hold(owner, wanted, versions, last=last)
+
+    yield Subject(ports, steps, ports.foreign.add, hold)
 
 
 def sockets() -> Iterator[Subject]:
@@ -66,9 +81,12 @@ def sockets() -> Iterator[Subject]:
             programs.enter_context(server)
 
         def hold(
-            owner: SandboxId, ports: tuple[PublishedPort, ...], versions: tuple[int, ...]
+            owner: SandboxId,
+            ports: tuple[PublishedPort, ...],
+            versions: tuple[int, ...],
+            last: Mapping[PublishedPort, int],
         ) -> Taken:
-            return host.do(lambda: host.ports.hold(owner, ports, versions))
+            return host.do(lambda: host.ports.hold(owner, ports, versions, last=last))
 
         yield Subject(host.ports, host.steps, take, hold)
     host.close()
@@ -125,6 +143,26 @@ def test_a_port_of_a_family_that_leads_nowhere_is_given_as_it_is(
 
     assert subject.ports.held(A) == {}
     subject.ports.let_go(A)
+
+
+def test_a_random_port_gets_its_last_number_back_while_that_is_free(subject: Subject) -> None:
+    other = replace(ANY, port=82)
+    last = {ANY: 34567, other: 34568}
+    subject.take(34568)
+
+    first, second, fixed = subject.hold(A, other, ANY, TCP, last=last)
+
+    assert (second.host_port, fixed.host_port) == (34567, 8080)
+    assert first.host_port not in {0, 34567, 34568}
+
+
+def test_a_fixed_port_goes_before_the_last_number_of_a_random_one(subject: Subject) -> None:
+    fixed = replace(TCP, host_port=34567)
+
+    taken, random = subject.hold(A, fixed, ANY, last={ANY: 34567})
+
+    assert taken == fixed
+    assert random.host_port not in {0, 34567}
 
 
 def test_random_ports_are_numbers_of_their_own(subject: Subject) -> None:
@@ -190,7 +228,7 @@ def test_what_is_held_is_held_again_without_asking_the_others(subject: Subject) 
 def test_what_is_new_is_told_with_its_families(subject: Subject) -> None:
     subject.hold(A, TCP, versions=(4,))
 
-    taken = subject.hold_all(A, (TCP, UDP, TCP), BOTH)
+    taken = subject.hold_all(A, (TCP, UDP, TCP), BOTH, NO_NUMBERS)
 
     assert taken.new == {HELD_TCP: {6}, HELD_UDP: {4, 6}}
     subject.ports.let_go(A, taken.new)

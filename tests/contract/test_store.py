@@ -113,6 +113,7 @@ FULL_SANDBOX = Sandbox(
         started=5,
         finished=6,
         published=(PublishedPort(proto=Proto.TCP, port=80, host_port=8080),),
+        former=(PublishedPort(proto=Proto.TCP, port=81, host_port=32768),),
     ),
 )
 FULL_ENDPOINT = an_endpoint(

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import KILLED, Exit, Hold, Holds, Launch, LogLine, Steps, Stream, Taken
+from seaway.contracts import (
+    KILLED,
+    NO_NUMBERS,
+    Exit,
+    Hold,
+    Holds,
+    Launch,
+    LogLine,
+    Steps,
+    Stream,
+    Taken,
+)
 from seaway.model.errors import (
     Conflict,
     EngineError,
@@ -176,18 +187,25 @@ class FakeHostPorts:
         return dict(self._held)
 
     def hold(
-        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+        self,
+        owner: SandboxId,
+        ports: Sequence[PublishedPort],
+        versions: Collection[int],
+        *,
+        last: Mapping[PublishedPort, int] = NO_NUMBERS,
     ) -> Taken:
         """Note *ports* down, all or none; those that are on none of *versions* are given as they are."""
         self._steps.reach("hostports.hold")
         taken: dict[int, PublishedPort] = {}
         mine, new = dict(self.held(owner)), dict[Hold, frozenset[int]]()
         others = [holds for other, holds in self._held.items() if other != owner]
-        for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
+        for index in sorted(
+            range(len(ports)), key=lambda n: (ports[n].host_port == 0, ports[n] not in last)
+        ):
             port = ports[index]
             families = frozenset(v for v in versions if port.is_on(v))
             if families:
-                port = self._chosen(port, families, [*others, mine])
+                port = self._chosen(port, families, [*others, mine], last.get(port))
                 hold = Hold.of(port)
                 if any(Hold.of(t) == hold and t != port for t in taken.values()):
                     raise PortTaken(f"Bind for port {port.host_port} failed: it is given twice")
@@ -215,13 +233,15 @@ class FakeHostPorts:
         if holds:
             self._held[owner] = holds
 
-    def _chosen(self, port: PublishedPort, families: frozenset[int], held: _Held) -> PublishedPort:
+    def _chosen(
+        self, port: PublishedPort, families: frozenset[int], held: _Held, last: int | None
+    ) -> PublishedPort:
         """*port* with its number; raises PortTaken."""
         if port.host_port:
             if (refusal := self._refusal(port, families, held)) is not None:
                 raise PortTaken(f"Bind for port {port.host_port} failed: {refusal}")
             return port
-        for number in range(32768, 33000):
+        for number in (*([last] if last else []), *range(32768, 33000)):
             chosen = replace(port, host_port=number)
             if self._refusal(chosen, families, held) is None:
                 return chosen

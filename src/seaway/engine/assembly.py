@@ -32,7 +32,7 @@ from seaway.plan.netns import (
     no_namespace_ops,
     unname_op,
 )
-from seaway.plan.wiring import UNWIRED, Wiring, default_attachment
+from seaway.plan.wiring import UNWIRED, Wiring, default_attachment, former_ports
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,10 @@ class Assembly:
             started = replace(
                 sandbox,
                 status=Status(
-                    state=State.RUNNING, started=self._clock.now(), published=wiring.ports
+                    state=State.RUNNING,
+                    started=self._clock.now(),
+                    published=wiring.ports,
+                    former=former_ports(sandbox, wiring.ports),
                 ),
             )
             await self._store.commit(put=[started, *endpoints])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from seaway.contracts import Hold, HostPorts
 from seaway.engine.undo import Undo
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.network import Reach
-from seaway.model.port import PublishedPort
+from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.wiring import VERSIONS, Wiring, bound, waiting, ways_in
 
@@ -40,10 +40,14 @@ class HeldPorts:
         wiring: Wiring,
         undo: Undo,
     ) -> tuple[PublishedPort, ...]:
-        """The same of *ports* alone, whatever else *sandbox* publishes; gives them as they are held."""
+        """The same of *ports* alone, whatever else *sandbox* publishes; gives them as they are held.
+
+        A port for which any number will do gets the one that it had last, if that is free.
+        """
         if not ports or not ways_in(wiring):
             return ()
-        taken = self._host_ports.hold(sandbox.id, ports, ways_in(wiring, Reach.HOST))
+        versions, last = ways_in(wiring, Reach.HOST), _last(sandbox, ports)
+        taken = self._host_ports.hold(sandbox.id, ports, versions, last=last)
         undo.by(self._host_ports.let_go, sandbox.id, taken.new)
         return taken.ports
 
@@ -101,3 +105,9 @@ class HeldPorts:
         except (PortTaken, Exhausted) as error:
             return error
         return None
+
+
+def _last(sandbox: Sandbox, ports: Sequence[PublishedPort]) -> Mapping[PublishedPort, int]:
+    """The numbers that those of *ports* without one had last."""
+    free = [p for p in ports if not p.host_port] if sandbox.status.former else []
+    return {p: was.host_port for p, was in counterparts(free, sandbox.status.former).items()}

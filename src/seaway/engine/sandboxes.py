@@ -35,6 +35,7 @@ from seaway.model.event import network_event, sandbox_event
 from seaway.model.ids import SandboxId, SandboxName, Signal, signal_number
 from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 from seaway.plan.netns import NetnsPaths, rename_ops
+from seaway.plan.wiring import former_ports
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +212,7 @@ class Sandboxes:
                 exit_code=ended.code,
                 started=sandbox.status.started,
                 finished=ended.finished,
+                former=former_ports(sandbox),
             ),
         )
         ends = [replace(e, live=False, taken=0) for e in self._store.endpoints_of(sandbox.id)]

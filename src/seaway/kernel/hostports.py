@@ -14,12 +14,12 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from seaway.contracts import Hold, Holds, Steps, Taken
+from seaway.contracts import NO_NUMBERS, Hold, Holds, Steps, Taken
 from seaway.kernel.descriptors import moved_up
 from seaway.model.errors import EngineError, Exhausted, PortTaken
 from seaway.model.ids import SandboxId
@@ -63,16 +63,27 @@ class SocketHostPorts:
         """The same by each single port, so that a clash is found without looking at all."""
 
     def hold(
-        self, owner: SandboxId, ports: Sequence[PublishedPort], versions: Collection[int]
+        self,
+        owner: SandboxId,
+        ports: Sequence[PublishedPort],
+        versions: Collection[int],
+        *,
+        last: Mapping[PublishedPort, int] = NO_NUMBERS,
     ) -> Taken:
-        """Hold *ports* for *owner*, all or none; fixed ones first, so that no random one is in the way."""
+        """Hold *ports* for *owner*, all or none.
+
+        Fixed ones first, then those of which *last* has a number, so that no random one is in the way.
+        """
         self._steps.reach("hostports.hold")
         _refuse_twice(ports)
         taken: dict[int, PublishedPort] = {}
         new: dict[Hold, frozenset[int]] = {}
         try:
-            for index in sorted(range(len(ports)), key=lambda n: ports[n].host_port == 0):
-                taken[index] = self._hold(owner, ports[index], versions, new)
+            for index in sorted(
+                range(len(ports)), key=lambda n: (ports[n].host_port == 0, ports[n] not in last)
+            ):
+                first = last.get(ports[index], 0)
+                taken[index] = self._hold(owner, ports[index], versions, first, new)
         except BaseException:
             self._close(owner, new)
             raise
@@ -104,15 +115,19 @@ class SocketHostPorts:
         owner: SandboxId,
         port: PublishedPort,
         versions: Collection[int],
+        first: int,
         new: dict[Hold, frozenset[int]],
     ) -> PublishedPort:
-        """Hold one port; gives it with its number. What was not held before comes to *new*."""
+        """Hold one port; gives it with its number. What was not held before comes to *new*.
+
+        The number is its own, else *first* (0: none) if that is free, else a random one.
+        """
         families = [v for v in versions if port.is_on(v)]
         if port.host_port:
             self._hold_fixed(owner, port, families, new)
             return port
-        for _ in range(TRIES if families else 0):
-            candidate = replace(port, host_port=_free_port(port, families[0]))
+        for number in _candidates(port, first, families):
+            candidate = replace(port, host_port=number)
             try:
                 self._hold_fixed(owner, candidate, families, new)
             except PortTaken:
@@ -229,6 +244,14 @@ def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket
         found.close()
         raise
     return moved_up(found)
+
+
+def _candidates(port: PublishedPort, first: int, families: Sequence[int]) -> Iterator[int]:
+    """Numbers to try for *port*: *first* if there is one, then random ones; none without a family."""
+    if first and families:
+        yield first
+    for _ in range(TRIES if families else 0):
+        yield _free_port(port, families[0])
 
 
 def _free_port(port: PublishedPort, version: int) -> int:

@@ -96,6 +96,8 @@ class Status:
     finished: int = 0
     published: tuple[PublishedPort, ...] = ()
     """The ports as they are published now, host ports chosen."""
+    former: tuple[PublishedPort, ...] = ()
+    """As ports were published last that are not now, where any free host port was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

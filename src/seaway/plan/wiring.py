@@ -292,7 +292,22 @@ def published(sandbox: Sandbox, wiring: Wiring) -> tuple[Sandbox, ...]:
     """*sandbox* as it is to be kept when it hangs so; nothing when its ports are as they were."""
     if wiring.ports == sandbox.status.published:
         return ()
-    return (replace(sandbox, status=replace(sandbox.status, published=wiring.ports)),)
+    former = former_ports(sandbox, wiring.ports)
+    status = replace(sandbox.status, published=wiring.ports, former=former)
+    return (replace(sandbox, status=status),)
+
+
+def former_ports(
+    sandbox: Sandbox, ports: Sequence[PublishedPort] = ()
+) -> tuple[PublishedPort, ...]:
+    """What *sandbox* publishes, or did last, by a number that it did not ask for, and *ports* lack."""
+    wanted, last = sandbox.wanted_ports, (*sandbox.status.published, *sandbox.status.former)
+    free = [p for p in wanted if not p.host_port]
+    if not free or not last:
+        return ()
+    met, there = counterparts(wanted, last), frozenset(ports)
+    held = (met[p] for p in free if p in met and met[p].host_port)
+    return tuple(p for p in held if p not in there)
 
 
 def view(sandbox: Sandbox, wiring: Wiring) -> View:

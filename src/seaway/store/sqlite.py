@@ -74,7 +74,7 @@ ALTER TABLE released ADD COLUMN until INTEGER NOT NULL DEFAULT 0;
 }
 """What makes the tables of a version those of the next."""
 
-ASKED, PUBLISHED = "asked", "published"
+ASKED, PUBLISHED, FORMER = "asked", "published", "former"
 """The lists of ports that a sandbox has."""
 
 _TABLE: Final[dict[type, str]] = {Network: "network", Sandbox: "sandbox", Endpoint: "endpoint"}
@@ -125,12 +125,13 @@ class SqliteStore(MemoryStore):
 
     def _whole(self, sandbox: Sandbox) -> Sandbox:
         """*sandbox* with its ports."""
-        found: dict[str, list[PublishedPort]] = {ASKED: [], PUBLISHED: []}
+        found: dict[str, list[PublishedPort]] = {ASKED: [], PUBLISHED: [], FORMER: []}
         for name, data in self._db.execute(
             "SELECT list, record FROM port WHERE sandbox = ? ORDER BY list, turn", (sandbox.id,)
         ):
             found[name].append(decoded(PublishedPort, data))
-        return _with_ports(sandbox, tuple(found[ASKED]), tuple(found[PUBLISHED]))
+        asked, published, former = (tuple(found[name]) for name in (ASKED, PUBLISHED, FORMER))
+        return _with_ports(sandbox, asked, published, former)
 
     def _keep(self, put: Sequence[Record], delete: Sequence[RecordId]) -> None:
         with self._transaction():
@@ -242,18 +243,22 @@ class SqliteStore(MemoryStore):
 
 
 def _ports(sandbox: Sandbox) -> dict[str, tuple[PublishedPort, ...]]:
-    return {ASKED: sandbox.ports, PUBLISHED: sandbox.status.published}
+    status = sandbox.status
+    return {ASKED: sandbox.ports, PUBLISHED: status.published, FORMER: status.former}
 
 
 def _with_ports(
-    sandbox: Sandbox, asked: tuple[PublishedPort, ...], published: tuple[PublishedPort, ...]
+    sandbox: Sandbox,
+    asked: tuple[PublishedPort, ...] = (),
+    published: tuple[PublishedPort, ...] = (),
+    former: tuple[PublishedPort, ...] = (),
 ) -> Sandbox:
-    status = replace(sandbox.status, published=published)
+    status = replace(sandbox.status, published=published, former=former)
     return replace(sandbox, ports=asked, status=status)
 
 
 def _without_ports(record: Record) -> Record:
-    return _with_ports(record, (), ()) if isinstance(record, Sandbox) else record
+    return _with_ports(record) if isinstance(record, Sandbox) else record
 
 
 @contextmanager

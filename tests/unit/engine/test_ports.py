@@ -524,3 +524,97 @@ async def test_a_port_at_the_networks_address_stays_one_port(again: PublishedPor
         local = replace(tcp(8080, 80), host=ip_address("127.0.0.1"), sources=SOURCES)
         assert world.store.sandbox("box").status.published == (local,)
         assert world.store.sandbox("box").ports == (replace(tcp(8080, 80), sources=SOURCES),)
+
+
+# Numbers that nobody asked for come back
+
+
+async def a_program(world: World, *ports: PublishedPort) -> None:
+    """The sandbox "app", which runs a process and publishes *ports*; others had lower numbers before."""
+    await world.network("web")
+    await world.box("first", ports=(tcp(0, 1), tcp(0, 2)))
+    await world.program("app", ports=ports)
+    await world.sandboxes.start("app")
+    await world.sandboxes.remove("first", force=True)
+
+
+def numbers(world: World, name: str = "app") -> list[tuple[int, int]]:
+    """The ports of a sandbox inside and on the host."""
+    return [(p.port, p.host_port) for p in world.store.sandbox(name).status.published]
+
+
+async def test_a_random_port_comes_back_at_the_next_start() -> None:
+    async with a_world() as world:
+        await a_program(world, tcp(0, 80), tcp(8080, 80), tcp(0, 81))
+        before = numbers(world)
+
+        await world.sandboxes.restart("app", timeout=0)
+        again = numbers(world)
+        await world.sandboxes.stop("app", timeout=0)
+        world.join()  # the daemon, too
+        await world.recovery.restore()
+        await world.sandboxes.start("app")
+
+        assert before == [(80, 32770), (80, 8080), (81, 32771)]
+        assert again == before
+        assert numbers(world) == before
+
+
+async def test_a_random_port_that_is_taken_meanwhile_is_another() -> None:
+    async with a_world() as world:
+        await a_program(world, tcp(0, 80), tcp(0, 81))
+        await world.sandboxes.stop("app", timeout=0)
+        world.host_ports.foreign.add(32770)
+
+        await world.sandboxes.start("app")
+        assert numbers(world) == [(80, 32768), (81, 32771)]
+        await world.sandboxes.restart("app", timeout=0)
+
+        assert numbers(world) == [(80, 32768), (81, 32771)]
+
+
+async def test_random_ports_of_all_that_are_exposed_come_back() -> None:
+    async with a_world() as world:
+        await world.network("web")
+        await world.box("first", ports=(tcp(0, 1),))
+        exposed = (ExposedPort(proto=Proto.TCP, port=80, count=2),)
+        wish = replace(
+            sandbox_wish("app", process=Process(args=("sleep",))), exposed=exposed, publish_all=True
+        )
+        await world.sandboxes.create(wish)
+        await world.sandboxes.start("app")
+        await world.sandboxes.remove("first", force=True)
+
+        await world.sandboxes.restart("app", timeout=0)
+
+        assert numbers(world) == [(80, 32769), (81, 32770)]
+
+
+async def test_a_random_port_comes_back_when_there_is_a_way_out_again() -> None:
+    async with a_world() as world:
+        await a_program(world, tcp(0, 80))
+
+        await world.endpoints.disconnect("web", "app")
+        assert numbers(world) == []
+        await world.endpoints.connect("web", "app", EndpointWish())
+        assert numbers(world) == [(80, 32770)]
+        await world.endpoints.disconnect("web", "app")
+        await world.sandboxes.restart("app", timeout=0)
+        await world.endpoints.connect("web", "app", EndpointWish())
+
+        assert numbers(world) == [(80, 32770)]
+
+
+async def test_a_failed_start_forgets_no_number() -> None:
+    async with a_world() as world:
+        await a_program(world, tcp(0, 80))
+        await world.sandboxes.stop("app", timeout=0)
+        for number in range(5):
+            world.steps.arm(number)
+            with pytest.raises(EngineError):
+                await world.sandboxes.start("app")
+            world.steps.arm(None)
+
+        await world.sandboxes.start("app")
+
+        assert numbers(world) == [(80, 32770)]
