@@ -87,9 +87,11 @@ def _kept(
     allocation: Allocation, endpoints: Iterable[Endpoint], names: Mapping[SandboxId, str]
 ) -> Iterator[AddressUse]:
     for endpoint in endpoints:
-        for address in endpoint.wish.addresses:
-            if not endpoint.live and allocation.keeper(address) == endpoint.id:
-                name = names[endpoint.sandbox]
+        name = names[endpoint.sandbox]
+        for address in () if endpoint.live else endpoint.wish.addresses:
+            reservation = allocation.reservation(address)
+            is_its_own = reservation is None or reservation.name == name
+            if is_its_own and allocation.keeper(address) == endpoint.id:
                 yield AddressUse(address=address, use=Use.KEPT, holder=name, since=endpoint.asked)
 
 

@@ -115,15 +115,17 @@ def use_by_others(
     claimant: Claimant,
     named: Callable[[EndpointId], str] = str,
 ) -> str | None:
-    """Who but *claimant* has *address*, or shall have it, in words; None: nobody."""
+    """Who but *claimant* has *address*, or shall have it, in words; None: nobody.
+
+    A reservation goes before whoever asks later.
+    """
     holder, keeper = allocation.holder(address), allocation.keeper(address)
     if holder is not None and holder != claimant.endpoint:
         return f"held by {named(holder)}"
+    if (reservation := allocation.reservation(address)) is not None:
+        return f"reserved for {reservation.name}" if reservation.name != claimant.name else None
     if keeper is not None and keeper != claimant.endpoint:
         return f"kept for {named(keeper)}"
-    reservation = allocation.reservation(address)
-    if reservation is not None and reservation.name != claimant.name:
-        return f"reserved for {reservation.name}"
     return None
 
 

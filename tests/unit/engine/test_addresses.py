@@ -315,6 +315,22 @@ async def test_a_sandbox_that_asks_gets_what_it_asks_for_whatever_is_reserved() 
         assert place(world, "db")[0] == "10.77.1.50"
 
 
+async def test_who_asks_for_a_reserved_address_does_not_keep_it_from_its_name() -> None:
+    async with a_world() as world:
+        await world.network("web", DUAL)
+        await world.addresses.reserve("web", ip_address("10.77.1.50"), DB)
+        await app(world, "asker", FIXED)
+
+        assert await refusal(world, "asker") == (
+            "Address already in use: 10.77.1.50 on network web is reserved for db"
+        )
+        await world.box("db")
+
+        assert place(world, "db")[0] == "10.77.1.50"
+        shown = [u for u in world.addresses.of_network("web") if str(u.address) == "10.77.1.50"]
+        assert [(u.use.value, u.holder) for u in shown] == [("endpoint", "db")]
+
+
 @pytest.mark.parametrize(
     ("address", "kind", "sentence"),
     [

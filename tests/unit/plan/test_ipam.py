@@ -207,6 +207,21 @@ def test_a_former_address_that_nobody_can_have_is_not_given(former: str) -> None
     assert Ground("10.77.0.0/24").choose(former=former) == "10.77.0.2"
 
 
+def test_fresh_addresses_of_any_subnet_go_before_those_that_were_held() -> None:
+    ground = Ground("10.77.0.0/30")
+    more = a_subnet("10.78.0.0/30")
+    ground.release(ground.take())
+    ground.network = replace(ground.network, subnets=(ground.subnet, more))
+    ground.allocation.fit(ground.network.subnets)
+
+    assert ground.take() == "10.78.0.2"
+    assert ground.take() == "10.77.0.2"
+    with pytest.raises(
+        Exhausted, match=r"10\.77\.0\.0/30 is exhausted, 1 of 1 in use, 10\.78\.0\.0/30"
+    ):
+        ground.choose()
+
+
 def test_refusals_name_the_holder() -> None:
     ground = Ground("10.77.0.0/24", auxiliary=(("router", ip_address("10.77.0.9")),))
     ground.take("10.77.0.5")
