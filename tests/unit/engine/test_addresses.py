@@ -222,7 +222,10 @@ async def test_two_may_ask_for_an_address_and_the_second_is_told_who_has_it_at_i
         await world.network("web", DUAL)
         await app(world, "first", FIXED)
         await app(world, "second", FIXED)
-        on = "Address already in use: 10.77.1.50 on network web is "
+        on = (
+            "failed to set up container networking: "
+            "Address already in use: 10.77.1.50 on network web is "
+        )
 
         assert await refusal(world, "second") == (
             on + "kept for container first, which was not started yet"
@@ -267,7 +270,7 @@ async def test_a_reserved_address_goes_to_its_name_without_asking_and_to_nobody_
         await world.box("db")
 
         assert str(caught.value) == (
-            "failed to set up container networking: Address already in use: 10.77.1.2 on network web is reserved for db"
+            "Address already in use: 10.77.1.2 on network web is reserved for db"
         )
         assert place(world, "db")[:2] == ("10.77.1.2", "fd77:1::9")
 
@@ -322,6 +325,7 @@ async def test_who_asks_for_a_reserved_address_does_not_keep_it_from_its_name() 
         await app(world, "asker", FIXED)
 
         assert await refusal(world, "asker") == (
+            "failed to set up container networking: "
             "Address already in use: 10.77.1.50 on network web is reserved for db"
         )
         await world.box("db")

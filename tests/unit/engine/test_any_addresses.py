@@ -158,10 +158,10 @@ async def noted(world: World, step: Step, memory: Memory) -> None:
         if step.verb in {"stop", "remove"} and address_of(world, name) is None:
             memory.let_go(name, address)
     if step.verb == "rename" and end is not None and not end.live and end.place is not None:
-        address = end.place.address(4)
-        if address is not None and memory.last.get(step.name) == address:
+        last = end.place.address(4)
+        if last is not None and memory.last.get(step.name) == last:
             del memory.last[step.name]
-            memory.last[step.other] = address
+            memory.last[step.other] = last
 
 
 def parts(step: Step) -> list[Step]:
