@@ -26,6 +26,8 @@ class Call:
     words: Mapping[str, str]
     """What stands in the path for the pattern's names."""
     query: Query
+    headers: Mapping[str, str]
+    """What stands in the head of every reply."""
 
     @property
     def ref(self) -> str:

@@ -72,7 +72,7 @@ class ExecRoutes:
         try:
             stream = await self._execs.start(found.id)
         except CannotRun as error:
-            async with hijacked(call, content_type(call, tty=tty)) as client:
+            async with hijacked(call, content_type(call, tty=tty), call.headers) as client:
                 text = f"{error}\r\n".encode()
                 client.writer.write(text if tty else frame(2, text))
             return Hijacked()
@@ -84,7 +84,7 @@ class ExecRoutes:
 
     async def _carry(self, call: Call, found: Exec, stream: Stream) -> None:
         tty = found.process.tty
-        async with hijacked(call, content_type(call, tty=tty)) as client:
+        async with hijacked(call, content_type(call, tty=tty), call.headers) as client:
             carriage = Carriage(
                 client,
                 stream,

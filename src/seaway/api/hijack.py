@@ -9,24 +9,23 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from seaway.api import wire
 from seaway.api.call import Call
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
-SINCE_MULTIPLEXED = (1, 42)
-"""From this API version on, the Content-Type tells frames from raw bytes."""
 
 
 def content_type(call: Call, *, tty: bool) -> str:
     """What a stream calls itself."""
-    return RAW if tty or call.version < SINCE_MULTIPLEXED else MULTIPLEXED
+    return RAW if tty or call.version < wire.MULTIPLEXED_SINCE else MULTIPLEXED
 
 
 class Hijacked(web.Response):
@@ -81,7 +80,9 @@ def _set(future: asyncio.Future[None]) -> None:
 
 
 @asynccontextmanager
-async def hijacked(call: Call, kind: str) -> AsyncGenerator[RawStream]:
+async def hijacked(
+    call: Call, kind: str, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[RawStream]:
     """Take the connection of *call*, answer that it is a stream of *kind*, and close it in the end."""
     request, loop = call.request, asyncio.get_running_loop()
     transport, old = request.transport, request.protocol
@@ -94,16 +95,17 @@ async def hijacked(call: Call, kind: str) -> AsyncGenerator[RawStream]:
     transport.resume_reading()
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     try:
-        writer.write(_head(request, kind))
+        writer.write(_head(request, {"Content-Type": kind, **(headers or {})}))
         yield RawStream(reader, writer)
     finally:
         writer.close()
         loop.call_soon(old.connection_lost, None)
 
 
-def _head(request: web.Request, kind: str) -> bytes:
+def _head(request: web.Request, headers: Mapping[str, str]) -> bytes:
     if request.headers.get("Upgrade"):
         first, last = "HTTP/1.1 101 UPGRADED", "Connection: Upgrade\r\nUpgrade: tcp\r\n"
     else:
         first, last = "HTTP/1.1 200 OK", ""
-    return f"{first}\r\nContent-Type: {kind}\r\n{last}\r\n".encode()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{first}\r\n{lines}{last}\r\n".encode()

@@ -323,6 +323,7 @@ def _host_config(sandbox: Sandbox, process: Process) -> wire.ShownHostConfig:
         network_mode=mode(sandbox),
         port_bindings=_asked_ports(sandbox),
         auto_remove=sandbox.auto_remove,
+        console_size=process.console_size or (0, 0),
         cap_add=[*process.cap_add] or None,
         cap_drop=[*process.cap_drop] or None,
         dns=[str(a) for a in sandbox.dns.servers],
@@ -331,6 +332,7 @@ def _host_config(sandbox: Sandbox, process: Process) -> wire.ShownHostConfig:
         extra_hosts=[f"{h.name}:{h.address or 'host-gateway'}" for h in sandbox.extra_hosts]
         or None,
         publish_all_ports=sandbox.publish_all,
+        readonly_rootfs=not process.rootfs,
     )
 
 

@@ -14,7 +14,7 @@ from seaway.api import moments
 from seaway.api.call import Call, Route
 from seaway.api.carriage import frame
 from seaway.api.containers import with_process
-from seaway.api.hijack import MULTIPLEXED, RAW
+from seaway.api.hijack import content_type
 from seaway.api.parts import Parts
 from seaway.contracts import LogLine
 from seaway.model.errors import InvalidRequest
@@ -81,7 +81,7 @@ class LogRoutes:
         assert sandbox.process is not None
         tty = sandbox.process.tty
         wish = log_wish(call, self._parts.clock.now(), tty=tty)
-        response = web.StreamResponse(headers={"Content-Type": RAW if tty else MULTIPLEXED})
+        response = web.StreamResponse(headers={"Content-Type": content_type(call, tty=tty)})
         await response.prepare(call.request)
         async with aclosing(self._lines(sandbox, wish)) as lines:
             async for data in lines:

@@ -124,7 +124,9 @@ class Server:
             return _refusal(error)
         read = wire.read_parameters(route.path, request.query, version)
         query = Query(read)
-        call = Call(request=request, version=version, words=words, query=query)
+        call = Call(
+            request=request, version=version, words=words, query=query, headers=self._headers
+        )
         job = _answered(request, route.handler(call))
         if route.streams or request.method == "GET":
             return await job

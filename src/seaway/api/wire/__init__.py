@@ -299,6 +299,9 @@ from seaway.api.wire.versions import (
     LATEST as LATEST,
 )
 from seaway.api.wire.versions import (
+    MULTIPLEXED_SINCE as MULTIPLEXED_SINCE,
+)
+from seaway.api.wire.versions import (
     OLDEST as OLDEST,
 )
 from seaway.api.wire.versions import (

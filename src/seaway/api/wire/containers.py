@@ -222,20 +222,39 @@ class ShownHostConfig(Reply, kw_only=True):
     """What was asked for about the host."""
 
     binds: list[str] | None
+    container_id_file: str = field(default="", name="ContainerIDFile")
     log_config: ShownLogConfig = field(default_factory=ShownLogConfig)
     network_mode: str
     port_bindings: dict[str, list[ShownBinding]]
     restart_policy: ShownRestartPolicy = field(default_factory=ShownRestartPolicy)
     auto_remove: bool
+    volume_driver: str = ""
+    volumes_from: None = None
+    console_size: tuple[int, int]
     cap_add: list[str] | None
     cap_drop: list[str] | None
+    cgroupns_mode: str = "private"
     dns: list[str] = field(name="Dns")
     dns_options: list[str] = field(name="DnsOptions")
     dns_search: list[str] = field(name="DnsSearch")
     extra_hosts: list[str] | None
+    group_add: None = None
+    ipc_mode: str = "private"
+    cgroup: str = ""
     links: None = None
+    oom_score_adj: int = 0
+    pid_mode: str = ""
     privileged: bool = False
     publish_all_ports: bool
+    readonly_rootfs: bool
+    security_opt: None = None
+    uts_mode: str = field(default="", name="UTSMode")
+    userns_mode: str = ""
+    isolation: str = ""
+    cpu_shares: int = 0
+    memory: int = 0
+    nano_cpus: int = 0
+    cgroup_parent: str = ""
 
 
 class Nothing(Reply, kw_only=True):
@@ -263,6 +282,7 @@ class ShownConfig(Reply, kw_only=True):
     entrypoint: None = None
     mac_address: str | UnsetType = UNSET
     """What was asked for on the network of the network mode."""
+    on_build: None = None
     labels: Labels
     stop_signal: str | UnsetType = UNSET
     stop_timeout: int | UnsetType = UNSET
@@ -277,6 +297,13 @@ class ShownMount(Reply, kw_only=True):
     mode: str
     rw: bool = field(name="RW")
     propagation: str = "rprivate"
+
+
+class GraphDriver(Reply, kw_only=True):
+    """Where the root file system is: the host's, or a directory of it."""
+
+    data: None = None
+    name: str = "host"
 
 
 class Container(Reply, kw_only=True):
@@ -301,6 +328,7 @@ class Container(Reply, kw_only=True):
     app_armor_profile: str = ""
     exec_ids: list[str] | None = field(name="ExecIDs")
     host_config: ShownHostConfig
+    graph_driver: GraphDriver = field(default_factory=GraphDriver)
     mounts: list[ShownMount]
     config: ShownConfig
     network_settings: NetworkSettings

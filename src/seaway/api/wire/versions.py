@@ -65,6 +65,7 @@ MEMBERS = (
     Member(ShownConfig, "stop_timeout", since=(1, 25)),
     Member(ShownConfig, "mac_address", until=(1, 43)),
     Member(ShownHostConfig, "auto_remove", since=(1, 25)),
+    Member(ShownHostConfig, "cgroupns_mode", since=(1, 41)),
     Member(Waited, "error", since=(1, 34)),
     Member(Exec, "pid", since=(1, 25)),
     Member(ShownVersion, "min_api_version", since=(1, 25)),
@@ -91,6 +92,9 @@ MEMBERS = (
     Member(ExecStart, "console_size", since=(1, 42)),
 )
 """Members that are not here are in all versions from OLDEST to LATEST."""
+
+MULTIPLEXED_SINCE: Version = (1, 42)
+"""From here on the Content-Type of a stream tells frames from raw bytes."""
 
 PARAMETERS: Mapping[tuple[str, str], Version] = {
     ("/networks/{ref}", "verbose"): (1, 28),
