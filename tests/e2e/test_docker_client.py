@@ -460,3 +460,124 @@ def test_events_come_in_dockers_order(daemon: Daemon) -> None:
 def test_version_and_info_answer(daemon: Daemon) -> None:
     assert daemon.docker("version", "--format", "{{.Server.Os}}").out == "linux\n"
     assert "Server:" in daemon.docker("info").out
+
+
+# What is beside networks and containers
+
+
+def test_configuration_networks_by_docker(daemon: Daemon) -> None:
+    daemon.docker(
+        "network", "create", "--config-only", "--subnet", "10.62.0.0/24", "--label", "a=b",
+        "-o", "com.docker.network.driver.mtu=1400", "cfg1",
+    )  # fmt: skip
+    daemon.docker("network", "create", "--config-from", "cfg1", "--internal", "made")
+
+    kept, made = (inspected(daemon, "network", "inspect", name) for name in ("cfg1", "made"))
+
+    assert (kept["Driver"], kept["ConfigOnly"], kept["Scope"]) == ("null", True, "local")
+    assert kept["IPAM"]["Config"] == [{"Subnet": "10.62.0.0/24"}]
+    assert (made["Driver"], made["ConfigFrom"], made["Internal"]) == (
+        "bridge",
+        {"Network": "cfg1"},
+        True,
+    )
+    assert made["IPAM"]["Config"] == [{"Subnet": "10.62.0.0/24", "Gateway": "10.62.0.1"}]
+    assert made["Options"] == {"com.docker.network.driver.mtu": "1400"}
+    assert made["Labels"] == {"a": "b"}
+    assert refused(daemon, "network", "rm", "cfg1") == (
+        1,
+        (
+            "Error response from daemon: error while removing network: "
+            'configuration network "cfg1" is in use'
+        ),
+    )
+    code, text = refused(
+        daemon, "network", "create", "--config-from", "cfg1", "--subnet", "10.63.0.0/24", "more"
+    )
+    assert (code, "leave out subnets" in text) == (1, True)
+    code, text = refused(daemon, "run", "--network", "cfg1", "host", "true")
+    assert (code, "it is a configuration network" in text) == (125, True)
+    assert daemon.docker("network", "prune", "-f").out == "Deleted Networks:\nmade\n\n"
+    assert daemon.docker("network", "rm", "cfg1").out == "cfg1\n"
+
+
+def test_networks_with_odd_names_by_docker(daemon: Daemon) -> None:
+    daemon.docker("run", "-d", "--name", "web", "host", "sleep", "60")
+
+    for name in ("a/b", "container:x", "two words"):
+        daemon.docker("network", "create", name)
+        daemon.docker("network", "connect", name, "web")
+        assert daemon.docker("network", "inspect", "-v", "-f", "{{.Name}}", name).out == f"{name}\n"
+        daemon.docker("network", "disconnect", name, "web")
+        assert daemon.docker("network", "rm", name).out == f"{name}\n"
+
+
+def test_network_prune_by_age_and_label(daemon: Daemon) -> None:
+    daemon.docker("network", "create", "--label", "tier=1", "one")
+    daemon.docker("network", "create", "--label", "tier=2", "two")
+
+    def prune(*filters: str) -> str:
+        words = [word for text in filters for word in ("--filter", text)]
+        return daemon.docker("network", "prune", "-f", *words).out
+
+    assert prune("until=1h") == ""
+    assert prune("until=2020-01-01T00:00:00") == ""
+    assert prune("label=tier=3") == ""
+    assert prune("label=tier=1", "until=0s") == "Deleted Networks:\none\n\n"
+    assert prune("label!=tier=2") == ""
+    assert prune("until=2100-01-01") == "Deleted Networks:\ntwo\n\n"
+
+
+def test_stats_and_top(daemon: Daemon) -> None:
+    daemon.docker("run", "-d", "--name", "web", "host", "sleep", "60")
+
+    shown = daemon.docker(
+        "stats", "--no-stream", "--format", "{{.Name}}|{{.NetIO}}|{{.PIDs}}|{{.MemUsage}}", "web"
+    ).out.strip()
+    top = rows(daemon.docker("top", "web").out)
+    columns = daemon.docker("top", "web", "-o", "pid,args").out.splitlines()
+
+    assert re.fullmatch(r"web\|[\d.]+k?B / [\d.]+k?B\|1\|[\d.]+[KM]iB / [\d.]+GiB", shown)
+    assert top[0][:2] == ["UID", "PID"]
+    assert [row[-1].endswith("sleep 60") for row in top[1:]] == [True]
+    assert [line.split()[1:] for line in columns] == [["COMMAND"], ["sleep", "60"]]
+
+
+SWARM = (
+    'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or '
+    '"docker swarm join" to connect this node to swarm and try again.'
+)
+
+
+def test_what_needs_a_swarm_is_refused_in_dockers_words(daemon: Daemon) -> None:
+    for words in (
+        ("service", "ls"),
+        ("node", "ls"),
+        ("stack", "ls"),
+        ("secret", "ls"),
+        ("config", "ls"),
+        ("swarm", "join-token", "worker"),
+        ("network", "create", "-d", "overlay", "far"),
+    ):
+        code, text = refused(daemon, *words)
+        assert (code, text.startswith(SWARM)) == (1, True), text
+    assert refused(daemon, "swarm", "init")[1].startswith(
+        "Error response from daemon: Seaway has no swarm and joins none"
+    )
+    assert "This node is not part of a swarm" in refused(daemon, "swarm", "leave")[1]
+
+
+def test_what_needs_images_volumes_or_plugins_is_empty_or_says_what_to_do(daemon: Daemon) -> None:
+    assert rows(daemon.docker("images").out)[1:] == []
+    assert rows(daemon.docker("volume", "ls").out)[1:] == []
+    assert rows(daemon.docker("plugin", "ls").out)[1:] == []
+    assert "Containers      0" in daemon.docker("system", "df").out
+    assert daemon.docker("system", "prune", "-f").out == "Total reclaimed space: 0B\n"
+    assert daemon.docker("inspect", "-f", "{{.Name}}", "bridge").out == "bridge\n"
+    assert "Seaway has no images" in refused(daemon, "pull", "busybox")[1]
+    assert "No such image: busybox" in refused(daemon, "rmi", "busybox")[1]
+    assert "Seaway has no volumes" in refused(daemon, "volume", "create", "v1")[1]
+    assert refused(daemon, "run", "--network", "nosuch", "host", "true") == (
+        125,
+        ("docker: Error response from daemon: network nosuch not found.\nSee 'docker run --help'."),
+    )

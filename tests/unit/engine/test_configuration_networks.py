@@ -9,7 +9,8 @@ import pytest
 from fakes.world import World, a_world, network_wish, sandbox_wish
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError, Forbidden, InUse, InvalidRequest, NotFound
-from seaway.model.network import Network, NetworkConfig, NetworkWish, SubnetWish
+from seaway.model.network import Network, NetworkChange, NetworkConfig, NetworkWish, SubnetWish
+from seaway.plan.network_change import refuse_change
 
 MTU = ("com.docker.network.driver.mtu", "1400")
 SUBNETS = (
@@ -179,3 +180,15 @@ async def test_two_networks_from_one_configuration_with_a_subnet_overlap() -> No
 
         with pytest.raises(Forbidden, match="Pool overlaps with other one on this address space"):
             await world.network("again", config_from="settings")
+
+
+@pytest.mark.parametrize(
+    "change", [{"internal": True}, {"options": (MTU,)}, {"add_subnets": SUBNETS}]
+)
+async def test_of_a_configuration_only_name_and_labels_change(change: dict[str, object]) -> None:
+    async with a_world() as world:
+        kept = await a_configuration(world)
+
+        refuse_change(kept, NetworkChange(name=network_wish("new").name, labels=(("a", "b"),)))
+        with pytest.raises(Forbidden, match="only keeps a configuration, of which nothing but"):
+            refuse_change(kept, NetworkChange(**change))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
