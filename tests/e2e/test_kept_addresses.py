@@ -198,7 +198,7 @@ def test_status_warns_of_what_runs_out_and_pool_ls_counts_it(stopped_daemon: Dae
     daemon.seaway("network", "create", "n1")
 
     assert (
-        "WARNING: 2 of 4 subnets are left in the default address pools of IPv4: remove networks that "
+        "WARNING: only 2 of 4 subnets left in the default address pools of IPv4: remove networks that "
         "nobody uses (seaway network prune), add pools by the setting default-address-pools"
     ) in daemon.seaway("status").out
     shown = daemon.seaway("pool", "ls", "--format", "{{.Prefix}} {{.Network}} {{.Used}} {{.Free}}")

@@ -112,4 +112,4 @@ def _runs_out(size: int, free: int) -> bool:
 
 
 def _left(free: int, size: int, what: str) -> str:
-    return f"none of {size} {what} is left" if free < 1 else f"{free} of {size} {what} are left"
+    return f"none of {size} {what} left" if free < 1 else f"only {free} of {size} {what} left"

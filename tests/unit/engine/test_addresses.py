@@ -498,8 +498,8 @@ async def test_what_runs_out_is_warned_of_with_what_to_do() -> None:
             "see who has them (seaway network addresses web), and remove what is not needed, "
             "or add a subnet: seaway network update web --add-subnet SUBNET"
         )
-        assert near == f"2 of 5 addresses are left in 10.77.1.0/29 of network web: {what_to_do}"
-        assert none == f"none of 5 addresses is left in 10.77.1.0/29 of network web: {what_to_do}"
+        assert near == f"only 2 of 5 addresses left in 10.77.1.0/29 of network web: {what_to_do}"
+        assert none == f"none of 5 addresses left in 10.77.1.0/29 of network web: {what_to_do}"
 
 
 async def test_a_thousand_sandboxes_are_chosen_for_and_listed_quickly() -> None:

@@ -259,7 +259,7 @@ async def test_a_route_that_came_later_is_told() -> None:
                 "what is behind that route cannot be reached from the network"
             ),
             (
-                "none of 256 subnets is left in the default address pools of IPv4 (255 are routed by "
+                "none of 256 subnets left in the default address pools of IPv4 (255 are routed by "
                 "the host): remove networks that nobody uses (seaway network prune), add pools by "
                 "the setting default-address-pools (--default-address-pool), or give --subnet"
             ),
