@@ -17,7 +17,7 @@ import pytest
 
 from netns.kernel_stage import Stage, bridge, default_route, detach, veth
 from seaway.model.errors import InvalidRequest, KernelRefused
-from seaway.model.ids import IfName
+from seaway.model.ids import Address, IfName
 from seaway.model.port import Proto
 from seaway.plan.elements import Element
 from seaway.plan.operations import (
@@ -729,6 +729,59 @@ async def test_only_the_meant_flows_are_forgotten(stage: Stage) -> None:
     ]  # fmt: skip
     assert without_address == ["10.7.0.3 5353", "10.7.0.3 54"]
     assert flows(stage) == ["10.7.0.3 54"]
+
+
+async def test_flows_of_an_address_are_forgotten_unless_its_namespace_takes_it_back(
+    stage: Stage,
+) -> None:
+    a, b = await two_sandboxes(stage)
+    await track(stage)
+    for netns in (a, b):
+        await say(stage, netns)
+    ours = (ip_address("10.7.0.2"), ip_address("fd00:7::2"))
+    others = (ip_address("10.7.0.3"), ip_address("fd00:7::3"))
+    one, two = veth(a, 2, guarded=False), veth(b, 3, guarded=False)
+    assert flows(stage) == ["10.7.0.2 53", "10.7.0.3 53"]
+
+    await stage.kernel.remove([detach(one), *map(forget, ours)])
+    await stage.kernel.remove([detach(two), *map(forget, others)])
+    await stage.kernel.apply([one])
+    await stage.kernel.apply([replace(two, netns=a, ifname=IfName("eth1"))])
+
+    assert flows(stage) == ["10.7.0.2 53"]
+
+
+async def test_a_new_namespace_at_the_same_path_takes_over_no_flows(stage: Stage) -> None:
+    a, _ = await two_sandboxes(stage)
+    await track(stage)
+    await say(stage, a)
+    ours = (ip_address("10.7.0.2"), ip_address("fd00:7::2"))
+    one = veth(a, 2, guarded=False)
+
+    await stage.kernel.remove([detach(one), *map(forget, ours)])
+    await stage.kernel.remove([DeleteNetns(path=a)])
+    await stage.kernel.apply([CreateNetns(path=a), one])
+
+    assert flows(stage) == []
+
+
+async def track(stage: Stage) -> None:
+    """Let the kernel track what comes to the host."""
+    await stage.kernel.replace_rules(
+        "table inet track { chain in { type filter hook input priority 0; ct state new accept; }\n}\n"
+    )
+
+
+async def say(stage: Stage, netns: Path) -> None:
+    """One datagram from *netns* to the host."""
+    assert ping(stage, netns, "10.7.0.1")
+    with await stage.kernel.open_socket(netns, socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", ("10.7.0.1", 53))
+
+
+def forget(address: Address) -> ForgetAddress:
+    """Forget its flows."""
+    return ForgetAddress(address=address)
 
 
 def flows(stage: Stage) -> list[str]:

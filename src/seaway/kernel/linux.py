@@ -20,10 +20,19 @@ from seaway.kernel.tablewatch import TableWatch
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
-from seaway.model.ids import IfName
+from seaway.model.ids import Address, IfName
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements
-from seaway.plan.operations import AttachVeth, ForgetAddress, ForgetPort, Operation
+from seaway.plan.operations import (
+    AttachVeth,
+    BindNetns,
+    CreateNetns,
+    DetachVeth,
+    ForgetAddress,
+    ForgetPort,
+    Operation,
+    UnnameNetns,
+)
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +82,7 @@ class LinuxKernel:
         A cancelled caller's operations are undone before anything that is asked for later.
         """
         ops = tuple(operations)
-        await self._forgotten(ops)
+        kept = await self._forgotten(ops)
         done = self._thread.submit(lambda: self._worker.apply(ops))
         try:
             await asyncio.shield(asyncio.wrap_future(done))
@@ -83,6 +92,7 @@ class LinuxKernel:
         except (asyncio.CancelledError, EngineError):
             if not done.cancel():
                 self._thread.submit(lambda: self._undo_if_done(done, ops))
+            self._forgetting.let_go(kept)
             raise
 
     def _undo_if_done(self, done: Future[None], ops: Sequence[Operation]) -> None:
@@ -93,7 +103,8 @@ class LinuxKernel:
         """Carry out *operations* of removal, going on after errors; raises an ExceptionGroup."""
         ops = tuple(operations)
         errors = await self._thread.call(lambda: self._worker.remove(ops))
-        self._forgetting.let_go(op.address for op in ops if isinstance(op, ForgetAddress))
+        gone = [op.address for op in ops if isinstance(op, ForgetAddress)]
+        self._forgetting.let_go(gone, _namespace_of(ops, DetachVeth))
         try:
             await self._forget_flows([op for op in ops if isinstance(op, ForgetPort)])
         except KernelRefused as error:
@@ -170,14 +181,26 @@ class LinuxKernel:
             netlink = await self._thread.call(self._worker.open_conntrack)
             await asyncio.wrap_future(self._aside.submit(_forget_all, netlink, flows))
 
-    async def _forgotten(self, ops: Sequence[Operation]) -> None:
-        """Wait until the flows of addresses that *ops* take again are forgotten."""
-        for op in ops:
-            if not isinstance(op, AttachVeth):
-                continue
-            for interface in op.addresses:
-                if (done := self._forgetting.forgotten(interface.ip)) is not None:
-                    await asyncio.wait([asyncio.wrap_future(done)])
+    async def _forgotten(self, ops: Sequence[Operation]) -> list[Address]:
+        """Wait until the flows of addresses that *ops* take again are forgotten.
+
+        Those that a namespace takes back keep theirs; gives them.
+        """
+        kept: list[Address] = []
+        netns = _namespace_of(ops, AttachVeth)
+        for address in (a.ip for op in ops if isinstance(op, AttachVeth) for a in op.addresses):
+            if netns is not None and self._forgetting.keep(address, netns):
+                kept.append(address)
+            elif (done := self._forgetting.forgotten(address)) is not None:
+                await asyncio.wait([asyncio.wrap_future(done)])
+        return kept
+
+
+def _namespace_of(ops: Sequence[Operation], kind: type[AttachVeth | DetachVeth]) -> Path | None:
+    """The namespace whose links *ops* make or cut; None where it begins or ends with them."""
+    if any(isinstance(op, CreateNetns | BindNetns | UnnameNetns) for op in ops):
+        return None
+    return next((op.netns for op in ops if isinstance(op, kind)), None)
 
 
 def _close_result(future: Future[socket.socket]) -> None:
