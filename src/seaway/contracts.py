@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol, Self
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.event import Event
-from seaway.model.ids import Address, EndpointId, IfName, NetworkId, Prefix, SandboxId
-from seaway.model.network import Network, Options
+from seaway.model.ids import (
+    Address,
+    EndpointId,
+    IfName,
+    Interface,
+    Mac,
+    NetworkId,
+    NetworkName,
+    Prefix,
+    SandboxId,
+)
+from seaway.model.network import Adopted, Network, Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
 from seaway.model.usage import Processes, Traffic, Usage
@@ -103,6 +113,8 @@ class Observed:
     """MTU of the link of the host's default route; 1500 without one."""
     addresses: tuple[Address, ...]
     """The host's own addresses that others can use: no loopback, no link-local."""
+    uplinks: frozenset[IfName] = frozenset()
+    """The links by which default routes go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +127,13 @@ class LinkState:
     group: int = 0
     master: IfName | None = None
     addresses: tuple[Address, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    """The same addresses, with the length of their prefix."""
+    kind: str = ""
+    """``bridge``, ``veth`` and the like; empty for hardware."""
+    mac: Mac | None = None
+    filters_vlans: bool = False
+    """Of a bridge: whether its VLANs are kept apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +144,14 @@ class NetworkFacts:
     ipv6: bool
     predefined: bool
     default_mtu: int
-    links: frozenset[IfName]
+    links: Mapping[IfName, LinkState]
     """Links that the host has."""
+    bridges: Mapping[IfName, NetworkName] = field(default_factory=dict[IfName, NetworkName])
+    """Links that other networks use, there or not, with these."""
+    uplinks: frozenset[IfName] = frozenset()
+    """Links by which the host's default routes go."""
+    adopted: Adopted | None = None
+    """What its bridge was like, where the network has one that somebody else made."""
     internal: bool = False
 
 

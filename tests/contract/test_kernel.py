@@ -21,8 +21,10 @@ from seaway.model.port import Proto
 from seaway.plan.elements import Element, Elements
 from seaway.plan.firewall import BRIDGE, INET, NO_RULES, ruleset
 from seaway.plan.operations import (
+    ADOPTED_GROUP,
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    AdoptBridge,
     BindNetns,
     ChangeAddresses,
     ChangeElements,
@@ -40,6 +42,7 @@ from seaway.plan.operations import (
     NameNetns,
     Operation,
     RedirectNames,
+    ReleaseBridge,
     Route,
     SetSysctl,
     UnnameNetns,
@@ -141,6 +144,46 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     make = _linux if request.param == "linux" else _fake
     async with make(tmp_path) as subject:
         yield subject
+
+
+def adoption(name: str = "sw-test") -> AdoptBridge:
+    """Adopt *name* with one gateway more."""
+    more = (ip_interface("10.9.0.1/24"),)
+    release = ReleaseBridge(name=IfName(name), group=7, up=False, addresses=more, settings=())
+    return AdoptBridge(name=IfName(name), addresses=more, release=release)
+
+
+async def test_an_adopted_bridge_gets_addresses_and_is_left_without_them(subject: Subject) -> None:
+    made = bridge()
+    await subject.kernel.apply([made])
+    asked = adoption(made.name)
+
+    await subject.kernel.apply([asked])
+    await subject.kernel.apply([asked])
+
+    link = (await subject.kernel.observe()).links[made.name]
+    assert (link.group, link.up, link.kind) == (ADOPTED_GROUP, True, "bridge")
+    assert {*made.addresses, *asked.addresses} <= set(link.interfaces)
+    await subject.kernel.remove([asked.release])
+    await subject.kernel.remove([asked.release])
+    link = (await subject.kernel.observe()).links[made.name]
+    assert (link.group, link.up) == (7, False)
+    assert not set(asked.addresses) & set(link.interfaces)
+
+
+async def test_a_bridge_is_adopted_with_all_else_or_left_as_it_is(subject: Subject) -> None:
+    made = bridge()
+    await subject.kernel.apply([made])
+
+    await subject.refusal(adoption(made.name), made)
+
+    assert (await subject.kernel.observe()).links[made.name].group == 7
+
+
+async def test_what_is_no_bridge_is_not_adopted_and_what_is_gone_is_left(subject: Subject) -> None:
+    assert (await subject.refusal(adoption("lo"))).startswith("AdoptBridge: ")
+    assert (await subject.refusal(adoption("nowhere"))).startswith("AdoptBridge: ")
+    await subject.kernel.remove([adoption("nowhere").release])
 
 
 async def test_a_bridge_is_seen_with_group_mtu_and_gateways(subject: Subject) -> None:

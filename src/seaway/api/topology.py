@@ -15,7 +15,7 @@ from seaway.model.ids import IfName
 from seaway.model.network import Icc, Network, Reach
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
-from seaway.plan.operations import BRIDGE_GROUP
+from seaway.plan.operations import BRIDGE_GROUPS
 from seaway.plan.wiring import VERSIONS, default_attachment
 
 
@@ -51,7 +51,7 @@ def _uplink(observed: Observed) -> str:
         (
             name
             for name, link in links
-            if link.group != BRIDGE_GROUP and set(link.addresses) & set(observed.addresses)
+            if link.group not in BRIDGE_GROUPS and set(link.addresses) & set(observed.addresses)
         ),
         "",
     )

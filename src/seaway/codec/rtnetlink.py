@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 
@@ -105,6 +105,8 @@ _IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
 _IFLA_BR_FORWARD_DELAY = 1
 _IFLA_BR_STP_STATE = 5
+_IFLA_BR_VLAN_FILTERING = 7
+_MAC_SIZE = 6
 _IFLA_BRPORT_STATE = 1
 _BR_STATE_FORWARDING = 3
 _IFLA_BRPORT_MODE = 4  # hairpin
@@ -386,9 +388,22 @@ def add_local_route(index: int, address: IPv6Address, metric: int) -> Request:
     body = _ROUTE.pack(
         AF_INET6, 128, 0, 0, RT_TABLE_LOCAL, _RTPROT_STATIC, _RT_SCOPE_HOST, RouteType.LOCAL, 0
     )
-    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
-    body += attribute(_RTA_PRIORITY, _U32.pack(metric))
+    body += _local_route(index, address, metric)
     return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def delete_local_route(index: int, address: IPv6Address, metric: int) -> Request:
+    """Take away what ``add_local_route`` made; ESRCH when it is not there."""
+    body = _ROUTE.pack(AF_INET6, 128, 0, 0, RT_TABLE_LOCAL, 0, 0, 0, 0)
+    return Request(Kind.DELROUTE, NLM_F_ACK, body + _local_route(index, address, metric))
+
+
+def _local_route(index: int, address: IPv6Address, metric: int) -> bytes:
+    return (
+        attribute(_RTA_DST, address.packed)
+        + attribute(_RTA_OIF, _U32.pack(index))
+        + attribute(_RTA_PRIORITY, _U32.pack(metric))
+    )
 
 
 def dump_routes(version: int) -> Request:
@@ -437,6 +452,10 @@ class Link:
     """Index of the bridge; 0 without one."""
     peer: int
     """``IFLA_LINK``: for a veth end the index of the other, in the other's namespace; 0 without."""
+    hardware: bytes = field(default=b"", compare=False)
+    """Its hardware address, of whatever length."""
+    info: bytes = field(default=b"", compare=False)
+    """``IFLA_LINKINFO``: what is known of its kind alone; read by those who ask."""
 
     @property
     def up(self) -> bool:
@@ -447,6 +466,23 @@ class Link:
     def is_loopback(self) -> bool:
         """Whether it leads nowhere but back."""
         return bool(self.flags & IFF_LOOPBACK)
+
+    @property
+    def mac(self) -> Mac | None:
+        """Its Ethernet address, if it has one."""
+        return Mac(self.hardware.hex(":")) if len(self.hardware) == _MAC_SIZE else None
+
+    @property
+    def kind(self) -> str:
+        """``bridge``, ``veth`` and the like; empty for hardware."""
+        found = attributes(self.info).get(_IFLA_INFO_KIND, b"")
+        return found.rstrip(b"\0").decode("utf-8", "replace")
+
+    @property
+    def filters_vlans(self) -> bool:
+        """Whether it is a bridge that keeps VLANs apart."""
+        data = attributes(attributes(self.info).get(_IFLA_INFO_DATA, b""))
+        return self.kind == "bridge" and data.get(_IFLA_BR_VLAN_FILTERING) == b"\1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,6 +561,8 @@ def link(body: bytes) -> Link:
         group=_number(found, _IFLA_GROUP),
         master=_number(found, _IFLA_MASTER),
         peer=_number(found, _IFLA_LINK),
+        hardware=found.get(_IFLA_ADDRESS, b""),
+        info=found.get(_IFLA_LINKINFO, b""),
     )
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from seaway.contracts import NetworkFacts
 from seaway.drivers.bridge_options import KNOWN, bridge_options
-from seaway.model.ids import mac_of
+from seaway.model.ids import Address, Interface, mac_of
 from seaway.model.network import BridgeOptions, Network
+from seaway.plan.adoption import release_ops
 from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
     AddBridge,
+    AdoptBridge,
     AttachVeth,
     ChangeAddresses,
     ChangeElements,
@@ -42,7 +44,7 @@ class BridgeDriver:
         rules = _rule_ops(before, after)
         if after is None:
             assert before is not None
-            return (DeleteLink(name=_options(before).bridge), *rules)
+            return (*(release_ops(before) or [DeleteLink(name=_options(before).bridge)]), *rules)
         return (*rules, *([_bridge(after)] if before is None else _bridge_changes(before, after)))
 
     def endpoint_ops(
@@ -60,8 +62,10 @@ def _rule_ops(before: Network | None, after: Network | None) -> tuple[Operation,
     return (ChangeElements(old=old, new=new),) if old != new else ()
 
 
-def _bridge(network: Network) -> AddBridge:
+def _bridge(network: Network) -> AddBridge | AdoptBridge:
     options = _options(network)
+    for release in release_ops(network):
+        return AdoptBridge(name=options.bridge, addresses=network.bridge_addresses, release=release)
     return AddBridge(
         name=options.bridge,
         mac=network.bridge_mac,
@@ -71,17 +75,23 @@ def _bridge(network: Network) -> AddBridge:
 
 
 def _bridge_changes(before: Network, after: Network) -> tuple[Operation, ...]:
+    """What differs; of an adopted bridge its MTU, and the addresses that it had, are its owner's."""
     old, new = _options(before), _options(after)
     assert old.bridge == new.bridge
-    gateways = before.bridge_addresses, after.bridge_addresses
-    return (
-        *([ChangeMtu(link=new.bridge, old=old.mtu, new=new.mtu)] if old.mtu != new.mtu else []),
-        *(
-            [ChangeGateways(bridge=new.bridge, old=gateways[0], new=gateways[1])]
-            if gateways[0] != gateways[1]
-            else []
-        ),
-    )
+    found: list[Operation] = []
+    if old.mtu != new.mtu and new.adopted is None:
+        found.append(ChangeMtu(link=new.bridge, old=old.mtu, new=new.mtu))
+    gateways = _own_gateways(before), _own_gateways(after)
+    if gateways[0] != gateways[1]:
+        found.append(ChangeGateways(bridge=new.bridge, old=gateways[0], new=gateways[1]))
+    return tuple(found)
+
+
+def _own_gateways(network: Network) -> tuple[Interface, ...]:
+    """The addresses that the bridge has for the network's sake."""
+    adopted = network.options.adopted
+    held = {interface.ip for interface in adopted.held} if adopted else set[Address]()
+    return tuple(a for a in network.bridge_addresses if a.ip not in held)
 
 
 def _attach(attachment: Attachment, netns: Path) -> AttachVeth:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seaway.contracts import NetworkFacts
+from seaway.contracts import LinkState, NetworkFacts
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, IfName, address, ifname, shown
-from seaway.model.network import MAX_MTU, MIN_MTU, MIN_MTU6, BridgeOptions, GatewayMode, Icc
+from seaway.model.network import (
+    MAX_MTU,
+    MIN_MTU,
+    MIN_MTU6,
+    Adopted,
+    BridgeOptions,
+    GatewayMode,
+    Icc,
+)
+from seaway.plan.operations import BRIDGE_GROUP, DOOMED_GROUP
 
 BRIDGE = "com.docker.network.bridge."
 NAME = BRIDGE + "name"
@@ -51,16 +60,19 @@ LONGEST_PREFIX = 11
 def bridge_options(asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptions:
     """*asked* as typed options; raises InvalidRequest."""
     _refuse_unknown(asked)
+    bridge = _bridge_name(asked, facts)
+    adopted = facts.adopted or (_adopted(bridge, facts) if NAME in asked else None)
     return BridgeOptions(
-        bridge=_bridge_name(asked, facts),
-        mtu=_mtu(asked.get(MTU), facts),
+        bridge=bridge,
+        mtu=_mtu(asked.get(MTU), facts) if adopted is None else _adopted_mtu(bridge, asked, facts),
+        adopted=adopted,
         icc=Icc.OPEN if _flag(asked, ICC) else Icc.CLOSED,
         masquerade=_flag(asked, MASQUERADE),
         source_guard=_flag(asked, SOURCE_GUARD),
         host_binding=_host_binding(asked.get(HOST_BINDING)),
         dns=tuple(address(a.strip()) for a in asked.get(DNS, "").split(",") if a.strip()),
-        gateway_mode4=_gateway_mode(asked, 4, facts),
-        gateway_mode6=_gateway_mode(asked, 6, facts),
+        gateway_mode4=_gateway_mode(asked, 4, facts, adopted),
+        gateway_mode6=_gateway_mode(asked, 6, facts, adopted),
         inhibit_ipv4=_flag(asked, INHIBIT, default=False),
         sources=tuple(_source(asked[key], v) for v, key in SOURCES.items() if asked.get(key)),
         trusted=_trusted(asked.get(TRUSTED, "")),
@@ -94,9 +106,51 @@ def _bridge_name(asked: Mapping[str, str], facts: NetworkFacts) -> IfName:
             "such names belong to other engines or to the host's own interfaces; "
             "try one that begins with sw-",
         )
-    if name in facts.links:
-        raise refusal(NAME, text, "the host has a link of that name")
     return name
+
+
+def _adopted(bridge: IfName, facts: NetworkFacts) -> Adopted | None:
+    """What the bridge is like that is there already; None where there is none."""
+    if bridge in facts.bridges:
+        raise refusal(NAME, bridge, f"network {facts.bridges[bridge]} is on it")
+    link = facts.links.get(bridge)
+    if link is None:
+        return None
+    if (why := _unfit(bridge, link, facts)) is not None:
+        raise refusal(NAME, bridge, why)
+    assert link.mac is not None
+    held = tuple(interface for interface in link.interfaces if not interface.ip.is_link_local)
+    return Adopted(mac=link.mac, group=link.group, up=link.up, held=held)
+
+
+def _unfit(bridge: IfName, link: LinkState, facts: NetworkFacts) -> str | None:
+    """Why a link that is there can be no network's bridge."""
+    if link.kind != "bridge" or link.mac is None:
+        return "the host has a link of that name, and it is no bridge"
+    if link.group in {BRIDGE_GROUP, DOOMED_GROUP}:
+        return "it is Seaway's own, and is being made or removed; try again"
+    if bridge in facts.uplinks:
+        return (
+            "the host's default route goes by it, and the network's rules would hold for all that the "
+            "host forwards there; leave the option out for a bridge of the network's own, and publish "
+            "ports or make it routed"
+        )
+    if link.filters_vlans:
+        return (
+            "it filters VLANs, so sandboxes would be in its default one, whatever that is; "
+            "set its vlan_filtering to 0, or name another bridge"
+        )
+    return None
+
+
+def _adopted_mtu(bridge: IfName, asked: Mapping[str, str], facts: NetworkFacts) -> int:
+    """That of the sandboxes: the bridge's own when it was adopted, or less."""
+    link = facts.links.get(bridge)
+    most = MAX_MTU if link is None else link.mtu
+    mtu = _mtu(asked.get(MTU) or str(facts.default_mtu if facts.adopted else most), facts)
+    if mtu > most:
+        raise refusal(MTU, str(mtu), f"bridge {bridge} has {most}, and nobody on it can have more")
+    return mtu
 
 
 def _mtu(text: str | None, facts: NetworkFacts) -> int:
@@ -126,7 +180,9 @@ def _host_binding(text: str | None) -> Address | None:
     return None if found.is_unspecified else found
 
 
-def _gateway_mode(asked: Mapping[str, str], version: int, facts: NetworkFacts) -> GatewayMode:
+def _gateway_mode(
+    asked: Mapping[str, str], version: int, facts: NetworkFacts, adopted: Adopted | None
+) -> GatewayMode:
     key = GATEWAY_MODES[version]
     text = asked.get(key) or GatewayMode.NAT.value
     if text not in {mode.value for mode in GatewayMode}:
@@ -136,6 +192,9 @@ def _gateway_mode(asked: Mapping[str, str], version: int, facts: NetworkFacts) -
         raise refusal(
             key, text, "only an internal network can be isolated from its host; add --internal"
         )
+    for held in adopted.held if adopted and mode is GatewayMode.ISOLATED else ():
+        if held.version == version:
+            raise refusal(key, text, f"the host has the address {held.ip} on the bridge")
     return mode
 
 

@@ -60,6 +60,14 @@ class Checkup:
         found += [text for an_id, text in self._recovery.not_whole.items() if an_id in there]
         observed = await self._kernel.observe()
         found += [t for n in self._store.networks() for t in missing_sources(n, observed)]
+        found += [
+            f"network {n.name} is not whole: its bridge {n.options.bridge} is gone; when it is back it is "
+            "used again at the next start"
+            for n in self._store.networks()
+            if n.options.adopted
+            and n.options.bridge not in observed.links
+            and n.id not in self._recovery.not_whole
+        ]
         routes = observed.routes
         found += [
             f"subnet {subnet.prefix} of network {network.name} overlaps {route}, which the host routes: "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
 from seaway.engine.addresses import Addresses
+from seaway.engine.adoptions import Adoptions
 from seaway.engine.assembly import Assembly
 from seaway.engine.background import Background
 from seaway.engine.checkup import Checkup
@@ -69,6 +70,7 @@ def engine_over(
     """The use cases over one world, real or fake; *tasks* gets those that wait for processes."""
     gate, background = Gate(), Background(tasks)
     turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
+    adoptions = Adoptions(store=store, kernel=kernel)
     forwarding = Forwarding(store=store, kernel=kernel)
     held_ports = HeldPorts(host_ports)
     wires = Wires(
@@ -90,6 +92,7 @@ def engine_over(
         names=network_names,
         drivers=all_drivers,
         plans=network_plans,
+        adoptions=adoptions,
         events=events,
         turns=turns,
         gate=gate,
@@ -141,6 +144,7 @@ def engine_over(
         wires=wires,
         sandboxes=sandboxes,
         forwarding=forwarding,
+        adoptions=adoptions,
         paths=paths,
         background=background,
     )

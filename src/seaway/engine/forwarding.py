@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from seaway.contracts import Kernel, Store
 from seaway.model.ids import IfName
-from seaway.plan.operations import BRIDGE_GROUP, SetSysctl
+from seaway.plan.operations import BRIDGE_GROUPS, SetSysctl
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Forwarding:
     async def _uplinks(self) -> list[IfName]:
         """The links that are not ours; ends whose bridge somebody deleted are, too."""
         links = (await self._kernel.observe()).links
-        bridges = {name for name, link in links.items() if link.group == BRIDGE_GROUP}
+        bridges = {name for name, link in links.items() if link.group in BRIDGE_GROUPS}
         ends = {e.link for n in self._store.networks() for e in self._store.endpoints_of(n.id)}
         ours = bridges | ends
         return [n for n, link in links.items() if n not in ours and link.master not in ours]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from seaway.contracts import Clock, Kernel, NetworkFacts, Observed, Store
@@ -23,6 +23,7 @@ from seaway.plan import configuration
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome
 from seaway.plan.subnets import (
     AddressPool,
+    fitted,
     more_subnets,
     overlap,
     planned_subnets,
@@ -62,7 +63,9 @@ class NetworkPlans:
                 predefined=predefined,
                 internal=wish.internal,
                 default_mtu=observed.default_mtu,
-                links=frozenset(observed.links) | self._bridges(),
+                links=observed.links,
+                bridges=self._bridges(),
+                uplinks=observed.uplinks,
             ),
         )
         return Network(
@@ -70,7 +73,7 @@ class NetworkPlans:
             name=wish.name,
             created=self._clock.now(),
             options=options,
-            subnets=self._subnets(wish, observed) if options.places else (),
+            subnets=self._subnets(fitted(wish, options), observed) if options.places else (),
             internal=wish.internal,
             attachable=wish.attachable,
             predefined=predefined,
@@ -87,9 +90,10 @@ class NetworkPlans:
     def _used(self) -> list[tuple[NetworkName, Prefix]]:
         return [(n.name, s.prefix) for n in self._store.networks() for s in n.subnets]
 
-    def _bridges(self) -> frozenset[IfName]:
-        """Links that networks use, though Linux may not have them yet."""
-        return frozenset(b for n in self._store.networks() if (b := n.options.bridge) is not None)
+    def _bridges(self) -> Mapping[IfName, NetworkName]:
+        """Links that networks use, though Linux may not have them yet, with these."""
+        networks = self._store.networks()
+        return {b: n.name for n in networks if (b := n.options.bridge) is not None}
 
     async def refuse_without_ipv6(self, name: NetworkName) -> None:
         """Raise InvalidRequest where this kernel has no IPv6 for the network *name*."""
@@ -127,7 +131,9 @@ class NetworkPlans:
                 predefined=before.predefined,
                 internal=after.internal,
                 default_mtu=before.options.mtu or MAX_MTU,
-                links=frozenset(observed.links) - {before.options.bridge},
+                links=observed.links,
+                uplinks=observed.uplinks,
+                adopted=before.options.adopted,
             ),
         )
 
@@ -149,11 +155,12 @@ class NetworkPlans:
             "from the network, nor by the host where it is the same"
             for subnet in network.subnets
             if subnet.asked
-            for route in observed.routes
+            for route in _foreign_routes(network, observed)
             if overlap(subnet.prefix, route)
         ]
         if network.config is not None:
             return ()
+        found += _shared_bridge(network, observed)
         found += _without_effect(network)
         found += missing_sources(network, observed)
         known = self._drivers.of(network).known_options
@@ -163,6 +170,25 @@ class NetworkPlans:
             if name not in known
         ]
         return tuple(found)
+
+
+def _foreign_routes(network: Network, observed: Observed) -> Iterable[Prefix]:
+    """What the host routes, but by the bridge of *network* itself."""
+    adopted = network.options.adopted
+    own = {interface.network for interface in adopted.held} if adopted else set[Prefix]()
+    return (route for route in observed.routes if route not in own)
+
+
+def _shared_bridge(network: Network, observed: Observed) -> list[str]:
+    """That others are on the adopted bridge of *network* already."""
+    bridge = network.options.bridge
+    ports = [n for n, link in observed.links.items() if bridge and link.master == bridge]
+    if network.options.adopted is None or not ports:
+        return []
+    there = ", ".join(sorted(ports))
+    return [
+        f"bridge {bridge} has ports already ({there}): what the host forwards there is closed now"
+    ]
 
 
 def _without_effect(network: Network) -> list[str]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from seaway.contracts import Events, Kernel, Store
+from seaway.engine.adoptions import Adoptions
 from seaway.engine.drivers import Drivers
 from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
@@ -38,11 +39,13 @@ class Networks:
         names: NetworkNames,
         drivers: Drivers,
         plans: NetworkPlans,
+        adoptions: Adoptions,
         events: Events,
         turns: Turns,
         gate: Gate,
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
+        self._adoptions = adoptions
         self._plans, self._events, self._turns, self._gate = plans, events, turns, gate
 
     async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
@@ -88,6 +91,9 @@ class Networks:
             async with Undo() as undo:
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
+                network = await self._adoptions.surveyed(network)
+                await self._adoptions.remember(network)
+                undo.by(self._adoptions.forget, network)
                 await self._kernel.apply(self._drivers.make_ops(network))
                 undo.by(self._kernel.remove, self._drivers.unmake_ops(network))
                 await self._store.commit(put=[network])
@@ -112,6 +118,7 @@ class Networks:
                 undo.by(self._put_back, network)
                 await self._kernel.remove(self._drivers.unmake_ops(network))
                 await self._store.commit(delete=[network.id])
+            await self._adoptions.forget(network)
             await self._names.end(network)
             self._events.emit(network_event("destroy", network))
         log.info("network removed", extra={"network": network.name})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaway.contracts import UNKNOWN_EXIT, Exit, Kernel, LinkState, Runtime, Store
+from seaway.engine.adoptions import Adoptions
 from seaway.engine.background import Background
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
@@ -66,6 +67,7 @@ class Recovery:
         wires: Wires,
         sandboxes: Sandboxes,
         forwarding: Forwarding,
+        adoptions: Adoptions,
         paths: NetnsPaths,
         background: Background,
     ) -> None:
@@ -73,6 +75,7 @@ class Recovery:
         self._network_names, self._held_ports = network_names, held_ports
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._background = forwarding, paths, background
+        self._adoptions = adoptions
         self.not_whole: dict[str, str] = {}
         """Networks and sandboxes, by id, that could not be made whole, in words."""
 
@@ -84,6 +87,7 @@ class Recovery:
         await self._forwarding.turn_on(changes)
         ended = self._ended()
         self._hold_ports([s for s in self._running() if s.id not in ended])
+        await self._adoptions.leave_abandoned()
         await self._sweep()
         await self._mend_networks()
         seen = await self._seen()
@@ -181,7 +185,8 @@ class Recovery:
             for n in self._store.networks()
             if (name := _broken_bridge(n, links, changing=CHANGING + n.id in changing))
         ]
-        await self._removed(tuple(DeleteLink(name=name) for name in broken))
+        adopted = {n.options.bridge for n in self._store.networks() if n.options.adopted}
+        await self._removed(tuple(DeleteLink(name=n) for n in broken if n not in adopted))
         links = {name: link for name, link in links.items() if name not in broken}
         for network in self._store.networks():
             make = self._drivers.make_ops(network)

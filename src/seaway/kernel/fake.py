@@ -12,13 +12,15 @@ from typing import assert_never
 from seaway.contracts import LinkState, Observed, Steps
 from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
-from seaway.model.ids import Address, IfName, Prefix
+from seaway.model.ids import Address, IfName, Interface, Prefix
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
+    ADOPTED_GROUP,
     BRIDGE_GROUP,
     AddBridge,
+    AdoptBridge,
     AttachVeth,
     BindNetns,
     ChangeAddresses,
@@ -37,6 +39,7 @@ from seaway.plan.operations import (
     NameNetns,
     Operation,
     RedirectNames,
+    ReleaseBridge,
     Route,
     SetSysctl,
     UnnameNetns,
@@ -246,6 +249,10 @@ class FakeKernel:
         match op:
             case AddBridge():
                 self._add_bridge(op)
+            case AdoptBridge():
+                self._adopt_bridge(op)
+            case ReleaseBridge():
+                self._release_bridge(op)
             case DeleteLink():
                 self._delete_link(op.name)
             case CreateNetns():
@@ -291,13 +298,30 @@ class FakeKernel:
 
     def _add_bridge(self, op: AddBridge) -> None:
         self._check(op.name not in self.links, op, "File exists")
-        addresses = tuple(address.ip for address in op.addresses)
         self._add_link(
             op.name,
-            lambda index: LinkState(
-                index=index, mtu=op.mtu, up=True, group=BRIDGE_GROUP, addresses=addresses
+            lambda index: _holding(
+                LinkState(
+                    index=index, mtu=op.mtu, up=True, group=BRIDGE_GROUP, kind="bridge", mac=op.mac
+                ),
+                op.addresses,
             ),
         )
+
+    def _adopt_bridge(self, op: AdoptBridge) -> None:
+        link = self.links.get(op.name)
+        if link is None or link.kind != "bridge":
+            raise KernelRefused("AdoptBridge", f"there is no bridge {op.name}")
+        new = [a for a in op.addresses if a not in link.interfaces]
+        self.links[op.name] = _holding(
+            replace(link, up=True, group=ADOPTED_GROUP), (*link.interfaces, *new)
+        )
+
+    def _release_bridge(self, op: ReleaseBridge) -> None:
+        link = self.links.get(op.name)
+        if link is not None:
+            kept = tuple(a for a in link.interfaces if a not in op.addresses)
+            self.links[op.name] = _holding(replace(link, up=op.up, group=op.group), kept)
 
     def _attach(self, op: AttachVeth) -> None:
         inside = self._netns("AttachVeth", op.netns)
@@ -398,3 +422,8 @@ class FakeKernel:
     def _check(self, fine: bool, op: Operation, reason: str) -> None:
         if not fine:
             raise KernelRefused(type(op).__name__, reason)
+
+
+def _holding(link: LinkState, interfaces: tuple[Interface, ...]) -> LinkState:
+    """*link* with these addresses."""
+    return replace(link, interfaces=interfaces, addresses=tuple(i.ip for i in interfaces))

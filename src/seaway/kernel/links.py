@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from errno import EACCES, EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH
+from contextlib import suppress
+from errno import EACCES, EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Interface
 from seaway.plan.operations import (
+    ADOPTED_GROUP,
     BRIDGE_GROUP,
     DOOMED_GROUP,
     AddBridge,
+    AdoptBridge,
     AttachVeth,
     ChangeAddresses,
     ChangeGateways,
@@ -32,6 +35,7 @@ from seaway.plan.operations import (
     DeleteLink,
     DetachVeth,
     Operation,
+    ReleaseBridge,
     Route,
 )
 
@@ -58,14 +62,60 @@ def add_bridge(host: Host, op: AddBridge) -> None:
         raise
 
 
-def _set_up_bridge(netlink: Netlink, index: int, op: AddBridge) -> None:
+def adopt_bridge(host: Host, op: AdoptBridge) -> None:
+    """Use a bridge that is there; on failure it is as it was. Raises Refused where it is no bridge.
+
+    Its MAC address is said again: one that nobody said follows the ports
+    (``br_stp_recalculate_bridge_id()``).
+    """
+    index = host.netlink.index(op.name)
+    link = host.netlink.link(index)
+    if link is None or link.kind != "bridge":
+        raise Refused(ENODEV, f"{op.name} is no bridge")
+    try:
+        if link.group != ADOPTED_GROUP:
+            _keep_mtu(host.netlink, link)
+        host.netlink.do(rtnetlink.change_link(index, LinkChange(group=ADOPTED_GROUP, mac=link.mac)))
+        _set_up_bridge(host.netlink, index, op)
+    except BaseException:
+        release_bridge(host, op.release)
+        raise
+
+
+def _keep_mtu(netlink: Netlink, bridge: Link) -> None:
+    """Let *bridge* keep its MTU: one that nobody said follows its ports (``br_mtu_auto_adjust()``).
+
+    To say the one that it has would do nothing, so it has one byte more for a moment. One byte less
+    might take its IPv6 away.
+    """
+    said = (LinkChange(mtu=bridge.mtu + 1), LinkChange(mtu=bridge.mtu))
+    netlink.attempt(*(rtnetlink.change_link(bridge.index, change) for change in said))
+
+
+def release_bridge(host: Host, op: ReleaseBridge) -> None:
+    """Leave a bridge as it was; gone already is fine."""
+    index = host.netlink.find(op.name)
+    if index is None:
+        return
+    gone = [rtnetlink.delete_address(index, address) for address in op.addresses]
+    host.netlink.do_unless({ENODEV, EADDRNOTAVAIL}, *gone)
+    host.netlink.do_unless({ESRCH, ENOENT}, _no_route_to_loopback6(index))
+    for path, value in op.settings:
+        with suppress(FileNotFoundError):
+            sysctl.set_to(path, value)
+    down = None if op.up else False
+    host.netlink.do(rtnetlink.change_link(index, LinkChange(group=op.group, up=down)))
+
+
+def _set_up_bridge(netlink: Netlink, index: int, op: AddBridge | AdoptBridge) -> None:
     with_ipv6 = _has_ipv6(op.addresses)
     sysctl.set_to(f"net/ipv4/conf/{op.name}/send_redirects", "0")
     _set_ipv6(op.name, "accept_ra", "0", needed=with_ipv6)
     if with_ipv6:
         _set_ipv6(op.name, "disable_ipv6", "0", needed=True)
     netlink.do(rtnetlink.change_link(index, LinkChange(up=True)))
-    netlink.do(*(rtnetlink.add_address(index, address) for address in op.addresses))
+    there = {EEXIST} if isinstance(op, AdoptBridge) else set[int]()
+    netlink.do_unless(there, *(rtnetlink.add_address(index, address) for address in op.addresses))
     if with_ipv6:
         netlink.do(_route_to_loopback6(index))
     sysctl.set_to(f"net/ipv4/conf/{op.name}/route_localnet", "1")
@@ -77,6 +127,10 @@ def _has_ipv6(addresses: Sequence[Interface]) -> bool:
 
 def _route_to_loopback6(index: int) -> Request:
     return rtnetlink.add_local_route(index, _LOOPBACK6, _METRICS_OF_BRIDGES + index)
+
+
+def _no_route_to_loopback6(index: int) -> Request:
+    return rtnetlink.delete_local_route(index, _LOOPBACK6, _METRICS_OF_BRIDGES + index)
 
 
 def change_gateways(host: Host, op: ChangeGateways) -> None:

@@ -9,10 +9,10 @@ from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
-from seaway.model.ids import Address, Prefix
-from seaway.plan.operations import BRIDGE_GROUP, DOOMED_GROUP
+from seaway.model.ids import Interface, Prefix
+from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP
 
-_OURS = frozenset({BRIDGE_GROUP, DOOMED_GROUP})
+_OURS = BRIDGE_GROUPS | {DOOMED_GROUP}
 _EVERYTHING: frozenset[Prefix] = frozenset(
     {
         IPv4Network("0.0.0.0/0"),
@@ -44,18 +44,25 @@ def observe(netlink: Netlink) -> Observed:
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_routes(version))
     ]
-    bridges = {link.index for link in found if link.group == BRIDGE_GROUP}
-    addresses: dict[int, list[Address]] = {}
+    bridges = {link.index for link in found if link.group in BRIDGE_GROUPS}
+    interfaces: dict[int, list[Interface]] = {}
     for index, interface in held:
-        addresses.setdefault(index, []).append(interface.ip)
+        interfaces.setdefault(index, []).append(interface)
     return Observed(
-        links={link.name: _state(link, links, addresses) for link in links.values()},
+        links={link.name: _state(link, links, interfaces) for link in links.values()},
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(
             a.ip
             for index, a in held
             if not (a.ip.is_loopback or a.ip.is_link_local or index in bridges)
+        ),
+        uplinks=frozenset(
+            links[index].name
+            for route in routes
+            if route.prefix in _EVERYTHING and route.type == RouteType.UNICAST
+            for index in route.links
+            if index in links
         ),
     )
 
@@ -69,16 +76,20 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
 
 
 def _state(
-    link: Link, links: Mapping[int, Link], addresses: Mapping[int, Sequence[Address]]
+    link: Link, links: Mapping[int, Link], interfaces: Mapping[int, Sequence[Interface]]
 ) -> LinkState:
-    master = links.get(link.master)
+    master, held = links.get(link.master), tuple(interfaces.get(link.index, ()))
     return LinkState(
         index=link.index,
         mtu=link.mtu,
         up=link.up,
         group=link.group,
         master=None if master is None else master.name,
-        addresses=tuple(addresses.get(link.index, ())),
+        addresses=tuple(interface.ip for interface in held),
+        interfaces=held,
+        kind=link.kind,
+        mac=link.mac,
+        filters_vlans=link.filters_vlans,
     )
 
 

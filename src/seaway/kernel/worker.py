@@ -25,6 +25,7 @@ from seaway.model.usage import Traffic
 from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
+    AdoptBridge,
     AttachVeth,
     BindNetns,
     ChangeAddresses,
@@ -43,6 +44,7 @@ from seaway.plan.operations import (
     NameNetns,
     Operation,
     RedirectNames,
+    ReleaseBridge,
     SetSysctl,
     UnnameNetns,
     inverse,
@@ -167,6 +169,11 @@ class Worker:
         match op:
             case AddBridge():
                 links.add_bridge(self.host, op)
+            case AdoptBridge():
+                links.adopt_bridge(self.host, op)
+            case ReleaseBridge():
+                self.reaper.set_down()
+                links.release_bridge(self.host, op)
             case DeleteLink():
                 self.reaper.set_down()
                 links.delete_link(self.host, op)

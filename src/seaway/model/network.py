@@ -85,6 +85,20 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What a bridge that somebody else made was like before it was a network's: so it is left again."""
+
+    mac: Mac
+    """Which it keeps, whatever ports it gets."""
+    group: int
+    up: bool
+    held: tuple[Interface, ...] = ()
+    """The addresses that the host had on it."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Kernel settings, by their file under /proc/sys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
     """Options of the ``bridge`` driver."""
 
@@ -113,6 +127,8 @@ class BridgeOptions:
     """Links of the host from which published ports are reached at the sandbox's own address, too."""
     ifname_prefix: str = "eth"
     """How the interfaces inside begin that nobody names."""
+    adopted: Adopted | None = None
+    """None: the bridge is the network's own, made and deleted with it."""
 
 
 class Unbridged:
@@ -132,6 +148,7 @@ class Unbridged:
     sources: ClassVar[tuple[Address, ...]] = ()
     trusted: ClassVar[tuple[IfName, ...]] = ()
     ifname_prefix: ClassVar[str] = "eth"
+    adopted: ClassVar[Adopted | None] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +236,8 @@ class Network:
     @property
     def bridge_mac(self) -> Mac:
         """The MAC address of its bridge, if it has one."""
-        return mac_of(self.id)
+        adopted = self.options.adopted
+        return mac_of(self.id) if adopted is None else adopted.mac
 
     @property
     def masquerades(self) -> bool:

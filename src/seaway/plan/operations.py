@@ -19,6 +19,9 @@ BRIDGE_GROUP = 0x5EA
 """Link group of all our bridges, for other firewalls to match (``devgroup``)."""
 DOOMED_GROUP = 0x5EB
 """Link group of host ends that wait for their deletion; one message deletes them all."""
+ADOPTED_GROUP = 0x5EC
+"""Link group of bridges that somebody else made: whatever is known of them, they are never deleted."""
+BRIDGE_GROUPS = frozenset({BRIDGE_GROUP, ADOPTED_GROUP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,32 @@ class AddBridge:
     mtu: int
     addresses: tuple[Interface, ...]
     """The gateways."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptBridge:
+    """Use a bridge that is there: as ``AddBridge``, but in ADOPTED_GROUP, with the MAC address and MTU it has.
+
+    Said again it does no harm. Refused where the link is gone or is no bridge.
+    """
+
+    name: IfName
+    addresses: tuple[Interface, ...]
+    """The gateways; those that it has are fine."""
+    release: ReleaseBridge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseBridge:
+    """Leave a bridge as it was before ``AdoptBridge``; what is gone already is fine."""
+
+    name: IfName
+    group: int
+    up: bool
+    addresses: tuple[Interface, ...]
+    """Those to take away: what it got from us."""
+    settings: tuple[tuple[str, str], ...]
+    """Kernel settings, by their file under /proc/sys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +280,8 @@ class SetSysctl:
 
 Operation = (
     AddBridge
+    | AdoptBridge
+    | ReleaseBridge
     | DeleteLink
     | CreateNetns
     | BindNetns
@@ -281,6 +312,8 @@ def inverse(operation: Operation) -> Operation | None:
     match operation:
         case AddBridge(name=name):
             return DeleteLink(name=name)
+        case AdoptBridge(release=release):
+            return release
         case CreateNetns(path=path) | BindNetns(path=path):
             return DeleteNetns(path=path)
         case RedirectNames(netns=netns):

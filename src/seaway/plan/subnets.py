@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from seaway.model.errors import AddressClash, Forbidden, InvalidRequest, PoolsExhausted
-from seaway.model.ids import Address, NetworkName, Prefix, prefix, shown
-from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.ids import Address, Interface, NetworkName, Prefix, prefix, shown
+from seaway.model.network import NetworkWish, Options, Subnet, SubnetWish
 
 LONGEST = {4: 30, 6: 126}
 """The longest prefix with room for a gateway and an endpoint beside the addresses of no host."""
@@ -114,6 +114,39 @@ def more_subnets(
         _refuse_overlap(wish.prefix, used)
         found.append(_subnet(wish, wish.prefix))
     return tuple(found)
+
+
+def fitted(wish: NetworkWish, options: Options) -> NetworkWish:
+    """*wish* for a bridge that is there already: its subnets, and its addresses in them, are kept.
+
+    The host's address in a subnet is the gateway unless another is asked for, or the host shall be
+    none; an address that is not is nobody else's either.
+    """
+    held = options.adopted.held if options.adopted is not None else ()
+    if not held:
+        return wish
+    found = [w for w in wish.subnets if w.prefix is None]
+    for version, wanted in ((4, wish.ipv4), (6, wish.ipv6)):
+        mine = [i for i in held if i.version == version]
+        asked = [w for w in wish.subnets if w.prefix is not None and w.prefix.version == version]
+        if not asked and mine and wanted:
+            asked = [SubnetWish(prefix=mine[0].network)]
+        host_is_gateway = version == 6 or not options.inhibit_ipv4
+        found += [_beside(w, mine, str(options.bridge), host_is_gateway) for w in asked]
+    return replace(wish, subnets=tuple(found))
+
+
+def _beside(
+    wish: SubnetWish, held: Iterable[Interface], bridge: str, host_is_gateway: bool
+) -> SubnetWish:
+    """*wish*, with what the host has in its subnet as the gateway or set aside under *bridge*'s name."""
+    there = [i.ip for i in held if wish.prefix is not None and i.ip in wish.prefix]
+    gateway = wish.gateway or (there[0] if there and host_is_gateway else None)
+    aside = [a for a in there if a != gateway and a not in dict(wish.auxiliary).values()]
+    names = [bridge if n == 0 else f"{bridge}-{n + 1}" for n in range(len(aside))]
+    return replace(
+        wish, gateway=gateway, auxiliary=(*wish.auxiliary, *zip(names, aside, strict=True))
+    )
 
 
 def _version(wish: SubnetWish) -> int:

@@ -10,14 +10,14 @@ import pytest
 
 from fakes.firewall import BACK, FRONT, WEB
 from fakes.records import an_endpoint
-from seaway.contracts import Driver, NetworkFacts
+from seaway.contracts import Driver, LinkState, NetworkFacts
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import IfName, NetworkId
-from seaway.model.network import BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
+from seaway.model.ids import IfName, Mac, NetworkId, NetworkName
+from seaway.model.network import Adopted, BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import AddBridge, AttachVeth, ChangeElements, DeleteLink, DetachVeth
 from seaway.plan.wiring import Attachment
@@ -27,7 +27,7 @@ FACTS = NetworkFacts(
     ipv6=False,
     predefined=False,
     default_mtu=1500,
-    links=frozenset({IfName("eth0"), IfName("sw-taken")}),
+    links={IfName("sw-taken"): LinkState(index=2, mtu=1500, up=True, kind="dummy")},
 )
 BRIDGE = "com.docker.network.bridge."
 MTU = "com.docker.network.driver.mtu"
@@ -127,7 +127,63 @@ def test_a_name_that_belongs_to_others_is_refused(name: str) -> None:
 
 def test_the_name_of_a_link_that_is_there_is_refused() -> None:
     assert refusal(name="sw-taken") == (
-        f"option {BRIDGE}name=sw-taken: the host has a link of that name"
+        f"option {BRIDGE}name=sw-taken: the host has a link of that name, and it is no bridge"
+    )
+
+
+OLD = LinkState(
+    index=3,
+    mtu=1400,
+    up=False,
+    group=7,
+    kind="bridge",
+    mac=Mac("02:00:00:00:00:09"),
+    interfaces=(ip_interface("10.77.1.1/24"), ip_interface("fe80::1/64")),
+)
+
+
+def with_bridge(**facts: object) -> NetworkFacts:
+    """Facts of a host that has OLD as br0, but for *facts* of it."""
+    link = replace(OLD, **facts)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return replace(FACTS, links={IfName("br0"): link})
+
+
+def test_a_bridge_that_is_there_is_adopted_with_its_mtu() -> None:
+    found = options(facts=with_bridge(), name="br0")
+
+    assert (found.bridge, found.mtu) == ("br0", 1400)
+    assert found.adopted == Adopted(
+        mac=Mac("02:00:00:00:00:09"), group=7, up=False, held=(ip_interface("10.77.1.1/24"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"kind": "veth"}, "and it is no bridge"),
+        ({"filters_vlans": True}, "it filters VLANs, so sandboxes would be in its default one"),
+        ({"group": 0x5EB}, "it is Seaway's own, and is being made or removed; try again"),
+    ],
+)
+def test_a_bridge_that_is_unfit_is_refused(facts: dict[str, object], why: str) -> None:
+    assert why in refusal(with_bridge(**facts), name="br0")
+
+
+def test_a_bridge_is_one_networks_and_not_the_hosts_way_out() -> None:
+    br0 = IfName("br0")
+    used = replace(with_bridge(), bridges={br0: NetworkName("first")})
+    uplink = replace(with_bridge(), uplinks=frozenset({br0}))
+
+    assert refusal(used, name="br0") == f"option {BRIDGE}name=br0: network first is on it"
+    assert "the host's default route goes by it" in refusal(uplink, name="br0")
+    gone = replace(FACTS, bridges={br0: NetworkName("first")})
+    assert refusal(gone, name="br0") == f"option {BRIDGE}name=br0: network first is on it"
+
+
+def test_nobody_on_an_adopted_bridge_has_more_mtu_than_it_has() -> None:
+    assert options(facts=with_bridge(), name="br0", mtu="1300").mtu == 1300
+    assert refusal(with_bridge(), name="br0", mtu="1401") == (
+        f"option {MTU}=1401: bridge br0 has 1400, and nobody on it can have more"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_interface, ip_network
 
 import pytest
 from hypothesis import given
@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from seaway.config import DEFAULT_POOLS
 from seaway.model.errors import AddressClash, EngineError, Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import NetworkName, Prefix
-from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.ids import IfName, Mac, NetworkName, Prefix
+from seaway.model.network import Adopted, BridgeOptions, NetworkWish, Subnet, SubnetWish
 from seaway.plan.subnets import (
     AddressPool,
+    fitted,
     free_subnet,
     overlap,
     planned_subnets,
@@ -402,3 +403,50 @@ def test_the_first_free_piece_is_what_looking_at_each_would_find(
     else:
         with pytest.raises(Exhausted, match=f"{len(pieces)} of {len(pieces)} in use"):
             free_subnet(small, 4, taken, [])
+
+
+# A bridge that is there already
+
+
+def on_bridge(
+    *wishes: SubnetWish,
+    held: tuple[str, ...] = ("10.9.1.1/24", "fd09::1/64"),
+    inhibit_ipv4: bool = False,
+) -> tuple[SubnetWish, ...]:
+    """What is asked for where the host has the addresses *held* on its bridge br0."""
+    adopted = Adopted(
+        mac=Mac("02:00:00:00:00:09"), group=0, up=True, held=tuple(map(ip_interface, held))
+    )
+    bridge = BridgeOptions(
+        bridge=IfName("br0"), mtu=1500, adopted=adopted, inhibit_ipv4=inhibit_ipv4
+    )
+    return fitted(replace(PLAIN, subnets=wishes), bridge).subnets
+
+
+def wished(prefix: str, gateway: str | None = None, **aside: str) -> SubnetWish:
+    """*prefix*, with these addresses set aside."""
+    return SubnetWish(
+        prefix=ip_network(prefix),
+        gateway=ip_address(gateway) if gateway else None,
+        auxiliary=tuple((n, ip_address(a)) for n, a in aside.items()),
+    )
+
+
+def test_a_bridge_gives_its_subnet_and_its_address_is_the_gateway() -> None:
+    assert on_bridge() == (wished("10.9.1.0/24", "10.9.1.1"),)
+    assert on_bridge(wished("10.9.1.0/25")) == (wished("10.9.1.0/25", "10.9.1.1"),)
+
+
+def test_an_address_that_is_not_the_gateway_is_set_aside() -> None:
+    assert on_bridge(wished("10.9.1.0/24", "10.9.1.9")) == (
+        wished("10.9.1.0/24", "10.9.1.9", br0="10.9.1.1"),
+    )
+    assert on_bridge(inhibit_ipv4=True) == (wished("10.9.1.0/24", br0="10.9.1.1"),)
+    assert on_bridge(held=("10.9.1.1/24", "10.9.1.7/24")) == (
+        wished("10.9.1.0/24", "10.9.1.1", br0="10.9.1.7"),
+    )
+
+
+def test_a_subnet_without_an_address_of_the_bridge_is_as_it_was_asked_for() -> None:
+    assert on_bridge(wished("10.8.0.0/24")) == (wished("10.8.0.0/24"),)
+    assert on_bridge(held=()) == ()

@@ -19,7 +19,7 @@ OLD_BRIDGED = (
 """As it was before there were gateway modes."""
 BRIDGED = OLD_BRIDGED.removesuffix("}") + (
     ',"gateway_mode4":"nat","gateway_mode6":"nat","inhibit_ipv4":false,"sources":[],"trusted":[],'
-    '"ifname_prefix":"eth"}'
+    '"ifname_prefix":"eth","adopted":null}'
 )
 
 

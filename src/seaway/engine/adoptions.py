@@ -1,0 +1,63 @@
+"""Bridges that somebody else made: what they were like is kept, so that they are left as they were."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from seaway.contracts import Kernel, Store
+from seaway.model.errors import EngineError
+from seaway.model.network import BridgeOptions, Network
+from seaway.plan.adoption import SETTINGS, kept_release, kept_text, release_ops
+
+log = logging.getLogger(__name__)
+
+KEPT = "bridge:"
+"""How the names begin of the facts in which the store keeps how a bridge is left again."""
+
+
+class Adoptions:
+    """Remembers adopted bridges beyond a kill, from before they are changed until they are left."""
+
+    def __init__(self, *, store: Store, kernel: Kernel) -> None:
+        self._store, self._kernel = store, kernel
+
+    async def surveyed(self, network: Network) -> Network:
+        """*network* knowing the kernel settings that its adopted bridge has now."""
+        options = network.options
+        if options.adopted is None:
+            return network
+        assert isinstance(options, BridgeOptions)  # none but bridges are adopted
+        found = await self._settings(str(options.bridge))
+        adopted = replace(options.adopted, settings=tuple(found.items()))
+        return replace(network, options=replace(options, adopted=adopted))
+
+    async def _settings(self, bridge: str) -> Mapping[str, str]:
+        values = [(p, await self._kernel.sysctl(p)) for p in (s.format(bridge) for s in SETTINGS)]
+        return {path: value for path, value in values if value is not None}
+
+    async def remember(self, network: Network) -> None:
+        """Keep how the bridge of *network* is left; before anything about it is changed."""
+        for release in release_ops(network):
+            await self._store.keep_fact(KEPT + release.name, kept_text(network, release))
+
+    async def forget(self, network: Network) -> None:
+        """The bridge of *network* is as it was."""
+        for release in release_ops(network):
+            await self._store.keep_fact(KEPT + release.name, None)
+
+    async def leave_abandoned(self) -> None:
+        """Leave the bridges that no network has: the last daemon ended while it adopted or left them."""
+        there = {network.id for network in self._store.networks()}
+        for name, text in self._store.facts(KEPT).items():
+            network, release = kept_release(text)
+            if network in there:
+                continue
+            try:
+                await self._kernel.remove([release])
+            except* EngineError as errors:
+                facts = {"bridge": release.name, "reason": str(errors.exceptions)}
+                log.warning("a bridge could not be left as it was", extra=facts)
+            else:
+                await self._store.keep_fact(name, None)
