@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Any, cast
 
 from seaway.model.errors import InvalidRequest
+from seaway.model.ids import Address, Interface, Prefix, address, prefix
+from seaway.model.network import MAX_MTU, MIN_MTU
+from seaway.plan.default_network import DefaultNetwork, Family
 from seaway.plan.subnets import AddressPool
 
 DEFAULT_FILE = Path("/etc/seaway/seaway.toml")
@@ -90,6 +94,49 @@ def _flag(value: object) -> bool:
     raise InvalidRequest(f"{value!r} is neither true nor false")
 
 
+def _interface_of(version: int) -> Callable[[object], Interface]:
+    example = {4: "10.77.0.1/24", 6: "fd77::1/64"}[version]
+
+    def parsed(value: object) -> Interface:
+        found: Interface | None = None
+        with suppress(ValueError):
+            found = ip_interface(_text(value))
+        if found is None or found.version != version or "/" not in _text(value):
+            raise InvalidRequest(
+                f"{value!r} is no IPv{version} address with a length like {example}"
+            )
+        return found
+
+    return parsed
+
+
+def _prefix_of(version: int) -> Callable[[object], Prefix]:
+    def parsed(value: object) -> Prefix:
+        found = prefix(_text(value))
+        if found.version != version:
+            raise InvalidRequest(f"{value!r} is no IPv{version} prefix")
+        return found
+
+    return parsed
+
+
+def _address_of(version: int) -> Callable[[object], Address]:
+    def parsed(value: object) -> Address:
+        found = address(_text(value))
+        if found.version != version:
+            raise InvalidRequest(f"{value!r} is no IPv{version} address")
+        return found
+
+    return parsed
+
+
+def _mtu(value: object) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdecimal()) or not MIN_MTU <= int(text[:9]) <= MAX_MTU:
+        raise InvalidRequest(f"{value!r} is no number of bytes from {MIN_MTU} to {MAX_MTU}")
+    return int(text)
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def parsed(value: object) -> str:
         if value not in words:
@@ -115,6 +162,13 @@ _METAVARS = {
     "group": "GROUP",
     "default_address_pools": "base=PREFIX,size=LENGTH",
     "resolv_conf": "FILE",
+    "bip": "ADDRESS/LENGTH",
+    "bip6": "ADDRESS/LENGTH",
+    "fixed_cidr": "PREFIX",
+    "fixed_cidr_v6": "PREFIX",
+    "default_gateway": "ADDRESS",
+    "default_gateway_v6": "ADDRESS",
+    "mtu": "BYTES",
     "log_format": "text|json",
     "log_level": "LEVEL",
 }
@@ -161,6 +215,34 @@ class Config:
     names_at_gateways: bool = _setting(
         False, _flag, "let the host ask for the names of a network at its gateway, port 53"
     )
+    bip: Interface | None = _setting(
+        None,
+        _interface_of(4),
+        "of the network bridge: the address of its bridge, with the length of the subnet",
+    )
+    bip6: Interface | None = _setting(
+        None, _interface_of(6), "of the network bridge: the same in IPv6; needs ipv6"
+    )
+    fixed_cidr: Prefix | None = _setting(
+        None,
+        _prefix_of(4),
+        "of the network bridge: the part of its subnet that sandboxes get addresses from; without bip, the subnet",
+    )
+    fixed_cidr_v6: Prefix | None = _setting(
+        None, _prefix_of(6), "of the network bridge: the same in IPv6; needs ipv6"
+    )
+    default_gateway: Address | None = _setting(
+        None,
+        _address_of(4),
+        "of the network bridge: the sandboxes' gateway, if it is somebody else on the bridge",
+    )
+    default_gateway_v6: Address | None = _setting(
+        None, _address_of(6), "of the network bridge: the same in IPv6; needs ipv6"
+    )
+    ipv6: bool = _setting(False, _flag, "of the network bridge: IPv6 too")
+    mtu: int | None = _setting(
+        None, _mtu, "of the network bridge: its MTU in bytes; else that of the host's default route"
+    )
     power_safe: bool = _setting(
         False, _flag, "wait for the disk at each change: slower, and safe against power cuts too"
     )
@@ -171,6 +253,18 @@ class Config:
     test_fault: Path | None = _setting(
         None, _path, "for tests: a file that names a step to fail or end at"
     )
+
+    @property
+    def default_network(self) -> DefaultNetwork:
+        """What the network ``bridge`` shall be."""
+        return DefaultNetwork(
+            ipv4=Family(bridge=self.bip, range=self.fixed_cidr, gateway=self.default_gateway),
+            ipv6=Family(
+                bridge=self.bip6, range=self.fixed_cidr_v6, gateway=self.default_gateway_v6
+            ),
+            has_ipv6=self.ipv6,
+            mtu=self.mtu,
+        )
 
     @property
     def sockets(self) -> tuple[Path, ...]:
@@ -212,6 +306,7 @@ def settings(arguments: Sequence[str]) -> Settings:
                 origins[each.name] = origin
                 break
     config = Config(**values)
+    config.default_network.wish()  # raises for settings that contradict each other
     shown = tuple(
         Setting(
             name=each.name.replace("_", "-"),

@@ -98,7 +98,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
             tasks=await stack.enter_async_context(cancelled_at_end()),
         )
         await engine.recovery.restore()
-        await engine.networks.create_predefined()
+        await engine.networks.create_predefined(config.default_network.wish())
         yield World(engine=engine, store=store, kernel=kernel, runtime=runtime, paths=paths)
 
 

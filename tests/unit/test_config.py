@@ -135,8 +135,8 @@ def test_the_default_pools_are_dockers_and_more() -> None:
 def test_an_unknown_setting_of_the_file_is_told_with_those_there_are(file: Path) -> None:
     names = ", ".join(sorted(f.name.replace("_", "-") for f in fields(Config)))
 
-    assert written(file, "mtu = 9000\n") == (
-        f"configuration file FILE: there is no setting mtu; settings are {names}"
+    assert written(file, "mut = 9000\n") == (
+        f"configuration file FILE: there is no setting mut; settings are {names}"
     )
 
 

@@ -11,6 +11,7 @@ from seaway.contracts import Kernel, Store
 from seaway.engine.addresses import Addresses
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_plans import missing_sources
+from seaway.engine.networks import Networks
 from seaway.engine.recovery import Recovery
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
@@ -41,6 +42,7 @@ class Checkup:
         *,
         store: Store,
         kernel: Kernel,
+        networks: Networks,
         recovery: Recovery,
         held_ports: HeldPorts,
         wires: Wires,
@@ -48,6 +50,7 @@ class Checkup:
         turns: Turns,
     ) -> None:
         self._store, self._kernel, self._recovery = store, kernel, recovery
+        self._networks = networks
         self._held_ports, self._wires, self._turns = held_ports, wires, turns
         self._addresses = addresses
 
@@ -57,6 +60,7 @@ class Checkup:
         found = [text for s in running for text in await self._lost_ports(s)]
         there = {n.id for n in self._store.networks()} | {s.id for s in self._store.sandboxes()}
         found += [text for s in running for text in self._closed(s)]
+        found += [self._networks.unsettled] if self._networks.unsettled else []
         found += [text for an_id, text in self._recovery.not_whole.items() if an_id in there]
         observed = await self._kernel.observe()
         found += [t for n in self._store.networks() for t in missing_sources(n, observed)]

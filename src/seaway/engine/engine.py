@@ -184,6 +184,7 @@ def engine_over(
         checkup=Checkup(
             store=store,
             kernel=kernel,
+            networks=networks,
             recovery=recovery,
             held_ports=held_ports,
             wires=wires,

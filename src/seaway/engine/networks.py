@@ -13,11 +13,12 @@ from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
-from seaway.model.errors import Forbidden, InUse, NotFound
+from seaway.model.errors import EngineError, Forbidden, InUse, NotFound
 from seaway.model.event import network_event
 from seaway.model.ids import NetworkName, network_name
 from seaway.model.network import Network, NetworkWish
 from seaway.plan import configuration
+from seaway.plan.default_network import DefaultNetwork, is_as_asked
 from seaway.plan.network_change import RESERVED
 from seaway.plan.operations import ChangeElements
 from seaway.plan.reconcile import missing_ops
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 PREDEFINED = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 """Names and drivers of the networks that are always there."""
+
+PLAIN = DefaultNetwork().wish()
+"""The default network where no setting asks anything of it."""
 
 
 class Networks:
@@ -46,6 +50,8 @@ class Networks:
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
         self._adoptions = adoptions
+        self.unsettled = ""
+        """Why the default network is not as the settings say, in words."""
         self._plans, self._events, self._turns, self._gate = plans, events, turns, gate
 
     async def create(self, wish: NetworkWish) -> tuple[Network, tuple[str, ...]]:
@@ -74,13 +80,44 @@ class Networks:
             await self._plans.refuse_without_ipv6(wish.name)
         return await self._make(wish, predefined=False)
 
-    async def create_predefined(self) -> None:
-        """Make the networks that are always there, those that are not there yet."""
-        there = {network.name for network in self._store.networks() if network.predefined}
+    async def create_predefined(self, bridge: NetworkWish = PLAIN) -> None:
+        """Make the networks that are always there, those that are not there yet.
+
+        The default network becomes as *bridge* says, if nobody is on it.
+        """
+        there = {str(n.name): n for n in self._store.networks() if n.predefined}
         for name, driver in PREDEFINED:
+            plain = NetworkWish(name=network_name(name), driver=driver)
+            wish = bridge if name == bridge.name else plain
             if name not in there:
-                wish = NetworkWish(name=network_name(name), driver=driver)
                 await self._make(wish, predefined=True)
+            elif wish is bridge and not is_as_asked(there[name], bridge):
+                await self._make_again(there[name], bridge)
+
+    async def _make_again(self, network: Network, wish: NetworkWish) -> None:
+        """Let the predefined *network* be as *wish* says; what keeps it from that is told."""
+        users = [self._store.sandbox(e.sandbox).name for e in self._store.endpoints_of(network.id)]
+        if users:
+            shown = ", ".join(sorted(users)[:5]) + (", …" if len(users) > 5 else "")
+            self._tell_unsettled(f"sandboxes are on it: {shown}", network)
+            return
+        await self.take_away(network)
+        try:
+            await self._make(wish, predefined=True)
+        except EngineError as error:
+            await self._kernel.apply(self._drivers.make_ops(network))
+            await self._store.commit(put=[network])
+            await self._names.begin(network)
+            self._tell_unsettled(" ".join(str(error).split()), network)
+
+    def _tell_unsettled(self, why: str, network: Network) -> None:
+        subnets = " and ".join(str(s.prefix) for s in network.subnets)
+        self.unsettled = (
+            f"the default network stays as it is ({subnets}, MTU {network.options.mtu}) although the "
+            f"settings for it changed, since {why}; they hold from the next start at which nothing is in "
+            "the way"
+        )
+        log.warning("the default network stays as it is", extra={"reason": why})
 
     async def _make(
         self, wish: NetworkWish, *, predefined: bool

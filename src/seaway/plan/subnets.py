@@ -87,7 +87,7 @@ def planned_subnets(
                 )
             continue
         if len(wishes) > 1:
-            _refuse_overlap_within(wishes)
+            _refuse_overlapwithin(wishes)
             raise Forbidden("bridge driver doesn't support multiple subnets")
         asked = wishes[0] if wishes else SubnetWish()
         prefix = asked.prefix or free_subnet(pools, version, [p for _, p in used], routed)
@@ -106,7 +106,7 @@ def more_subnets(
 
     Raises InvalidRequest, Forbidden (overlap).
     """
-    _refuse_overlap_within(wishes)
+    _refuse_overlapwithin(wishes)
     found: list[Subnet] = []
     for wish in wishes:
         _version(wish)
@@ -230,7 +230,7 @@ def overlap(one: Prefix, other: Prefix) -> bool:
     return isinstance(other, IPv6Network) and one.overlaps(other)
 
 
-def _refuse_overlap_within(wishes: Sequence[SubnetWish]) -> None:
+def _refuse_overlapwithin(wishes: Sequence[SubnetWish]) -> None:
     for n, wish in enumerate(wishes):
         for other in wishes[n + 1 :]:
             if wish.prefix and other.prefix and overlap(wish.prefix, other.prefix):
@@ -265,7 +265,7 @@ def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:
     gateway = wish.gateway or _first_free(prefix, [a for _, a in wish.auxiliary])
     _refuse_outside("gateway", gateway, prefix)
     _refuse_no_host("gateway", gateway, prefix)
-    if wish.range is not None and not _within(wish.range, prefix):
+    if wish.range is not None and not within(wish.range, prefix):
         raise InvalidRequest(
             f"invalid network config:\ninvalid ip-range {wish.range}: "
             f"parent subnet {prefix} doesn't contain this range"
@@ -332,7 +332,8 @@ def _first_free(prefix: Prefix, taken: Sequence[Address]) -> Address:
     return address
 
 
-def _within(inner: Prefix, outer: Prefix) -> bool:
+def within(inner: Prefix, outer: Prefix) -> bool:
+    """Whether all of *inner* is in *outer*."""
     return overlap(inner, outer) and inner.prefixlen >= outer.prefixlen
 
 
