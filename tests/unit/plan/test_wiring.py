@@ -14,8 +14,10 @@ from fakes.firewall import BACK, FRONT, VAULT
 from fakes.records import a_network, a_route, an_endpoint
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.endpoint import EndpointWish
-from seaway.model.network import Network
+from seaway.model.ids import IfName
+from seaway.model.network import GatewayMode, Network, Reach
 from seaway.model.port import Proto, PublishedPort
+from seaway.plan.firewall import INET
 from seaway.plan.operations import (
     AttachVeth,
     ChangeElements,
@@ -34,6 +36,7 @@ from seaway.plan.wiring import (
     elements,
     route,
     target,
+    ways_in,
 )
 
 NETNS = Path("/run/test/ns/b1")
@@ -257,3 +260,74 @@ def test_ports_lead_to_an_address_of_the_default_routes_network(wiring: Wiring) 
         prefix = f"{place.address(version)} . " if place else "nowhere"
 
         assert all(value.startswith(prefix) for value in leading)
+
+
+# Where the host translates nothing
+
+
+def hanging_as(network: Network, **options: object) -> Network:
+    """*network* with other options."""
+    return replace(network, options=replace(network.options, **options))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+ROUTED = hanging_as(FRONT, gateway_mode4=GatewayMode.ROUTED)
+ON_ROUTED = attached(ROUTED, 1)
+
+
+def leading(wiring: Wiring) -> list[str]:
+    """The elements of its published ports, but for those of the hairpin."""
+    found = (e for e in elements(wiring) if e.table == INET and not e.set.startswith("hairpin"))
+    return sorted(f"{e.set} {e.text()}" for e in found)
+
+
+def test_each_family_leads_as_the_default_routes_network_hangs_in_it() -> None:
+    assert leading(hung(ON_ROUTED, ports=(TCP,))) == [
+        "any6 tcp . 8080 : fd77:1::2 . 80",
+        "direct4 10.77.1.2 . tcp . 80",
+    ]
+    assert ways_in(hung(ON_ROUTED)) == (4, 6)
+    assert ways_in(hung(ON_ROUTED), Reach.HOST) == (6,)
+    assert ways_in(hung(ON_ROUTED), Reach.OWN) == (4,)
+
+
+def test_ports_of_a_network_whose_gateway_is_somebody_else_lead_nowhere() -> None:
+    inhibited = attached(hanging_as(FRONT, inhibit_ipv4=True), 1)
+
+    assert leading(hung(inhibited, ports=(TCP,))) == ["any6 tcp . 8080 : fd77:1::2 . 80"]
+    assert route(hung(inhibited), 4) == a_route("eth0", "10.77.1.1")
+
+
+def test_trusted_links_make_ports_reachable_both_ways() -> None:
+    trusting = attached(hanging_as(OLD, trusted=(IfName("eth9"),)), 1)
+
+    assert leading(hung(trusting, ports=(TCP,))) == [
+        "any4 tcp . 8080 : 10.77.4.2 . 80",
+        "direct4 10.77.4.2 . tcp . 80",
+    ]
+
+
+def test_of_a_direct_port_that_is_unpublished_the_flows_to_the_sandbox_are_forgotten() -> None:
+    found = change(hung(ON_ROUTED, ports=(TCP, UDP)), hung(ON_ROUTED, ports=(TCP,)))
+
+    assert flows(found) == [
+        ForgetPort(proto=Proto.UDP, version=4, host=ip_address("10.77.1.2"), host_port=53, count=2),
+        ForgetPort(proto=Proto.UDP, version=6, host_port=5300, count=2),
+    ]
+
+
+def test_another_direct_port_to_the_same_number_keeps_it_open() -> None:
+    twice = (TCP, replace(TCP, host_port=9090))
+
+    changes = change(hung(ON_ROUTED, ports=twice), hung(ON_ROUTED, ports=(TCP,)))
+
+    gone = [e.set for o in changes if isinstance(o, ChangeElements) for e in o.old - o.new]
+    assert gone == ["any6"]
+
+
+def test_an_auxiliary_address_of_dockers_name_is_the_default_gateway() -> None:
+    other = ip_address("10.77.4.9")
+    subnets = (replace(OLD.subnets[0], auxiliary=(("DefaultGatewayIPv4", other),)),)
+
+    assert route(hung(attached(replace(OLD, subnets=subnets), 1)), 4) == a_route(
+        "eth0", "10.77.4.9"
+    )
