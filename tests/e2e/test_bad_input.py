@@ -363,7 +363,16 @@ def test_what_is_adopted_is_a_network_namespace(field: Field, netns: str) -> Non
     assert leaked(field.before, field.host, field.daemon) == ()
 
 
-@pytest.mark.parametrize("ref", ["nosuch", "%2e%2e", "..%2fbox", "%00", "a" * 3000, "%ff"])
+@pytest.mark.parametrize("ref", ["%2e%2e", "..%2fbox", "%2e%2e%2f%2e%2e%2fetc"])
+def test_a_path_that_climbs_is_sent_to_the_cleaned_one_and_changes_nothing(
+    field: Field, ref: str
+) -> None:
+    for method in ("GET", "DELETE"):
+        assert field.daemon.request(method, f"/networks/{ref}", None) == (301, b"")
+    assert leaked(field.before, field.host, field.daemon) == ()
+
+
+@pytest.mark.parametrize("ref", ["nosuch", "%00", "a" * 3000, "%ff"])
 def test_a_reference_to_nothing_is_refused(field: Field, ref: str) -> None:
     for path in (f"/networks/{ref}", f"/containers/{ref}/json", f"/seaway/sandboxes/{ref}/nosuch"):
         refused(field, path, None, "GET")
