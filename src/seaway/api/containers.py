@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aiohttp import web
 
@@ -49,15 +50,21 @@ class ContainerRoutes:
 
     async def listing(self, call: Call) -> web.Response:
         """Those that the filters let through, newest first."""
-        found = selected(self._store, call.query)
-        return call.answer([self._inspection.summary(s) for s in found])
+        found = [self._inspection.summary(s) for s in selected(self._store, call.query)]
+        if call.query.flag("size"):
+            for each in found:
+                each.size_rw = each.size_root_fs = 0
+        return call.answer(found)
 
     async def inspect(self, call: Call) -> web.Response:
         """All about one."""
         sandbox = self._store.sandbox(call.ref)
         nobody: Mapping[IfName, int] = {}
         drops = await drop_counts(self._parts) if sandbox.running else nobody
-        return call.answer(self._inspection.container(sandbox, drops))
+        found = self._inspection.container(sandbox, drops)
+        if call.query.flag("size"):
+            found.size_rw = found.size_root_fs = 0
+        return call.answer(found)
 
     async def create(self, call: Call) -> web.Response:
         """Note one down."""
@@ -118,7 +125,7 @@ class ContainerRoutes:
         """Nothing of it can be changed; asking for nothing is fine."""
         asked = await call.body(dict[str, object])
         self._store.sandbox(call.ref)
-        if named := sorted(key for key, value in asked.items() if value):
+        if named := sorted(key for key, value in asked.items() if _says_something(value)):
             raise InvalidRequest(f"cannot update {', '.join(named)}: make the container anew")
         return answer({"Warnings": None})
 
@@ -170,6 +177,13 @@ class ContainerRoutes:
 
     def _with_process(self, ref: str, verb: str) -> Sandbox:
         return with_process(self._store.sandbox(ref), verb)
+
+
+def _says_something(value: object) -> bool:
+    """Whether *value* asks for a change: clients send zeros, and the policy ``no``, for none."""
+    if isinstance(value, dict):
+        return any(map(_says_something, cast("dict[str, object]", value).values()))
+    return bool(value) and value != "no"
 
 
 def with_process(sandbox: Sandbox, verb: str) -> Sandbox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
@@ -92,6 +93,7 @@ class SystemRoutes:
                 containers_running=running,
                 containers_stopped=len(states) - running,
                 plugins=wire.Plugins(volume=[], network=[*KINDS], log=["k8s-file"]),
+                cgroup_version=cgroup_version(),
                 system_time=moments.shown(parts.clock.now()),
                 kernel_version=platform.release(),
                 operating_system=operating_system(),
@@ -115,6 +117,11 @@ def architecture() -> str:
     """The machine in Go's words."""
     machine = platform.machine()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def cgroup_version() -> str:
+    """``2`` where all control groups are of version 2."""
+    return "2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "1"
 
 
 def operating_system() -> str:

@@ -429,3 +429,34 @@ async def test_a_namespace_has_no_process(stage: Stage, verb: str) -> None:
 
     assert answer.status == logs.status == 409
     assert answer.message.startswith("sandbox ns is only a network namespace")
+
+
+async def test_sizes_are_shown_when_asked_for(stage: Stage) -> None:
+    await stage.create("web")
+
+    (plain,) = await stage.good("GET", "/containers/json?all=1")
+    (sized,) = await stage.good("GET", "/containers/json?all=1&size=1")
+    whole = await stage.good("GET", "/containers/web/json?size=1")
+
+    assert "SizeRw" not in plain
+    assert "SizeRw" not in await stage.inspect("web")
+    assert (sized["SizeRw"], sized["SizeRootFs"]) == (0, 0)
+    assert (whole["SizeRw"], whole["SizeRootFs"]) == (0, 0)
+
+
+async def test_an_update_that_asks_for_nothing_is_fine_and_all_else_is_refused(
+    stage: Stage,
+) -> None:
+    await stage.create("web")
+    nothing = {
+        "Memory": 0,
+        "Devices": None,
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+    }
+
+    assert await stage.good("POST", "/containers/web/update", nothing) == {"Warnings": None}
+    answer = await stage.call("POST", "/containers/web/update", {**nothing, "Memory": 7})
+    assert (answer.status, answer.message) == (
+        400,
+        "cannot update Memory: make the container anew",
+    )

@@ -95,3 +95,13 @@ async def test_parameters_of_later_versions_are_not_read(stage: Stage) -> None:
     assert (await stage.call("GET", "/v1.28/networks/bridge?verbose=maybe")).message == (
         "invalid value for verbose: maybe: it is true or false"
     )
+
+
+async def test_info_gains_facts(stage: Stage) -> None:
+    old, middle, new = [await stage.good("GET", f"/v{v}/info") for v in ("1.38", "1.41", "1.49")]
+
+    assert "Warnings" not in old
+    assert "CgroupVersion" not in old
+    assert middle["CgroupVersion"] in {"1", "2"}
+    assert "FirewallBackend" not in middle
+    assert new["FirewallBackend"] == {"Driver": "nftables", "Info": []}

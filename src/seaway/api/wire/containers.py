@@ -329,6 +329,9 @@ class Container(Reply, kw_only=True):
     exec_ids: list[str] | None = field(name="ExecIDs")
     host_config: ShownHostConfig
     graph_driver: GraphDriver = field(default_factory=GraphDriver)
+    size_rw: int | UnsetType = UNSET
+    """Bytes of the container's own layer, when asked for: it has none."""
+    size_root_fs: int | UnsetType = UNSET
     mounts: list[ShownMount]
     config: ShownConfig
     network_settings: NetworkSettings
@@ -366,6 +369,8 @@ class ContainerSummary(Reply, kw_only=True):
     created: int
     """Seconds since the epoch."""
     ports: list[PortSummary]
+    size_rw: int | UnsetType = UNSET
+    size_root_fs: int | UnsetType = UNSET
     labels: Labels
     state: str
     status: str

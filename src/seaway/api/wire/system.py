@@ -85,6 +85,13 @@ class Swarm(Reply, kw_only=True):
     remote_managers: None = None
 
 
+class FirewallBackend(Reply, kw_only=True):
+    """By what packets are let through, and what of it there is to know."""
+
+    driver: str = "nftables"
+    info: list[list[str]] = field(default_factory=list[list[str]])
+
+
 class Info(Reply, kw_only=True):
     """GET /info."""
 
@@ -100,6 +107,7 @@ class Info(Reply, kw_only=True):
     system_time: str
     logging_driver: str = "k8s-file"
     cgroup_driver: str = "cgroupfs"
+    cgroup_version: str
     kernel_version: str
     operating_system: str
     os_type: str = field(default="linux", name="OSType")
@@ -113,6 +121,7 @@ class Info(Reply, kw_only=True):
     server_version: str
     swarm: Swarm = field(default_factory=Swarm)
     security_options: list[str] = field(default_factory=list[str])
+    firewall_backend: FirewallBackend = field(default_factory=FirewallBackend)
     warnings: list[str] | None
 
 
