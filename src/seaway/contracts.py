@@ -445,6 +445,21 @@ class Runtime(Protocol):
         """The process id of a living process."""
         ...
 
+    def paused(self, sandbox: SandboxId) -> bool:
+        """Whether its processes are held still."""
+        ...
+
+    async def pause(self, sandbox: SandboxId) -> None:
+        """Hold its processes still until ``unpause`` or a signal.
+
+        Raises Conflict when none is running, Unavailable where the host cannot do it.
+        """
+        ...
+
+    async def unpause(self, sandbox: SandboxId) -> None:
+        """Let its processes go on; raises Conflict when none is running."""
+        ...
+
     def usage(self, sandbox: SandboxId) -> Usage:
         """What its processes use; raises Conflict when none is running."""
         ...
@@ -457,7 +472,7 @@ class Runtime(Protocol):
         ...
 
     async def kill(self, sandbox: SandboxId, signal: int) -> None:
-        """Send a signal; raises Conflict when the process is not running."""
+        """Send a signal; one that is paused goes on. Raises Conflict when it is not running."""
         ...
 
     async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:

@@ -334,3 +334,47 @@ async def test_options_that_ps_does_not_take_are_refused(subject: Subject) -> No
     sentence = await refused(InvalidRequest, subject.runtime.processes(sandbox, ["--nosuch"]))
 
     assert sentence.startswith("ps refused its ps_args: error: unknown gnu long option")
+
+
+# Holding it still
+
+
+async def test_a_paused_process_goes_on_when_told_so(subject: Subject) -> None:
+    sandbox = await subject.begin()
+
+    await subject.runtime.pause(sandbox)
+    held = subject.runtime.paused(sandbox)
+    await subject.runtime.unpause(sandbox)
+    await subject.runtime.unpause(sandbox)
+
+    assert held
+    assert not subject.runtime.paused(sandbox)
+    assert subject.runtime.pid(sandbox) is not None
+
+
+async def test_a_signal_reaches_a_paused_process(subject: Subject) -> None:
+    sandbox = await subject.begin()
+    await subject.runtime.pause(sandbox)
+
+    await subject.runtime.kill(sandbox, signal.SIGKILL)
+
+    assert (await subject.end_of(sandbox)).code == 137
+    assert not subject.runtime.paused(sandbox)
+
+
+async def test_a_paused_process_is_removed_like_any_other(subject: Subject) -> None:
+    sandbox = await subject.begin()
+    await subject.runtime.pause(sandbox)
+
+    await asyncio.wait_for(subject.runtime.remove(sandbox), SOON)
+
+    assert subject.runtime.pid(sandbox) is None
+
+
+async def test_what_has_ended_is_neither_paused_nor_let_go(subject: Subject) -> None:
+    sandbox = await subject.ended()
+    sentence = f"container {sandbox} is not running"
+
+    assert await refused(Conflict, subject.runtime.pause(sandbox)) == sentence
+    assert await refused(Conflict, subject.runtime.unpause(sandbox)) == sentence
+    assert not subject.runtime.paused(sandbox)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from typing import Any, cast
 
 from bed.daemon import Daemon
@@ -581,3 +582,31 @@ def test_what_needs_images_volumes_or_plugins_is_empty_or_says_what_to_do(daemon
         125,
         ("docker: Error response from daemon: network nosuch not found.\nSee 'docker run --help'."),
     )
+
+
+def test_pause_and_unpause(daemon: Daemon) -> None:
+    tick = "while :; do echo tick; sleep 0.02; done"
+    daemon.docker("run", "-d", "--name", "web", "host", "sh", "-c", tick)
+
+    def ticks() -> int:
+        return daemon.docker("logs", "web").out.count("tick")
+
+    assert daemon.docker("pause", "web").out == "web\n"
+    time.sleep(0.1)  # conmon writes down what came before
+    before = ticks()
+    time.sleep(0.3)
+    assert ticks() == before
+    assert daemon.docker("ps", "--format", "{{.Status}}").out.endswith("(Paused)\n")
+    assert refused(daemon, "exec", "web", "true") == (
+        1,
+        "Error response from daemon: Container web is paused, unpause the container before exec",
+    )
+    daemon.restart()
+    assert daemon.docker("inspect", "-f", "{{.State.Paused}}", "web").out == "true\n"
+    assert daemon.docker("unpause", "web").out == "web\n"
+    assert within(5, lambda: ticks() > before)
+    daemon.docker("pause", "web")
+    assert daemon.docker("stop", "-t", "1", "web").out == "web\n"
+    daemon.docker("start", "web")
+    daemon.docker("pause", "web")
+    assert daemon.docker("rm", "-f", "web").out == "web\n"

@@ -296,6 +296,8 @@ class FakeRuntime:
         self.unremovable: set[SandboxId] = set()
         self.refusal: EngineError | None = None
         """What the next start raises."""
+        self.still: set[SandboxId] = set()
+        """Those that are paused."""
         self.used = Usage(tasks=1)
         """What each sandbox uses."""
         self.launched: dict[SandboxId, Launch] = {}
@@ -349,6 +351,22 @@ class FakeRuntime:
         future = self.exits.get(sandbox)
         return 4242 if future is not None and not future.done() else None
 
+    def paused(self, sandbox: SandboxId) -> bool:
+        """Whether ``pause`` was the last that happened to it."""
+        return sandbox in self.still
+
+    async def pause(self, sandbox: SandboxId) -> None:
+        """Hold it still."""
+        self._running(sandbox)
+        self._steps.reach("runtime.pause")
+        self.still.add(sandbox)
+
+    async def unpause(self, sandbox: SandboxId) -> None:
+        """Let it go on."""
+        self._running(sandbox)
+        self._steps.reach("runtime.unpause")
+        self.still.discard(sandbox)
+
     def usage(self, sandbox: SandboxId) -> Usage:
         """What the test put into ``used``."""
         self._running(sandbox)
@@ -366,6 +384,7 @@ class FakeRuntime:
         """End it by *signal*, unless it is ignored."""
         self._steps.reach("runtime.kill")
         self._running(sandbox)
+        self.still.discard(sandbox)
         if signal not in self.ignored:
             self.end(sandbox, 128 + signal)
 
@@ -417,6 +436,7 @@ class FakeRuntime:
 
     def _forget(self, sandbox: SandboxId) -> None:
         self.exits.pop(sandbox, None)
+        self.still.discard(sandbox)
         self._started.discard(sandbox)
         self._execs = {e: s for e, s in self._execs.items() if s != sandbox}
 

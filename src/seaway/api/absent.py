@@ -28,9 +28,6 @@ NO_LAYERS = (
     "Seaway keeps no file system for a container: its files are the host's, or in the directory "
     "that it was made with"
 )
-NO_PAUSE = (
-    "Seaway does not pause containers: stop it, or take it off its networks by network disconnect"
-)
 NO_JOIN = (
     "Seaway has no swarm and joins none: every container of this host can be put on every network"
 )
@@ -126,7 +123,6 @@ ABSENT = (
         "Seaway has no websockets: attach by POST /containers/{ref}/attach",
         "GET /containers/{ref}/attach/ws",
     ),
-    *_all(NotHere, NO_PAUSE, "POST /containers/{ref}/pause", "POST /containers/{ref}/unpause"),
 )
 
 

@@ -41,6 +41,8 @@ class ContainerRoutes:
             Route("POST", "/containers/{ref}/stop", self.stop),
             Route("POST", "/containers/{ref}/restart", self.restart),
             Route("POST", "/containers/{ref}/kill", self.kill),
+            Route("POST", "/containers/{ref}/pause", self.pause),
+            Route("POST", "/containers/{ref}/unpause", self.unpause),
             Route("POST", "/containers/{ref}/rename", self.rename),
             Route("POST", "/containers/{ref}/resize", self.resize),
             Route("POST", "/containers/{ref}/update", self.update),
@@ -50,7 +52,10 @@ class ContainerRoutes:
 
     async def listing(self, call: Call) -> web.Response:
         """Those that the filters let through, newest first."""
-        found = [self._inspection.summary(s) for s in selected(self._store, call.query)]
+        found = [
+            self._inspection.summary(s)
+            for s in selected(self._store, self._inspection.state, call.query)
+        ]
         if call.query.flag("size"):
             for each in found:
                 each.size_rw = each.size_root_fs = 0
@@ -102,6 +107,18 @@ class ContainerRoutes:
         except InvalidRequest as error:
             raise InvalidRequest(f"cannot kill container: {call.ref}: {error}") from None
         await self._sandboxes.kill(call.ref, sig)
+        return empty(204)
+
+    async def pause(self, call: Call) -> web.Response:
+        """Hold its processes still."""
+        self._with_process(call.ref, "paused")
+        await self._sandboxes.pause(call.ref)
+        return empty(204)
+
+    async def unpause(self, call: Call) -> web.Response:
+        """Let them go on."""
+        self._with_process(call.ref, "unpaused")
+        await self._sandboxes.unpause(call.ref)
         return empty(204)
 
     async def rename(self, call: Call) -> web.Response:

@@ -24,6 +24,7 @@ from seaway.plan.zone import names_of
 
 ANY = {4: "0.0.0.0", 6: "::"}
 """All addresses of the host, by family."""
+PAUSED = "paused"
 _NO_PROCESS = Process(args=())
 
 
@@ -241,12 +242,17 @@ class Inspection:
             created=sandbox.created // moments.SECOND,
             ports=_port_summaries(found),
             labels=dict(sandbox.labels),
-            state=sandbox.status.state.value,
-            status=status(sandbox, self._parts.clock.now()),
+            state=(state := self.state(sandbox)),
+            status=status(sandbox, self._parts.clock.now(), paused=state == PAUSED),
             host_config=wire.ModeSummary(network_mode=mode(sandbox)),
             network_settings=wire.NetworkSummary(networks=_listed_endpoints(found)),
             mounts=[_mount(m) for m in process.mounts],
         )
+
+    def state(self, sandbox: Sandbox) -> str:
+        """Docker's word for where it stands: one whose processes are held still is ``paused``."""
+        held = sandbox.running and sandbox.process and self._parts.runtime.paused(sandbox.id)
+        return PAUSED if held else sandbox.status.state.value
 
     def netns(self, sandbox: Sandbox) -> str:
         """Where people find its network namespace; empty while there is none of its own."""
@@ -263,8 +269,9 @@ class Inspection:
         now = sandbox.status
         pid = self._parts.runtime.pid(sandbox.id) if sandbox.running and sandbox.process else None
         return wire.ContainerState(
-            status=now.state.value,
+            status=(state := self.state(sandbox)),
             running=sandbox.running,
+            paused=state == PAUSED,
             pid=pid or 0,
             exit_code=now.exit_code,
             error=now.error,
@@ -298,13 +305,13 @@ def _copy_old_members(settings: wire.NetworkSettings, place: wire.Endpoint) -> N
     settings.global_ipv6_prefix_len = place.global_ipv6_prefix_len
 
 
-def status(sandbox: Sandbox, now: int) -> str:
-    """``Up 2 seconds``, ``Exited (137) About an hour ago``, ``Created``."""
+def status(sandbox: Sandbox, now: int, *, paused: bool = False) -> str:
+    """``Up 2 seconds``, ``Up 2 minutes (Paused)``, ``Exited (137) About an hour ago``, ``Created``."""
     match sandbox.status.state:
         case State.CREATED:
             return "Created"
         case State.RUNNING:
-            return f"Up {moments.in_words(now - sandbox.status.started)}"
+            return f"Up {moments.in_words(now - sandbox.status.started)}" + " (Paused)" * paused
         case State.EXITED:
             ago = moments.in_words(now - sandbox.status.finished)
             return f"Exited ({sandbox.status.exit_code}) {ago} ago"

@@ -21,13 +21,13 @@ FILTERS = frozenset(
 STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 
 
-def selected(store: Store, query: Query) -> list[Sandbox]:
-    """The sandboxes that *query* asks for, newest first; raises InvalidRequest."""
+def selected(store: Store, state: Callable[[Sandbox], str], query: Query) -> list[Sandbox]:
+    """The sandboxes that *query* asks for, newest first, by the *state* of each; raises InvalidRequest."""
     filters = query.filters(FILTERS)
     _refuse_states(filters)
     limit = query.whole("limit") or 0
     everything = query.flag("all") or limit > 0 or bool(filters.values("status"))
-    fits = _test(store, filters)
+    fits = _test(store, state, filters)
     found = [s for s in newest_first(store) if (everything or s.running) and fits(s)]
     return found[:limit] if limit > 0 else found
 
@@ -37,7 +37,9 @@ def newest_first(store: Store) -> list[Sandbox]:
     return sorted(store.sandboxes(), key=lambda s: s.created, reverse=True)
 
 
-def _test(store: Store, filters: Filters) -> Callable[[Sandbox], bool]:
+def _test(
+    store: Store, state: Callable[[Sandbox], str], filters: Filters
+) -> Callable[[Sandbox], bool]:
     between = _between(store, filters)
 
     def fits(sandbox: Sandbox) -> bool:
@@ -45,7 +47,7 @@ def _test(store: Store, filters: Filters) -> Callable[[Sandbox], bool]:
             filters.fits_start("id", sandbox.id)
             and filters.fits_pattern("name", sandbox.name, f"/{sandbox.name}")
             and filters.fits_labels("label", dict(sandbox.labels))
-            and filters.fits("status", sandbox.status.state)
+            and (not filters.values("status") or filters.fits("status", state(sandbox)))
             and filters.fits("ancestor", sandbox.image)
             and filters.fits("health", "none")
             and filters.fits("is-task", "false", "0")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route
-from seaway.api.inspection import Inspection
+from seaway.api.inspection import PAUSED, Inspection
 from seaway.api.parts import Parts
 from seaway.api.selection import newest_first
 from seaway.model.network import KINDS
@@ -84,14 +84,15 @@ class SystemRoutes:
     async def info(self, call: Call) -> web.Response:
         """About the host and how much is on it."""
         parts = self._parts
-        states = [s.status.state for s in parts.store.sandboxes()]
-        running = states.count(State.RUNNING)
+        states = [self._inspection.state(s) for s in parts.store.sandboxes()]
+        running, paused = states.count(State.RUNNING), states.count(PAUSED)
         return call.answer(
             wire.Info(
                 id=platform.node(),
                 containers=len(states),
                 containers_running=running,
-                containers_stopped=len(states) - running,
+                containers_paused=paused,
+                containers_stopped=len(states) - running - paused,
                 plugins=wire.Plugins(volume=[], network=[*KINDS], log=["k8s-file"]),
                 cgroup_version=cgroup_version(),
                 system_time=moments.shown(parts.clock.now()),

@@ -124,6 +124,8 @@ class Execs:
             )
         if not sandbox.running:
             raise Conflict(f"container {sandbox.id} is not running")
+        if self._runtime.paused(sandbox.id):
+            raise Conflict(f"Container {sandbox.name} is paused, unpause the container before exec")
         return sandbox
 
     def _keep(self, found: Exec) -> Exec:

@@ -29,6 +29,7 @@ from seaway.model.errors import (
     InvalidRequest,
     NotFound,
     NotModified,
+    NotPaused,
     Unavailable,
 )
 from seaway.model.event import network_event, sandbox_event
@@ -296,6 +297,26 @@ class Sandboxes:
         except Conflict:
             log.debug("the process was gone before the signal", extra={"sandbox": sandbox.name})
         self._events.emit(sandbox_event("kill", sandbox, ("signal", str(number))))
+
+    # Pause
+
+    async def pause(self, ref: str) -> None:
+        """Hold its processes still; raises NotFound, Conflict (it does not run, or is paused)."""
+        sandbox = self._store.sandbox(ref)
+        async with self._turns.take(sandbox.id):
+            if self._runtime.paused(sandbox.id):
+                raise Conflict(f"container {sandbox.id} is already paused")
+            await self._runtime.pause(sandbox.id)
+        self._events.emit(sandbox_event("pause", sandbox))
+
+    async def unpause(self, ref: str) -> None:
+        """Let its processes go on; raises NotFound, NotPaused."""
+        sandbox = self._store.sandbox(ref)
+        async with self._turns.take(sandbox.id):
+            if not self._runtime.paused(sandbox.id):
+                raise NotPaused(f"Container {sandbox.id} is not paused")
+            await self._runtime.unpause(sandbox.id)
+        self._events.emit(sandbox_event("unpause", sandbox))
 
     async def restart(
         self, ref: str, *, timeout: int | None = None, sig: Signal | None = None

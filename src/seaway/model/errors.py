@@ -58,6 +58,10 @@ class NotConnected(EngineError):
     """The sandbox is not on the network."""
 
 
+class NotPaused(EngineError):
+    """The sandbox's processes go on already."""
+
+
 class Unavailable(EngineError):
     """The outside (kernel, program, server) cannot do this now."""
 

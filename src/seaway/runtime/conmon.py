@@ -26,7 +26,7 @@ from seaway.model.sandbox import Process
 from seaway.model.usage import Processes, Usage
 from seaway.plan.oci import cgroup
 from seaway.plan.oci_error import refusal
-from seaway.runtime import bundle, programs, streams, supervisor, traces, usage, watch
+from seaway.runtime import bundle, freezer, programs, streams, supervisor, traces, usage, watch
 from seaway.runtime.bundle import Place
 from seaway.runtime.log import LogReader
 from seaway.runtime.supervisor import START_TIMEOUT, Seat
@@ -217,6 +217,22 @@ class ConmonRuntime:
         pid = traces.number_in(place.pid_file)
         return pid if pid is not None and traces.is_in_container(pid, sandbox) else None
 
+    def paused(self, sandbox: SandboxId) -> bool:
+        """Whether its processes are held still."""
+        return freezer.is_still(cgroup(sandbox))
+
+    async def pause(self, sandbox: SandboxId) -> None:
+        """Hold its processes still; raises Conflict, Unavailable."""
+        self._refuse_ended(sandbox)
+        self._steps.reach("runtime.pause")
+        await freezer.hold(cgroup(sandbox))
+
+    async def unpause(self, sandbox: SandboxId) -> None:
+        """Let its processes go on; raises Conflict."""
+        self._refuse_ended(sandbox)
+        self._steps.reach("runtime.unpause")
+        freezer.let_go(cgroup(sandbox))
+
     def usage(self, sandbox: SandboxId) -> Usage:
         """What its processes use; raises Conflict when none is running."""
         self._refuse_ended(sandbox)
@@ -241,7 +257,7 @@ class ConmonRuntime:
             raise Conflict(f"container {sandbox} is not running")
 
     async def kill(self, sandbox: SandboxId, signal: int) -> None:
-        """Send a signal; raises Conflict when the process is not running."""
+        """Send a signal, which one that is paused gets too; raises Conflict when it is not running."""
         self._steps.reach("runtime.kill")
         with traces.process_in(self.pid(sandbox), sandbox) as handle:
             if handle is None:
@@ -250,6 +266,7 @@ class ConmonRuntime:
                 signals.pidfd_send_signal(handle, signal)
             except ProcessLookupError as error:
                 raise Conflict(f"container {sandbox} is not running") from error
+        freezer.let_go(cgroup(sandbox))
 
     # Further processes
 
@@ -335,6 +352,7 @@ class ConmonRuntime:
     async def _forget(self, sandbox: SandboxId) -> None:
         """As ``remove``, but for the log."""
         place = self._place(sandbox)
+        freezer.let_go(cgroup(sandbox))
         await traces.end(self.pid(sandbox), sandbox, _END_TIMEOUT)
         await traces.end_conmon(place.bundle, _END_TIMEOUT)
         self._unpark(sandbox)

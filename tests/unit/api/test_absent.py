@@ -73,15 +73,6 @@ async def test_lists_are_empty(stage: Stage, method: str, path: str, reply: obje
         ),
         ("GET", "/containers/nosuch/changes", 404, "No such container: nosuch"),
         (
-            "POST",
-            "/containers/web/pause",
-            501,
-            (
-                "Seaway does not pause containers: stop it, or take it off its networks by network "
-                "disconnect"
-            ),
-        ),
-        (
             "GET",
             "/containers/web/attach/ws",
             501,

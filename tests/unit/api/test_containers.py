@@ -460,3 +460,52 @@ async def test_an_update_that_asks_for_nothing_is_fine_and_all_else_is_refused(
         400,
         "cannot update Memory: make the container anew",
     )
+
+
+async def test_a_paused_container_says_so_until_it_goes_on(stage: Stage) -> None:
+    identity = await stage.run("web")
+
+    await stage.good("POST", "/containers/web/pause")
+    state = (await stage.inspect("web"))["State"]
+    (summary,) = await stage.good("GET", "/containers/json")
+    info = await stage.good("GET", "/info")
+    again = await stage.call("POST", "/containers/web/pause")
+    inside = await stage.call("POST", "/containers/web/exec", {"Cmd": ["true"]})
+
+    assert (state["Status"], state["Running"], state["Paused"]) == ("paused", True, True)
+    assert summary["State"] == "paused"
+    assert summary["Status"] == "Up Less than a second (Paused)"
+    assert await filtered(stage, status=["paused"]) == ["/web"]
+    assert await filtered(stage, status=["running"]) == []
+    assert (info["ContainersRunning"], info["ContainersPaused"]) == (0, 1)
+    assert (again.status, again.message) == (409, f"container {identity} is already paused")
+    assert (inside.status, inside.message) == (
+        409,
+        "Container web is paused, unpause the container before exec",
+    )
+    await stage.good("POST", "/containers/web/unpause")
+    assert (await stage.inspect("web"))["State"]["Status"] == "running"
+    going = await stage.call("POST", "/containers/web/unpause")
+    assert (going.status, going.message) == (500, f"Container {identity} is not paused")
+    actions = [e.action for e in stage.world.events.past(0) if e.type == "container"]
+    assert actions == ["create", "start", "pause", "unpause"]
+
+
+async def test_one_that_does_not_run_is_not_paused(stage: Stage) -> None:
+    identity = await stage.create("web")
+
+    answer = await stage.call("POST", "/containers/web/pause")
+
+    assert (answer.status, answer.message) == (409, f"container {identity} is not running")
+
+
+async def test_a_paused_container_is_stopped_and_removed_like_any_other(stage: Stage) -> None:
+    for name in ("one", "two"):
+        await stage.run(name)
+        await stage.good("POST", f"/containers/{name}/pause")
+
+    await stage.good("POST", "/containers/one/stop?t=1")
+    await stage.good("DELETE", "/containers/two?force=1")
+
+    assert (await stage.inspect("one"))["State"]["Status"] == "exited"
+    assert await listed(stage) == ["/one"]
