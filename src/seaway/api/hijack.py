@@ -103,9 +103,11 @@ async def hijacked(
 
 
 def _head(request: web.Request, headers: Mapping[str, str]) -> bytes:
+    """Who asked for no other protocol is told of none: its stream is raw, framed or not."""
     if request.headers.get("Upgrade"):
         first, last = "HTTP/1.1 101 UPGRADED", "Connection: Upgrade\r\nUpgrade: tcp\r\n"
     else:
         first, last = "HTTP/1.1 200 OK", ""
+        headers = {**headers, "Content-Type": RAW}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"{first}\r\n{lines}{last}\r\n".encode()

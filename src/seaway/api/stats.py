@@ -29,7 +29,7 @@ class Look:
     time: int = 0
     """Nanoseconds since the epoch."""
     usage: Usage | None = None
-    """None: it did not run."""
+    """None: no process ran; it may be a namespace alone, which has traffic."""
     traffic: dict[str, wire.Traffic] | None = None
 
 
@@ -48,7 +48,7 @@ class StatsRoutes:
 
     async def stats(self, call: Call) -> web.StreamResponse:
         """One look, with *one-shot* at once and else compared with one before; or one each second."""
-        sandbox = with_process(self._parts.store.sandbox(call.ref), "measured")
+        sandbox = self._parts.store.sandbox(call.ref)
         if call.query.text("stream") and not call.query.flag("stream"):
             return call.answer(await self._once(call, sandbox))
         response = web.StreamResponse(headers={"Content-Type": JSON})
@@ -81,8 +81,10 @@ class StatsRoutes:
 
     async def _look(self, sandbox: Sandbox) -> Look:
         try:
-            usage = self._parts.runtime.usage(sandbox.id)
+            usage = self._parts.runtime.usage(sandbox.id) if sandbox.process else None
         except Conflict:
+            return Look()
+        if not sandbox.running:
             return Look()
         traffic = await self._traffic(sandbox)
         return Look(time=self._parts.clock.now(), usage=usage, traffic=traffic)

@@ -328,3 +328,10 @@ async def test_a_pull_is_refused_with_what_there_is_instead(stage: Stage) -> Non
 
     assert answer.status == 404
     assert answer.message.startswith("No such image: busybox:latest\nSeaway has no images: ")
+
+
+async def test_of_a_parameter_that_is_said_twice_the_first_counts(stage: Stage) -> None:
+    await stage.create("web")
+
+    assert len(await stage.good("GET", "/containers/json?all=1&all=0")) == 1
+    assert len(await stage.good("GET", "/containers/json?all=0&all=1")) == 0

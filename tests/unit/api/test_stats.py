@@ -146,7 +146,7 @@ async def test_top_shows_processes_in_the_columns_of_ps(stage: Stage) -> None:
         ("/containers/nosuch/stats", 404, "No such container: nosuch"),
         ("/containers/web/top?ps_args=--nosuch", 400, "ps refused its ps_args: error: unknown"),
         ("/containers/still/top", 409, "container {still} is not running"),
-        ("/containers/box/stats", 409, "sandbox box is only a network namespace"),
+        ("/containers/box/top", 409, "sandbox box is only a network namespace"),
     ],
 )
 async def test_what_cannot_be_looked_at_is_told_in_a_sentence(
@@ -160,3 +160,14 @@ async def test_what_cannot_be_looked_at_is_told_in_a_sentence(
 
     assert answer.status == status
     assert answer.message.startswith(message.replace("{still}", still))
+
+
+async def test_a_namespace_without_a_process_has_traffic_alone(stage: Stage) -> None:
+    on: object = {"EndpointsConfig": {"bridge": {}}}
+    await stage.good("POST", "/seaway/sandboxes", {"Name": "box", "NetworkingConfig": on})
+
+    found = await stage.good("GET", "/containers/box/stats?stream=0&one-shot=1")
+
+    assert list(found["networks"]) == ["eth0"]
+    assert (found["memory_stats"], found["pids_stats"]) == ({}, {})
+    assert found["read"] > "0001-01-01T00:00:00Z"
