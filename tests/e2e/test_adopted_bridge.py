@@ -16,6 +16,7 @@ from e2e.stage import answer, make_sandbox, make_server, open_ways, serve
 
 BRIDGE = "com.docker.network.bridge."
 NAME = ("-o", f"{BRIDGE}name=br0")
+MTU = "com.docker.network.driver.mtu"
 SETTINGS = (
     "net.ipv4.conf.br0.route_localnet net.ipv4.conf.br0.send_redirects "
     "net.ipv6.conf.br0.accept_ra net.ipv6.conf.br0.disable_ipv6"
@@ -317,6 +318,61 @@ def test_a_killed_daemon_finds_the_network_whole(host: Host, daemon: Daemon) -> 
     daemon.seaway("sandbox", "rm", "web")
     daemon.seaway("network", "rm", "n1")
     assert bridge_state(host) == before
+
+
+def test_a_network_on_it_changes_and_the_bridge_is_left_as_it_was(
+    host: Host, daemon: Daemon
+) -> None:
+    make_bridge(host, "10.77.1.1/24")
+    before = bridge_state(host)
+    daemon.seaway("network", "create", *NAME, "n1")
+    web = make_server(daemon, "web", "n1")
+    cli = make_sandbox(daemon, "cli", "n1")
+
+    daemon.seaway("network", "update", "--add-subnet", "fd77:1::/64", "--mtu", "1300", "n1")
+
+    assert answer(cli, "tcp", "fd77:1::2", 80) == "web fd77:1::3"
+    assert answer(host, "tcp", "fd77:1::2", 80) == "web fd77:1::1"
+    assert "mtu 1300" in web.sh("ip link show eth0").out
+    assert "mtu 1400" in host.sh("ip link show br0").out
+    daemon.seaway("sandbox", "rm", "web")
+    daemon.seaway("sandbox", "rm", "cli")
+    daemon.seaway("network", "rm", "n1")
+    assert bridge_state(host) == before
+
+
+def test_a_daemon_that_ends_while_a_network_on_it_changes_leaves_all_or_nothing(
+    host: Host, faulty: Daemon
+) -> None:
+    make_bridge(host, "10.77.1.1/24")
+    before = bridge_state(host)
+    faulty.seaway("network", "create", *NAME, "n1")
+    change = {"AddSubnets": [{"Subnet": "fd77:1::/64"}], "Options": {MTU: "1300"}}
+    web = make_sandbox(faulty, "web", "n1")
+    old = (inside(web), host.sh("ip -o address show dev br0 scope global").out)
+
+    tries = 0
+    while tries < 40:
+        FaultFile(host).arm("kill", tries)
+        end_at_step(faulty, "POST", "/seaway/networks/n1/update", change)
+        if "mtu 1300" in inside(web):
+            break
+        assert (inside(web), host.sh("ip -o address show dev br0 scope global").out) == old, tries
+        tries += 1
+
+    assert 5 < tries < 40
+    assert "fd77:1::" in inside(web)
+    faulty.seaway("sandbox", "rm", "web")
+    faulty.seaway("network", "rm", "n1")
+    assert bridge_state(host) == before
+
+
+def inside(spot: Spot) -> str:
+    """The MTU and the global addresses of eth0."""
+    return spot.sh(
+        "ip -o link show eth0 | grep -o 'mtu [0-9]*';"
+        "ip -o address show dev eth0 scope global | sed 's/^[0-9]*: //'"
+    ).out
 
 
 # A bridge that vanishes

@@ -10,6 +10,7 @@ from seaway.contracts import Kernel, Store
 from seaway.model.errors import EngineError
 from seaway.model.network import BridgeOptions, Network
 from seaway.plan.adoption import SETTINGS, kept_release, kept_text, release_ops
+from seaway.plan.operations import ReleaseBridge
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +48,29 @@ class Adoptions:
         for release in release_ops(network):
             await self._store.keep_fact(KEPT + release.name, None)
 
+    async def leave(self, network: Network) -> None:
+        """Leave the bridge of *network* as it was, and remember that as for a network as it is now."""
+        for release in release_ops(network):
+            text = self._store.fact(KEPT + release.name)
+            if text is not None:
+                await self._leave(kept_release(text)[1])
+            await self.remember(network)
+
     async def leave_abandoned(self) -> None:
         """Leave the bridges that no network has: the last daemon ended while it adopted or left them."""
         there = {network.id for network in self._store.networks()}
         for name, text in self._store.facts(KEPT).items():
             network, release = kept_release(text)
-            if network in there:
-                continue
-            try:
-                await self._kernel.remove([release])
-            except* EngineError as errors:
-                facts = {"bridge": release.name, "reason": str(errors.exceptions)}
-                log.warning("a bridge could not be left as it was", extra=facts)
-            else:
+            if network not in there and await self._leave(release):
                 await self._store.keep_fact(name, None)
+
+    async def _leave(self, release: ReleaseBridge) -> bool:
+        """Whether the bridge is as it was; told in the log where it is not."""
+        is_left = True
+        try:
+            await self._kernel.remove([release])
+        except* EngineError as errors:
+            facts = {"bridge": release.name, "reason": str(errors.exceptions)}
+            log.warning("a bridge could not be left as it was", extra=facts)
+            is_left = False
+        return is_left

@@ -159,6 +159,7 @@ def engine_over(
             endpoints=endpoints,
             wires=wires,
             held_ports=held_ports,
+            adoptions=adoptions,
             network_names=network_names,
             files=files,
             events=events,

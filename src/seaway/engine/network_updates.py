@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from seaway.contracts import Events, Kernel, Store
+from seaway.engine.adoptions import Adoptions
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
@@ -80,6 +81,7 @@ class NetworkUpdates:
         endpoints: Endpoints,
         wires: Wires,
         held_ports: HeldPorts,
+        adoptions: Adoptions,
         network_names: NetworkNames,
         files: Files,
         events: Events,
@@ -89,7 +91,8 @@ class NetworkUpdates:
     ) -> None:
         self._store, self._kernel, self._drivers, self._plans = store, kernel, drivers, plans
         self._endpoints, self._wires, self._held_ports = endpoints, wires, held_ports
-        self._network_names, self._files, self._events = network_names, files, events
+        self._adoptions, self._network_names, self._files = adoptions, network_names, files
+        self._events = events
         self._turns, self._gate, self._paths = turns, gate, paths
 
     async def plan(self, ref: str, change: NetworkChange) -> Update:
@@ -183,6 +186,8 @@ class NetworkUpdates:
         fact = CHANGING + claimed.before.id
         await self._store.keep_fact(fact, claimed.before.name)
         undo.by(self._store.keep_fact, fact, None)
+        await self._adoptions.remember(claimed.after)
+        undo.by(self._adoptions.remember, claimed.before)
         await self._kernel.apply(self._ops(claimed, claimed.before, claimed.after))
         undo.by(self._kernel.remove, self._ops_back(claimed))
         for r in claimed.rehangings:

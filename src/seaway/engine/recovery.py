@@ -186,7 +186,11 @@ class Recovery:
             if (name := _broken_bridge(n, links, changing=CHANGING + n.id in changing))
         ]
         adopted = {n.options.bridge for n in self._store.networks() if n.options.adopted}
-        await self._removed(tuple(DeleteLink(name=n) for n in broken if n not in adopted))
+        doomed = [*(n for n in broken if n not in adopted), *self._ends_on(changing)]
+        await self._removed(tuple(DeleteLink(name=name) for name in doomed))
+        for network in self._store.networks():
+            if CHANGING + network.id in changing:
+                await self._adoptions.leave(network)
         links = {name: link for name, link in links.items() if name not in broken}
         for network in self._store.networks():
             make = self._drivers.make_ops(network)
@@ -197,6 +201,15 @@ class Recovery:
             await self._network_names.begin(network)
         for fact in changing:
             await self._store.keep_fact(fact, None)
+
+    def _ends_on(self, changing: Mapping[str, str]) -> list[IfName]:
+        """The links of sandboxes on networks that were *changing*: some of each is of the new."""
+        return [
+            a.endpoint.link
+            for s in (self._running() if changing else ())
+            for a in self._wires.wiring(s).attachments
+            if CHANGING + a.network.id in changing
+        ]
 
     @contextmanager
     def _noting(self, an_id: str, what: str) -> Generator[None]:
@@ -295,7 +308,7 @@ def _broken_bridge(
     """The bridge of *network*, if it is there but down or without an address of its own.
 
     So is one that was *changing* when the last daemon ended: what it has is some of the new and some
-    of the old. The links of sandboxes go with it, and all of them are made anew.
+    of the old. It is made anew, with the links of sandboxes.
     """
     bridge = network.options.bridge
     link = links.get(bridge) if bridge is not None else None
