@@ -33,3 +33,23 @@ install_venv() {
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
     sha256sum "$1" >"$folder/$1.sha256"
 }
+
+# Where Debian's man looks for pages, and its shells for completion, that no package brought.
+MANUAL=/usr/local/share/man/man1
+declare -A COMPLETION=(
+    [bash]=/usr/local/share/bash-completion/completions/seaway
+    [zsh]=/usr/local/share/zsh/site-functions/_seaway
+    [fish]=/etc/fish/completions/seaway.fish
+)
+
+# install_manual PYTHON: the man pages and completion of the command in /usr/local/bin.
+install_manual() {
+    local shell
+    PYTHONPATH=src:. "$1" -B -m launch.manual "$MANUAL"
+    for shell in "${!COMPLETION[@]}"; do
+        mkdir -p "${COMPLETION[$shell]%/*}"
+        /usr/local/bin/seaway completion "$shell" >"${COMPLETION[$shell]}"
+    done
+}
+
+remove_manual() { rm -f "${COMPLETION[@]}" "$MANUAL"/seaway.1 "$MANUAL"/seaway-*.1; }

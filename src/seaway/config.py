@@ -310,7 +310,7 @@ def settings(arguments: Sequence[str]) -> Settings:
     shown = tuple(
         Setting(
             name=each.name.replace("_", "-"),
-            value=_shown(config.sockets if each.name == "hosts" else getattr(config, each.name)),
+            value=as_text(config.sockets if each.name == "hosts" else getattr(config, each.name)),
             origin=origins.get(each.name, "default"),
         )
         for each in fields(Config)
@@ -380,14 +380,15 @@ def _read(file: Path, *, asked: bool) -> Mapping[str, object]:
     return found
 
 
-def _shown(value: object) -> str:
+def as_text(value: object) -> str:
+    """*value* as people see it."""
     match value:
         case None:
             return ""
         case bool():
             return str(value).lower()
         case tuple():
-            return ", ".join(_shown(each) for each in cast(tuple[object, ...], value))
+            return ", ".join(as_text(each) for each in cast(tuple[object, ...], value))
         case AddressPool():
             return f"base={value.base},size={value.size}"
         case _:

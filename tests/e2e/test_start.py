@@ -109,18 +109,36 @@ def installed() -> Iterator[Host]:
         pytest.skip("namespaces need root")
     with a_host() as host:
         host.use_own_etc()
-        host.sh("for each in /opt /usr/local/bin /var/lib; do mount -t tmpfs tmpfs $each; done")
+        host.sh(
+            "for each in /opt /usr/local/bin /usr/local/share /var/lib; do mount -t tmpfs tmpfs $each; done"
+        )
         text = (ROOT / "launch/seaway.in").read_text().replace("@SRC@", f"{ROOT}/src")
         command = host.path("/usr/local/bin/seaway")
         command.write_text(text.replace("@PYTHON@", sys.executable))
         command.chmod(0o755)
         host.sh("mkdir -p /opt/seaway/src; getent group seaway || groupadd --system seaway")
+        install = '. packaging/install.sh; install_manual "$0"'
+        host.run(["bash", "-euc", install, sys.executable])
         host.popen([sys.executable, "-m", "seaway.daemon"])
         deadline = time.monotonic() + 15
         while host.run(["seaway", "network", "create", "web"], check=False).code:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         yield host
+
+
+def test_man_and_the_shells_find_what_was_installed(installed: Host) -> None:
+    zsh = "autoload -Uz compinit; compinit -u -D; print $_comps[seaway]"
+
+    page = installed.run(["man", "-w", "seaway-network"]).out.strip()
+    assert installed.path(page).resolve().name == "seaway-network.1"
+    assert page.startswith("/usr/local/")
+    assert installed.run(["zsh", "-fc", zsh]).out == "_seaway\n"
+    assert installed.run(["fish", "-c", "complete -C 'seaway network rm '"]).out == (
+        "bridge\tbridge\nhost\thost\nnone\tnull\nweb\tbridge\n"
+    )
+    script = "source /usr/local/share/bash-completion/completions/seaway; complete -p seaway"
+    assert installed.run(["bash", "-c", script]).out == "complete -F _seaway seaway\n"
 
 
 def test_uninstall_takes_back_what_install_put_there(installed: Host) -> None:
@@ -131,11 +149,12 @@ def test_uninstall_takes_back_what_install_put_there(installed: Host) -> None:
 
     assert "removed network web" in done.out
     assert steps(done.out) == [
-        "removed   /opt/seaway, /usr/local/bin/seaway, the service and the group seaway"
+        "removed   /opt/seaway, /usr/local/bin/seaway, man pages, completion, the service and the group seaway"
     ]
     assert installed.sh("ls /opt /usr/local/bin /var/lib").out.split() == [
         *("/opt:", "/usr/local/bin:", "/var/lib:")
     ]
+    assert installed.sh("find /usr/local/share /etc/fish -type f -name '*seaway*'").out == ""
     assert installed.sh("ls -d /run/seaway; getent group seaway", check=False).out == ""
     assert installed.sh("ip -br link; nft list ruleset").out.count("\n") == 2
     assert (again.code, again.err) == (1, "./start: Seaway is not installed on this machine.\n")

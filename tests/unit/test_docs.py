@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from launch import reference
 
 from seaway.cli import endpoint
-from seaway.cli.main import COMMANDS, GROUPS, _module
+from seaway.cli.main import GROUPS, every_command
 from seaway.cli.options import Args, Command, read
 from seaway.config import Config
 from seaway.drivers.bridge_options import KNOWN
@@ -37,9 +38,7 @@ class Shown(NamedTuple):
 
 def commands() -> dict[str, Command]:
     """Every command by its whole name, as ``network create``; the daemon has its own parser."""
-    plain = {n: _module(module)[n] for n, (module, _) in COMMANDS.items() if n != "daemon"}
-    grouped = {f"{g} {n}": command for g in GROUPS for n, command in _module(g).items()}
-    return {**plain, **grouped}
+    return {name: command for name, command in every_command().items() if name != "daemon"}
 
 
 def daemon_flags() -> set[str]:
@@ -63,8 +62,6 @@ def simple_commands(line: str) -> Iterator[tuple[str, ...]]:
 
 def typed(page: Path) -> Iterator[Shown]:
     """The command lines of *page*: what stands in blocks without a language."""
-    if page == REFERENCE / "commands.md":
-        return
     for language, block in FENCE.findall(page.read_text()):
         prompts = any(line.startswith("$ ") for line in block.splitlines())
         for line in block.splitlines() if language == "" else ():
@@ -88,6 +85,7 @@ def told(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     return " ".join(words[:length]), words[length:]
 
 
+EXAMPLES = [line for command in every_command().values() for line in command.examples]
 TYPED = [shown for page in PAGES for shown in typed(page)]
 MENTIONED = [shown for page in PAGES for shown in mentioned(page)]
 
@@ -108,7 +106,7 @@ def test_a_command_line_that_is_shown_can_be_typed(shown: Shown) -> None:
     if name == "daemon":
         assert {w for w in words if w.startswith("-")} <= daemon_flags()
         return
-    args = read(f"seaway {name}", commands()[name], words)
+    args = read(f"seaway {name}", commands()[name], [w for w in words if w != "--help"])
 
     check_ports(name, args)
     endpoint.wishes(args)
@@ -133,28 +131,19 @@ def test_a_command_that_is_mentioned_exists_with_its_flags(shown: Shown) -> None
         assert flags <= {*short, *(f"--{n}" for o in options for n in (o.long, *o.others))}
 
 
-@pytest.mark.parametrize("name", [*commands(), "daemon"])
-def test_each_command_has_its_section(name: str) -> None:
-    sections = (REFERENCE / "commands.md").read_text().split("\n### seaway ")
-    found = [s for s in sections if s.startswith(f"{name}\n")]
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_a_page_that_is_made_from_the_source_is_not_stale(page: str) -> None:
+    written = (ROOT / page).read_text()
 
-    assert len(found) == 1
-    if name != "daemon":
-        command = commands()[name]
-        assert f"\nseaway {name} {command.usage}".rstrip() + "\n```" in found[0]
-        for option in command.options:
-            assert f"`--{option.long}`" in found[0]
-            assert option.meaning in found[0]
+    assert written == reference.made(page), "python -m launch.reference writes it"
 
 
-@pytest.mark.parametrize("setting", fields(Config), ids=lambda s: s.name)
-def test_each_setting_has_its_line(setting: object) -> None:
-    name, doc = getattr(setting, "name", ""), getattr(setting, "metadata", {})["doc"]
-    lines = (REFERENCE / "settings.md").read_text().splitlines()
-    found = [line for line in lines if line.startswith(f"| `{name.replace('_', '-')}` |")]
-
-    assert len(found) == 1
-    assert found[0].endswith(f"| {doc} |")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_help_can_be_typed(example: str) -> None:
+    for words in simple_commands(example):
+        if words[:1] == ("seaway",) and words[1] != "daemon":
+            name, rest = told(words[1:])
+            read(f"seaway {name}", commands()[name], rest)
 
 
 def test_each_driver_option_has_its_line() -> None:

@@ -13,7 +13,7 @@ from seaway.api import wire
 from seaway.api.absent import AbsentRoutes
 from seaway.api.addresses import AddressRoutes
 from seaway.api.attachment import AttachRoutes
-from seaway.api.call import JSON, Call
+from seaway.api.call import JSON, Call, Route
 from seaway.api.containers import ContainerRoutes
 from seaway.api.errors import summary
 from seaway.api.events import EventRoutes
@@ -46,6 +46,24 @@ _BEGUN = web.RequestKey("begun", bool)
 """The key under which a request notes that the head of its reply went out."""
 
 
+def routes(parts: Parts) -> list[Route]:
+    """All paths that are answered."""
+    groups = (
+        NetworkRoutes(parts),
+        ContainerRoutes(parts),
+        AttachRoutes(parts),
+        ExecRoutes(parts),
+        LogRoutes(parts),
+        StatsRoutes(parts),
+        EventRoutes(parts),
+        SystemRoutes(parts),
+        AbsentRoutes(parts),
+        SeawayRoutes(parts),
+        AddressRoutes(parts),
+    )
+    return [route for group in groups for route in group.routes()]
+
+
 class Server:
     """The API. It answers everything with JSON, errors included."""
 
@@ -57,23 +75,7 @@ class Server:
             "Ostype": "linux",
             "Server": f"Seaway/{parts.facts.version} (linux)",
         }
-        self._routing = Routing(
-            route
-            for group in (
-                NetworkRoutes(parts),
-                ContainerRoutes(parts),
-                AttachRoutes(parts),
-                ExecRoutes(parts),
-                LogRoutes(parts),
-                StatsRoutes(parts),
-                EventRoutes(parts),
-                SystemRoutes(parts),
-                AbsentRoutes(parts),
-                SeawayRoutes(parts),
-                AddressRoutes(parts),
-            )
-            for route in group.routes()
-        )
+        self._routing = Routing(routes(parts))
 
     async def serve(self, listening: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Answer on *listening* (Unix sockets that listen) until *stop*; use cases begun are ended."""

@@ -193,15 +193,18 @@ def reason(body: bytes, status: int) -> str:
 class Api:
     """The engine behind one socket."""
 
-    def __init__(self, host: str = "") -> None:
-        """*host* is ``unix://PATH``; empty: the default socket. Raises Failure for other kinds."""
+    def __init__(self, host: str = "", *, patience: float | None = None) -> None:
+        """*host* is ``unix://PATH``; empty: the default socket. Raises Failure for other kinds.
+
+        *patience*: seconds that each wait for the engine may take; None: for ever.
+        """
         scheme, _, where = (host or f"unix://{DEFAULT_SOCKET}").partition("://")
         if scheme != "unix" or not where:
             raise Failure(
                 f"the engine listens on unix:// sockets only, not on {host!r}: "
                 f"name one as unix://{DEFAULT_SOCKET}"
             )
-        self.socket_path = where
+        self.socket_path, self._patience = where, patience
 
     def connect(self) -> socket:
         """A new connection. Raises Unreachable, which says what to do."""
@@ -210,6 +213,7 @@ class Api:
                 f"{self.socket_path} is too long for a socket: {MAX_SOCKET_PATH} bytes fit"
             )
         connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        connection.settimeout(self._patience)
         try:
             connection.connect(self.socket_path)
         except OSError as error:

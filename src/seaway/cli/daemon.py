@@ -78,6 +78,16 @@ COMMANDS = {
         _daemon,
         "[OPTIONS]",
         "Run the engine; 'seaway daemon --help' lists its settings.",
+        notes="""
+            In the foreground. Each [setting](settings.md) is an option; besides, `--config FILE`
+            names another file of settings than `/etc/seaway/seaway.toml`, and `--purge` takes
+            every trace of Seaway off the host, and ends: what `seaway purge` does when no daemon
+            runs.
+
+            `SIGTERM` and `SIGINT` end it; sandboxes run on. One daemon for each network
+            namespace, and for each data directory: a second one is refused. Exit codes:
+            0 ended, 1 refused, 2 a flag is wrong.
+        """,
         examples=("seaway daemon",),
     ),
     "purge": Command(
@@ -87,10 +97,31 @@ COMMANDS = {
         most=0,
         options=(
             switch("force f", "do not ask"),
-            Option("config", "FILE", "the engine's configuration file, when it does not run"),
-            Option("run-dir", "DIR", "the engine's run directory, when it does not run"),
-            Option("data-dir", "DIR", "the engine's data directory, when it does not run"),
+            Option(
+                "config",
+                "FILE",
+                "the engine's configuration file, when it does not run",
+                known=("@files",),
+            ),
+            Option(
+                "run-dir",
+                "DIR",
+                "the engine's run directory, when it does not run",
+                known=("@folders",),
+            ),
+            Option(
+                "data-dir",
+                "DIR",
+                "the engine's data directory, when it does not run",
+                known=("@folders",),
+            ),
         ),
+        notes="""
+            Without a running daemon it does the work itself and must then run in the
+            host's own namespaces, as root; for other than the default directories it
+            must be told which. What it removes: [What Seaway makes on a
+            host](host-footprint.md).
+        """,
         examples=("seaway purge",),
     ),
 }

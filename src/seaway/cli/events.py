@@ -6,7 +6,7 @@ import sys
 from time import localtime, strftime, time
 
 from seaway.cli.moment import seconds
-from seaway.cli.options import Command, Option
+from seaway.cli.options import Command, Option, filter_option
 from seaway.cli.table import filters
 from seaway.cli.text import parsed
 from seaway.cli.values import fields, number, text
@@ -76,11 +76,35 @@ COMMANDS = {
         "Show what happens to networks and sandboxes, as it happens.",
         most=0,
         options=(
-            Option("filter f", "NAME=VALUE", "only those that match, as type=network (repeatable)"),
-            Option("format", "FORMAT", "json, or a template such as '{{.Type}} {{.Action}}'"),
+            filter_option(
+                "filter f",
+                "type=network",
+                "type=container",
+                "event=create",
+                "event=connect",
+                "event=disconnect",
+                "event=destroy",
+                "event=start",
+                "event=die",
+                "container=@sandboxes",
+                "network=@networks",
+                "image=host",
+                "label=",
+                "scope=local",
+            ),
+            Option(
+                "format",
+                "FORMAT",
+                "json, or a template such as '{{.Type}} {{.Action}}'",
+                known=("json",),
+            ),
             Option("since", "TIME", "from then on: 2026-11-25T17:28:00Z, or 10m ago"),
             Option("until", "TIME", "up to then, and end"),
         ),
+        docker="docker events",
+        notes="""
+            Events are kept in memory since the start of the daemon.
+        """,
         examples=("seaway events -f type=network", "seaway events --since 10m --until 0s"),
     ),
 }

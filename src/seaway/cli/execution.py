@@ -134,6 +134,8 @@ COMMANDS = {
             Option("user u", "USER[:GROUP]", "who it runs as"),
             Option("workdir w", "DIR", "the working directory inside"),
         ),
+        takes=("@running", "@programs", "@files"),
+        docker="docker exec",
         examples=("seaway exec -it web bash", "seaway exec web ip address"),
     ),
     "attach": Command(
@@ -143,6 +145,8 @@ COMMANDS = {
         least=1,
         most=1,
         options=(KEYS, switch("no-stdin", "do not pass input on"), PROXY),
+        takes=("@running",),
+        docker="docker attach",
         examples=("seaway attach web",),
     ),
 }

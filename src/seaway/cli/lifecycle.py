@@ -7,7 +7,7 @@ import sys
 from seaway.cli.batch import confirmed, each
 from seaway.cli.client import path
 from seaway.cli.failure import DaemonError, Failure
-from seaway.cli.options import Command, Option, switch
+from seaway.cli.options import Command, Option, filter_option, switch
 from seaway.cli.table import filters
 from seaway.cli.values import number, texts
 
@@ -85,7 +85,7 @@ def _prune(args: Args, api: Api) -> int:
 
 
 _TIME = Option("time t --timeout", "SECONDS", "how long to wait before it is killed; -1: for ever")
-_SIGNAL = Option("signal s", "SIGNAL", "the signal to send, by name or number")
+_SIGNAL = Option("signal s", "SIGNAL", "the signal to send, by name or number", known=("@signals",))
 
 COMMANDS = {
     "start": Command(
@@ -99,6 +99,8 @@ COMMANDS = {
             switch("interactive i", "pass input on"),
             switch("sig-proxy", "pass signals on; on unless --sig-proxy=false"),
         ),
+        takes=("@ended",),
+        docker="docker start",
         examples=("seaway start web db", "seaway start -ai shell"),
     ),
     "stop": Command(
@@ -107,6 +109,12 @@ COMMANDS = {
         "Stop sandboxes: their stop signal first, SIGKILL after a time.",
         least=1,
         options=(_SIGNAL, _TIME),
+        takes=("@running",),
+        docker="docker stop",
+        notes="""
+            The signal is `SIGTERM` or that of `run --stop-signal`, the time 10 seconds
+            or that of `run --stop-timeout`.
+        """,
         examples=("seaway stop -t 2 web",),
     ),
     "restart": Command(
@@ -115,6 +123,8 @@ COMMANDS = {
         "Stop sandboxes and start them again.",
         least=1,
         options=(_SIGNAL, _TIME),
+        takes=("@sandboxes",),
+        docker="docker restart",
         examples=("seaway restart web",),
     ),
     "kill": Command(
@@ -123,6 +133,8 @@ COMMANDS = {
         "Send a signal to the process of sandboxes: SIGKILL, or another.",
         least=1,
         options=(_SIGNAL,),
+        takes=("@running",),
+        docker="docker kill",
         examples=("seaway kill -s HUP web",),
     ),
     "rm": Command(
@@ -134,6 +146,11 @@ COMMANDS = {
             switch("force f", "kill it first when it runs; one that is not there is no error"),
             switch("volumes v", "taken as docker takes it: there are no volumes here"),
         ),
+        takes=("@sandboxes",),
+        docker="docker rm",
+        notes="""
+            Names and ids, also beginnings of ids, as everywhere.
+        """,
         examples=("seaway rm web", "seaway rm -f $(seaway ps -aq)"),
     ),
     "rename": Command(
@@ -142,6 +159,8 @@ COMMANDS = {
         "Give a sandbox another name; other sandboxes find it by that at once.",
         least=2,
         most=2,
+        takes=("@sandboxes", "@nothing"),
+        docker="docker rename",
         examples=("seaway rename web old-web",),
     ),
     "wait": Command(
@@ -149,6 +168,8 @@ COMMANDS = {
         "SANDBOX [SANDBOX...]",
         "Wait until sandboxes end; print their exit codes.",
         least=1,
+        takes=("@running",),
+        docker="docker wait",
         examples=("seaway wait job",),
     ),
     "prune": Command(
@@ -157,9 +178,10 @@ COMMANDS = {
         "Remove all sandboxes that do not run.",
         most=0,
         options=(
-            Option("filter", "NAME=VALUE", "only those that match, as until=24h (repeatable)"),
+            filter_option("filter", "until=", "label=", "label!="),
             switch("force f", "do not ask"),
         ),
+        docker="docker container prune",
         examples=("seaway prune -f",),
     ),
 }

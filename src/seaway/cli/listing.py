@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from time import localtime, strftime, time
 
-from seaway.cli.options import Command, Option, switch
+from seaway.cli.options import Command, Option, filter_option, switch
 from seaway.cli.table import (
-    FILTER,
     FORMAT,
     NO_TRUNC,
     QUIET,
@@ -150,13 +149,33 @@ COMMANDS = {
         most=0,
         options=(
             switch("all a", "those that ended as well"),
-            FILTER,
+            filter_option(
+                "filter f",
+                "id=",
+                "name=@sandboxes",
+                "label=",
+                "status=created",
+                "status=running",
+                "status=exited",
+                "network=@networks",
+                "publish=",
+                "expose=",
+                "before=@sandboxes",
+                "since=@sandboxes",
+                "exited=",
+                "ancestor=host",
+                "volume=",
+                "health=none",
+                "is-task=true",
+                "is-task=false",
+            ),
             FORMAT,
             Option("last n", "NUMBER", "the last NUMBER created, in whatever state"),
             switch("latest l", "the last one created, in whatever state"),
             NO_TRUNC,
             QUIET,
         ),
+        docker="docker ps, docker container ls",
         examples=(
             "seaway ps -a",
             "seaway ps -q -f network=web",

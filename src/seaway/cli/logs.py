@@ -57,10 +57,15 @@ COMMANDS = {
             switch("details", "extra facts of each line"),
             switch("follow f", "go on as it writes more"),
             Option("since", "TIME", "from then on: 2026-11-25T17:28:00Z, or 10m ago"),
-            Option("tail n", "LINES", "only the last LINES (all)"),
+            Option("tail n", "LINES", "only the last LINES (all)", known=("all",)),
             switch("timestamps t", "the time before each line"),
             Option("until", "TIME", "up to then"),
         ),
+        takes=("@sandboxes",),
+        docker="docker logs",
+        notes="""
+            Output is kept in the data directory until the sandbox is removed.
+        """,
         examples=("seaway logs -f --tail 20 web", "seaway logs --since 10m web"),
     ),
 }

@@ -7,7 +7,7 @@ import sys
 
 from seaway.cli.client import Api
 from seaway.cli.failure import Failure, because, near
-from seaway.cli.options import Command, HelpAsked, help_text, read
+from seaway.cli.options import Command, HelpAsked, Option, read, switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,62 +18,61 @@ INTERRUPTED, PIPE_CLOSED, FLAG_ERROR = 130, 141, 125
 """Exit codes: as a shell shows SIGINT and SIGPIPE, and docker's for a wrong flag."""
 
 GROUPS = {
-    "network": "Networks: create, ls, inspect, update, rm, prune, connect, addresses, reserve, …",
-    "pool": "The room for networks and in them: ls",
-    "sandbox": "Namespaces without a process of ours: create, ls, rm, adopt",
+    "network": "Make, change, show and remove networks, and who is on them.",
+    "pool": "See how much room is left for networks, and in them.",
+    "sandbox": "Give networks to namespaces that are no process of ours.",
 }
-COMMANDS = {
-    "run": ("run", "Run a command in a new sandbox"),
-    "ps": ("listing", "List sandboxes"),
-    "inspect": ("show", "Show everything about sandboxes and networks"),
-    "exec": ("execution", "Run one command more in a running sandbox"),
-    "attach": ("execution", "Join the input and output of a running sandbox"),
-    "start": ("lifecycle", "Start sandboxes that ended"),
-    "stop": ("lifecycle", "Stop sandboxes"),
-    "restart": ("lifecycle", "Stop and start sandboxes"),
-    "kill": ("lifecycle", "Send a signal to sandboxes"),
-    "rm": ("lifecycle", "Remove sandboxes"),
-    "rename": ("lifecycle", "Rename a sandbox"),
-    "wait": ("lifecycle", "Wait until sandboxes end; print their exit codes"),
-    "prune": ("lifecycle", "Remove all sandboxes that ended"),
-    "logs": ("logs", "Show what a sandbox wrote"),
-    "port": ("ports", "List the published ports of a sandbox"),
-    "publish": ("ports", "Publish ports of a sandbox while it runs"),
-    "unpublish": ("ports", "Take published ports away"),
-    "map": ("map", "Draw the networks, sandboxes, addresses and ports"),
-    "events": ("events", "Show what happens, as it happens"),
-    "status": ("status", "Show how the engine is doing"),
-    "version": ("status", "Show the versions"),
-    "config": ("status", "Show every setting and where it came from"),
-    "purge": ("daemon", "Take every trace of Seaway off this host"),
-    "daemon": ("daemon", "Run the engine"),
+"""The modules whose commands have two words, and what they are for."""
+SECTIONS = {
+    "Sandboxes": {
+        "run": "run",
+        "ps": "listing",
+        "inspect": "show",
+        "exec": "execution",
+        "attach": "execution",
+        "start": "lifecycle",
+        "stop": "lifecycle",
+        "restart": "lifecycle",
+        "kill": "lifecycle",
+        "rm": "lifecycle",
+        "rename": "lifecycle",
+        "wait": "lifecycle",
+        "prune": "lifecycle",
+        "logs": "logs",
+    },
+    "Published ports": {"port": "ports", "publish": "ports", "unpublish": "ports"},
+    "The host and the engine": {
+        "map": "map",
+        "events": "events",
+        "status": "status",
+        "version": "status",
+        "config": "status",
+        "purge": "daemon",
+        "daemon": "daemon",
+        "completion": "shells",
+    },
 }
-USAGE = """\
-Usage: seaway [-H unix://PATH] COMMAND
-
-The network under every container on a Linux host.
-
-Examples:
-  seaway network create web
-  seaway run -d --name hello --network web -p 8080:80 -- python3 -m http.server 80
-  seaway map
-
-Commands:
-{commands}
-
-Options:
-  -H, --host unix://PATH  the engine's socket (also SEAWAY_HOST; default
-                          unix:///run/seaway/seaway.sock)
-      --version           the version of this command
-
-'seaway COMMAND --help' says more about one command.
-"""
+"""The commands that belong to no group: the title of the help, the name, the module."""
+COMMANDS = {name: module for section in SECTIONS.values() for name, module in section.items()}
+OPTIONS = (
+    Option(
+        "host H",
+        "unix://PATH",
+        "the engine's socket (also SEAWAY_HOST; default unix:///run/seaway/seaway.sock)",
+    ),
+    switch("version v", "the version of this command"),
+    switch("help h", "this help, or that of a command"),
+)
+"""What may stand before the command."""
 
 
-def usage() -> str:
-    """The help of the whole program."""
-    said = {**GROUPS, **{name: summary for name, (_, summary) in COMMANDS.items()}}
-    return USAGE.format(commands="\n".join(f"  {name:<11}{said[name]}" for name in said))
+def every_command() -> dict[str, Command]:
+    """All commands by their whole names, as ``network create``, in the order of the help."""
+    plain = {name: _module(module)[name] for name, module in COMMANDS.items()}
+    grouped = {
+        f"{group} {name}": command for group in GROUPS for name, command in _module(group).items()
+    }
+    return {**plain, **grouped}
 
 
 def program() -> NoReturn:
@@ -120,8 +119,7 @@ def _forgiving(stream: TextIO | None) -> TextIO:
 def _main(words: list[str]) -> int:
     host, words = _globals(words)
     if not words or words[0] in ("--help", "-h"):
-        sys.stdout.write(usage())
-        return 0
+        return _overview()
     if words[0] in ("--version", "-v"):
         from seaway import __version__  # noqa: PLC0415
 
@@ -130,9 +128,19 @@ def _main(words: list[str]) -> int:
     if words[0] == "help":
         words = [*words[1:], "--help"]
         if len(words) == 1:
-            sys.stdout.write(usage())
-            return 0
+            return _overview()
+    if words[0] == "__complete":
+        from seaway.cli.completion import answer  # noqa: PLC0415
+
+        return answer(words[1:], host)
     return _dispatch(words, host)
+
+
+def _overview() -> int:
+    from seaway.cli.help import overview  # noqa: PLC0415
+
+    sys.stdout.write(overview())
+    return 0
 
 
 def _told_by_environment() -> str:
@@ -176,16 +184,15 @@ def _dispatch(words: list[str], host: str) -> int:
     if first not in COMMANDS:
         like = near(first, [*GROUPS, *COMMANDS])
         raise Failure(f"'{first}' is no command of seaway{like}\nSee 'seaway --help'.")
-    return _run(f"seaway {first}", _module(COMMANDS[first][0])[first], rest, host)
+    return _run(f"seaway {first}", _module(COMMANDS[first])[first], rest, host)
 
 
 def _group(group: str, words: list[str], host: str) -> int:
     commands = _module(group)
     if not words or words[0] in ("--help", "-h"):
-        lines = [f"  {name:<12}{command.summary}" for name, command in commands.items()]
-        head = f"Usage: seaway {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n"
-        tail = f"\n\n'seaway {group} COMMAND --help' says more about one command.\n"
-        sys.stdout.write(head + "\n".join(lines) + tail)
+        from seaway.cli.help import group_overview  # noqa: PLC0415
+
+        sys.stdout.write(group_overview(group, GROUPS[group], commands))
         return 0
     name = {"list": "ls", "remove": "rm"}.get(words[0], words[0])
     if name not in commands:
@@ -198,6 +205,8 @@ def _run(name: str, command: Command, words: list[str], host: str) -> int:
     try:
         args = read(name, command, words)
     except HelpAsked:
+        from seaway.cli.help import help_text  # noqa: PLC0415
+
         sys.stdout.write(help_text(name, command))
         return 0
     return command.run(args, Api(host))

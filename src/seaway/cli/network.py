@@ -6,9 +6,8 @@ import sys
 
 from seaway.cli.client import path
 from seaway.cli.failure import Failure
-from seaway.cli.options import Command, Option, switch
+from seaway.cli.options import Command, Option, filter_option, grouped, switch
 from seaway.cli.table import (
-    FILTER,
     FORMAT,
     NO_TRUNC,
     QUIET,
@@ -216,6 +215,16 @@ def _unreserve(args: Args, api: Api) -> int:
     return unreserve(args, api)
 
 
+_BRIDGE = "com.docker.network.bridge."
+_OPTIONS = (
+    f"{_BRIDGE}name=",
+    f"{_BRIDGE}enable_icc=",
+    f"{_BRIDGE}enable_ip_masquerade=",
+    f"{_BRIDGE}host_binding_ipv4=",
+    "com.docker.network.driver.mtu=",
+    "seaway.source_guard=",
+)
+
 COMMANDS = {
     "create": Command(
         _create,
@@ -224,23 +233,43 @@ COMMANDS = {
         least=1,
         most=1,
         options=(
-            Option("driver d", "DRIVER", "what makes it: bridge (default)"),
-            Option("subnet", "CIDR", "its subnet (repeatable: one for IPv4, one for IPv6)"),
-            Option("gateway", "ADDRESS", "the gateway in its subnet (repeatable)"),
-            Option("ip-range", "CIDR", "give out addresses of this part only (repeatable)"),
-            Option("aux-address", "NAME=ADDRESS", "never give out this address (repeatable)"),
+            Option("driver d", "DRIVER", "what makes it: bridge (default)", known=("bridge",)),
             switch("internal", "no way to anything outside the network"),
-            switch("ipv4", "IPv4 addresses; on unless --ipv4=false"),
-            switch("ipv6", "IPv6 addresses as well"),
             switch("attachable", "taken as docker takes it: any sandbox may be connected"),
-            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)"),
+            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)", known=_OPTIONS),
             Option("label", "NAME=VALUE", "a label (repeatable)"),
-            Option("ipam-driver", "DRIVER", "who chooses addresses: default"),
-            Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
-            Option("scope", "SCOPE", "local (default)"),
+            Option("scope", "SCOPE", "local (default)", known=("local",)),
             switch("config-only", "make nothing: keep these settings for --config-from"),
-            Option("config-from", "NETWORK", "take subnets, options and labels from that network"),
+            Option(
+                "config-from",
+                "NETWORK",
+                "take subnets, options and labels from that network",
+                known=("@networks",),
+            ),
+            *grouped(
+                "Addresses",
+                Option("subnet", "CIDR", "its subnet (repeatable: one for IPv4, one for IPv6)"),
+                Option("gateway", "ADDRESS", "the gateway in its subnet (repeatable)"),
+                Option("ip-range", "CIDR", "give out addresses of this part only (repeatable)"),
+                Option("aux-address", "NAME=ADDRESS", "never give out this address (repeatable)"),
+                switch("ipv4", "IPv4 addresses; on unless --ipv4=false"),
+                switch("ipv6", "IPv6 addresses as well"),
+                Option(
+                    "ipam-driver",
+                    "DRIVER",
+                    "who chooses addresses: default",
+                    known=("default",),
+                ),
+                Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
+            ),
         ),
+        takes=("@nothing",),
+        docker="docker network create",
+        notes="""
+            `-o` options: [Network options](network-options.md). Without `--subnet` the
+            subnet comes from the setting [`default-address-pools`](settings.md); an
+            IPv6 one without a pool from the host's own ULA prefix.
+        """,
         examples=(
             "seaway network create web",
             "seaway network create --ipv6 --subnet 10.5.0.0/24 --gateway 10.5.0.1 web",
@@ -254,7 +283,26 @@ COMMANDS = {
         "[OPTIONS]",
         "List networks.",
         most=0,
-        options=(FILTER, FORMAT, NO_TRUNC, QUIET),
+        options=(
+            filter_option(
+                "filter f",
+                "driver=bridge",
+                "driver=host",
+                "driver=null",
+                "id=",
+                "name=@networks",
+                "label=",
+                "scope=local",
+                "type=builtin",
+                "type=custom",
+                "dangling=true",
+                "dangling=false",
+            ),
+            FORMAT,
+            NO_TRUNC,
+            QUIET,
+        ),
+        docker="docker network ls",
         examples=("seaway network ls", "seaway network ls -f driver=bridge --format '{{.Name}}'"),
     ),
     "inspect": Command(
@@ -263,9 +311,16 @@ COMMANDS = {
         "Show everything about networks, as JSON.",
         least=1,
         options=(
-            Option("format f", "FORMAT", "json, or a template such as '{{json .IPAM}}'"),
+            Option(
+                "format f",
+                "FORMAT",
+                "json, or a template such as '{{json .IPAM}}'",
+                known=("json",),
+            ),
             switch("verbose v", "taken as docker takes it: there is no cluster here"),
         ),
+        takes=("@networks",),
+        docker="docker network inspect",
         examples=(
             "seaway network inspect web",
             "seaway network inspect -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}' web",
@@ -277,6 +332,8 @@ COMMANDS = {
         "Remove networks that no sandbox uses.",
         least=1,
         options=(switch("force f", "a network that is not there is no error"),),
+        takes=("@networks",),
+        docker="docker network rm",
         examples=("seaway network rm web",),
     ),
     "update": Command(
@@ -298,9 +355,15 @@ COMMANDS = {
             Option("dns", "ADDRESS", "asked for names outside (repeatable; '': as the host does)"),
             Option("label", "NAME=VALUE", "a label, new or changed (repeatable)"),
             Option("label-rm", "NAME", "take a label away (repeatable)"),
-            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)"),
+            Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)", known=_OPTIONS),
             Option("opt-rm", "NAME", "an option back to its default (repeatable)"),
         ),
+        takes=("@networks",),
+        notes="""
+            Says first what it means for each sandbox that is on the network, then does
+            it for all of them or for none. See [Change a
+            network](../how-to/live-changes.md#change-a-network).
+        """,
         examples=(
             "seaway network update --mtu 1400 --plan web",
             "seaway network update --add-subnet fd05::/64 web",
@@ -313,9 +376,13 @@ COMMANDS = {
         "Remove all networks that no sandbox uses.",
         most=0,
         options=(
-            Option("filter", "NAME=VALUE", "only those that match, as until=24h (repeatable)"),
+            filter_option("filter", "until=", "label=", "label!="),
             switch("force f", "do not ask"),
         ),
+        docker="docker network prune",
+        notes="""
+            Networks that only stopped sandboxes use are kept.
+        """,
         examples=("seaway network prune --filter until=24h",),
     ),
     "connect": Command(
@@ -340,6 +407,11 @@ COMMANDS = {
                 "an option, as seaway.allowed_addresses=10.5.0.100 (repeatable)",
             ),
         ),
+        takes=("@networks", "@sandboxes"),
+        docker="docker network connect",
+        notes="""
+            Endpoint options: [Network options](network-options.md#endpoint-options).
+        """,
         examples=("seaway network connect --alias db --ip 10.5.0.9 web postgres",),
     ),
     "disconnect": Command(
@@ -349,6 +421,8 @@ COMMANDS = {
         least=2,
         most=2,
         options=(switch("force f", "even if the sandbox is gone"),),
+        takes=("@networks", "@sandboxes"),
+        docker="docker network disconnect",
         examples=("seaway network disconnect web postgres",),
     ),
     "addresses": Command(
@@ -362,6 +436,7 @@ COMMANDS = {
             FORMAT,
             switch("quiet q", "addresses only"),
         ),
+        notes="IPv4 first, in the order of the addresses.",
         examples=(
             "seaway network addresses web",
             "seaway network addresses --format '{{.Address}} {{.Kind}} {{.Holder}}' web",

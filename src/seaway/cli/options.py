@@ -18,20 +18,26 @@ FLAG_ERROR = 125
 """docker's exit code when a flag is wrong."""
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
-_HELP_WIDTH = 79
 
 
 class Option:
     """One ``--long`` / ``-s`` option; *metavar* is empty for a switch."""
 
-    __slots__ = ("long", "meaning", "metavar", "others", "short")
+    __slots__ = ("group", "known", "long", "meaning", "metavar", "others", "short")
 
-    def __init__(self, names: str, metavar: str, meaning: str) -> None:
-        """*names* is ``"long"``, ``"long s"``, or with older spellings ``"long s --other"``."""
+    def __init__(
+        self, names: str, metavar: str, meaning: str, *, known: Sequence[str] = (), group: str = ""
+    ) -> None:
+        """*names* is ``"long"``, ``"long s"``, or with older spellings ``"long s --other"``.
+
+        *known*: the values that completion offers, each a word, or a source of words with its
+        prefix, such as ``@networks`` or ``network=@networks`` (``completion.SOURCES``).
+        *group*: the title under which help shows it.
+        """
         self.long, *more = names.split(" ")
         self.short = "".join(name for name in more if len(name) == 1)
         self.others = [name.removeprefix("--") for name in more if len(name) > 1]
-        self.metavar, self.meaning = metavar, meaning
+        self.metavar, self.meaning, self.known, self.group = metavar, meaning, known, group
 
     @property
     def shown(self) -> str:
@@ -43,6 +49,23 @@ class Option:
 def switch(names: str, meaning: str) -> Option:
     """An option that is there or not."""
     return Option(names, "", meaning)
+
+
+def grouped(title: str, *options: Option) -> tuple[Option, ...]:
+    """*options*, which help shows under *title*."""
+    for option in options:
+        option.group = title
+    return options
+
+
+def filter_option(names: str, *known: str) -> Option:
+    """``--filter``, whose names and values are *known*, as ``type=builtin`` or ``label=``."""
+    return Option(names, "NAME=VALUE", "only those that match (repeatable)", known=known)
+
+
+def filter_names(option: Option) -> list[str]:
+    """What may stand before ``=`` in a filter, each once, in the order of declaration."""
+    return list(dict.fromkeys(word.partition("=")[0] for word in option.known))
 
 
 class Args:
@@ -80,7 +103,10 @@ class Args:
 
 
 class Command:
-    """One command: how it is called, what it does, and the function that does it."""
+    """One command: how it is called, what it does, and the function that does it.
+
+    Help, completion, man pages and the reference are made from this one declaration.
+    """
 
     def __init__(
         self,
@@ -93,11 +119,26 @@ class Command:
         least: int = 0,
         most: int | None = None,
         options_first: bool = False,
+        takes: Sequence[str] = (),
+        docker: str = "",
+        notes: str = "",
     ) -> None:
-        """*least* to *most* arguments; *options_first*: the first argument ends the options."""
+        """*least* to *most* arguments; *options_first*: the first argument ends the options.
+
+        *summary* is one sentence. *examples* are lines for a shell. *takes*: what completion
+        offers for each argument, as ``Option.known``, alternatives with ``|`` between them; the
+        last one holds for all further arguments. *docker*: the docker command that does the same.
+        *notes*: paragraphs for man page and reference, with `code` and [text](page.md).
+        """
         self.run, self.usage, self.summary = run, usage, summary
         self.options, self.examples = options, examples
         self.least, self.most, self.options_first = least, most, options_first
+        self.takes, self.docker, self._notes = takes, docker, notes
+
+    @property
+    def notes(self) -> list[str]:
+        """The paragraphs that stand in the reference below the options."""
+        return [" ".join(part.split()) for part in self._notes.split("\n\n") if part.strip()]
 
 
 class HelpAsked(Exception):
@@ -201,29 +242,3 @@ def _bounds(least: int, most: int | None) -> str:
     if most is None:
         return f"at least {least} argument{'s' if least != 1 else ''}"
     return f"{least} to {most} arguments"
-
-
-def help_text(name: str, command: Command) -> str:
-    """What ``--help`` prints: usage, meaning, examples, options."""
-    lines = [f"Usage: {name} {command.usage}".rstrip(), "", command.summary]
-    if command.examples:
-        lines += ["", "Examples:", *(f"  {example}" for example in command.examples)]
-    if command.options:
-        lines += ["", "Options:"]
-        width = min(30, max(len(option.shown) for option in command.options) + 2)
-        for option in command.options:
-            lines += _option_lines(option, width)
-    return "\n".join(lines) + "\n"
-
-
-def _option_lines(option: Option, width: int) -> list[str]:
-    lines, line = [], f"  {option.shown}"
-    if len(line) > width:
-        lines, line = [line], ""
-    line = line.ljust(width + 2)
-    for word in option.meaning.split(" "):
-        if len(line) + len(word) + 1 > _HELP_WIDTH and line.strip():
-            lines.append(line.rstrip())
-            line = " " * (width + 2)
-        line += word + " "
-    return [*lines, line.rstrip()]

@@ -63,6 +63,11 @@ COMMANDS = {
         "List the default address pools and the subnets of all networks: size, used, free.",
         most=0,
         options=(FORMAT, switch("quiet q", "prefixes only")),
+        notes="""
+            A pool is counted in subnets of its size; what the host routes is not free. A subnet
+            is counted in the addresses that sandboxes get without asking; kept and reserved ones
+            are not free.
+        """,
         examples=(
             "seaway pool ls",
             "seaway pool ls --format '{{.Kind}} {{.Prefix}} {{.Network}} {{.Free}}'",

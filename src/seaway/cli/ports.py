@@ -98,6 +98,8 @@ COMMANDS = {
         "List the published ports of a sandbox, or where one port is published.",
         least=1,
         most=2,
+        takes=("@running", "@nothing"),
+        docker="docker port",
         examples=("seaway port web", "seaway port web 80/tcp"),
     ),
     "publish": Command(
@@ -106,6 +108,11 @@ COMMANDS = {
         "Publish ports of a sandbox, also while it runs; prints them.",
         least=2,
         options=(Option("from", "CIDR", "only clients with these addresses (repeatable)"),),
+        takes=("@sandboxes", "@nothing"),
+        notes="""
+            Saying a port again changes its sources. Works on stopped sandboxes, too:
+            the port is then published at the start.
+        """,
         examples=(
             "seaway publish web 8080:80",
             "seaway publish --from 10.0.0.0/8 db 5432:5432 127.0.0.1:5433:5432",
@@ -117,6 +124,11 @@ COMMANDS = {
         "Take published ports away; connections that stand may end in peace.",
         least=2,
         options=(switch("now", "cut the connections that stand as well"),),
+        takes=("@sandboxes", "@nothing"),
+        notes="""
+            A container port alone, as `80`, means wherever it is published; `8080:80`
+            that place only.
+        """,
         examples=(
             "seaway unpublish web 8080:80",
             "seaway unpublish --now web 80    # wherever it is published",

@@ -7,7 +7,7 @@ import sys
 
 from seaway.cli.client import path
 from seaway.cli.failure import DaemonError, Failure, Unreachable, because
-from seaway.cli.options import Command, Option, switch
+from seaway.cli.options import Command, Option, grouped, switch
 from seaway.cli.values import pairs, text, texts
 
 TYPE_CHECKING = False
@@ -183,46 +183,78 @@ def _lines(files: list[str], *, environment: bool = False) -> list[str]:
 
 
 OPTIONS = (
-    Option(
-        "add-host", "NAME:ADDRESS", "a line for /etc/hosts; host-gateway is the host (repeatable)"
-    ),
-    Option("cap-add", "CAPABILITY", "a capability more (repeatable)"),
-    Option("cap-drop", "CAPABILITY", "a capability less (repeatable)"),
     switch("detach d", "in the background; prints the id"),
-    Option("detach-keys", "KEYS", "leave it running by these keys (ctrl-p,ctrl-q)"),
-    Option("dns", "ADDRESS", "a name server to ask (repeatable)"),
-    Option("dns-option --dns-opt", "OPTION", "an option of resolv.conf (repeatable)"),
-    Option("dns-search", "DOMAIN", "a search domain (repeatable)"),
-    Option("env e", "NAME=VALUE", "an environment variable (repeatable)"),
-    Option("env-file", "FILE", "environment variables, one a line (repeatable)"),
-    Option("expose", "PORT", "a port that -P publishes (repeatable)"),
-    Option("hostname h", "NAME", "the host name inside"),
     switch("interactive i", "pass input on"),
-    Option("ip", "ADDRESS", "the IPv4 address it gets"),
-    Option("ip6", "ADDRESS", "the IPv6 address it gets"),
-    Option("label l", "NAME=VALUE", "a label (repeatable)"),
-    Option("label-file", "FILE", "labels, one a line (repeatable)"),
-    Option("link-local-ip", "ADDRESS", "refused: see --network NET:driver-opt"),
-    Option("mac-address", "MAC", "the MAC address it gets"),
-    Option("name", "NAME", "its name"),
-    Option(
-        "network --net",
-        "NET[:KEY=VALUE,...]",
-        "a network, or host, none, container:NAME; keys: ip ip6 alias mac ifname"
-        " gw-priority driver-opt (repeatable)",
-    ),
-    Option("network-alias --net-alias", "NAME", "a name more by which it is found (repeatable)"),
-    Option("publish p", "[[IP:]PORT:]PORT[/PROTO]", "publish a port on the host (repeatable)"),
-    switch("publish-all P", "publish all exposed ports on free ports"),
-    switch("rm", "remove it when it ends"),
-    Option("rootfs", "DIR", "the root directory inside; else the host's, read-only"),
-    switch("sig-proxy", "pass signals on; on unless --sig-proxy=false"),
-    Option("stop-signal", "SIGNAL", "what stop sends"),
-    Option("stop-timeout", "SECONDS", "how long stop waits before it kills"),
     switch("tty t", "give it a terminal"),
-    Option("user u", "USER[:GROUP]", "who it runs as"),
-    Option("volume v", "HOST:INSIDE[:ro]", "a directory or file of the host (repeatable)"),
-    Option("workdir w", "DIR", "the working directory inside"),
+    Option("name", "NAME", "its name"),
+    switch("rm", "remove it when it ends"),
+    Option("detach-keys", "KEYS", "leave it running by these keys (ctrl-p,ctrl-q)"),
+    switch("sig-proxy", "pass signals on; on unless --sig-proxy=false"),
+    *grouped(
+        "Networks",
+        Option(
+            "network --net",
+            "NET[:KEY=VALUE,...]",
+            "a network, or host, none, container:NAME; keys: ip ip6 alias mac ifname"
+            " gw-priority driver-opt (repeatable)",
+            known=("@networks", "container:@running"),
+        ),
+        Option(
+            "network-alias --net-alias", "NAME", "a name more by which it is found (repeatable)"
+        ),
+        Option("ip", "ADDRESS", "the IPv4 address it gets"),
+        Option("ip6", "ADDRESS", "the IPv6 address it gets"),
+        Option("mac-address", "MAC", "the MAC address it gets"),
+        Option("link-local-ip", "ADDRESS", "refused: see --network NET:driver-opt"),
+    ),
+    *grouped(
+        "Published ports",
+        Option("publish p", "[[IP:]PORT:]PORT[/PROTO]", "publish a port on the host (repeatable)"),
+        switch("publish-all P", "publish all exposed ports on free ports"),
+        Option("expose", "PORT", "a port that -P publishes (repeatable)"),
+    ),
+    *grouped(
+        "Names",
+        Option(
+            "add-host",
+            "NAME:ADDRESS",
+            "a line for /etc/hosts; host-gateway is the host (repeatable)",
+        ),
+        Option("dns", "ADDRESS", "a name server to ask (repeatable)"),
+        Option("dns-option --dns-opt", "OPTION", "an option of resolv.conf (repeatable)"),
+        Option("dns-search", "DOMAIN", "a search domain (repeatable)"),
+        Option("hostname h", "NAME", "the host name inside"),
+    ),
+    *grouped(
+        "The process",
+        Option("env e", "NAME=VALUE", "an environment variable (repeatable)"),
+        Option(
+            "env-file", "FILE", "environment variables, one a line (repeatable)", known=("@files",)
+        ),
+        Option("user u", "USER[:GROUP]", "who it runs as"),
+        Option("workdir w", "DIR", "the working directory inside"),
+        Option("cap-add", "CAPABILITY", "a capability more (repeatable)"),
+        Option("cap-drop", "CAPABILITY", "a capability less (repeatable)"),
+        Option("stop-signal", "SIGNAL", "what stop sends", known=("@signals",)),
+        Option("stop-timeout", "SECONDS", "how long stop waits before it kills"),
+    ),
+    *grouped(
+        "Files and labels",
+        Option(
+            "rootfs",
+            "DIR",
+            "the root directory inside; else the host's, read-only",
+            known=("@folders",),
+        ),
+        Option(
+            "volume v",
+            "HOST:INSIDE[:ro]",
+            "a directory or file of the host (repeatable)",
+            known=("@files",),
+        ),
+        Option("label l", "NAME=VALUE", "a label (repeatable)"),
+        Option("label-file", "FILE", "labels, one a line (repeatable)", known=("@files",)),
+    ),
 )
 COMMANDS = {
     "run": Command(
@@ -232,6 +264,26 @@ COMMANDS = {
         least=1,
         options_first=True,
         options=OPTIONS,
+        takes=("@programs", "@files"),
+        docker="docker run",
+        notes="""
+            The command runs on the host's file system, seen read-only, with `/run`,
+            `/tmp` and `/dev` of its own; with `--rootfs` in that directory, which it
+            may write to. The daemon's socket, store and namespace files cannot be seen
+            inside. Capabilities and seccomp rules are Docker's defaults; no new
+            privileges.
+
+            `--network` may be given several times; the flags `--ip`, `--ip6`,
+            `--mac-address` and `--network-alias` speak of the first. Without it the
+            network is `bridge`. Ports:
+            `[ADDRESS:][HOSTPORT[-END]:]PORT[-END][/tcp|udp|sctp]`, an IPv6 address in
+            brackets. `docker`'s flags that are not here do not exist (`--restart`,
+            `--privileged`, images).
+
+            Signals are passed on to the process. One that heeds none, such as `sleep`
+            as the first process of its sandbox, holds nobody up: at the third interrupt
+            the command leaves it and ends with 1. The sandbox goes on.
+        """,
         examples=(
             "seaway run --rm -it bash",
             "seaway run -d --name hello --network web -p 8080:80 -- python3 -m http.server 80",

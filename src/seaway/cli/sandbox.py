@@ -86,7 +86,12 @@ def _rm(args: Args, api: Api) -> int:
     )
 
 
-_NETWORK = Option("network", "NET[:KEY=VALUE,...]", "a network it is connected to (repeatable)")
+_NETWORK = Option(
+    "network",
+    "NET[:KEY=VALUE,...]",
+    "a network it is connected to (repeatable)",
+    known=("@networks",),
+)
 _LABEL = Option("label l", "NAME=VALUE", "a label (repeatable)")
 
 COMMANDS = {
@@ -116,6 +121,11 @@ COMMANDS = {
         "Remove sandboxes; an adopted namespace itself stays.",
         least=1,
         options=(switch("force f", "also when it runs; one that is not there is no error"),),
+        takes=("@sandboxes",),
+        notes="""
+            Takes away the namespace of `sandbox create`; of an adopted one only what
+            Seaway put into it.
+        """,
         examples=("seaway sandbox rm probe",),
     ),
     "adopt": Command(
@@ -124,7 +134,15 @@ COMMANDS = {
         "Give networks to a namespace that somebody else made; prints the sandbox's id.",
         least=1,
         most=1,
-        options=(Option("netns", "PATH", "the namespace's file"), _NETWORK, _LABEL),
+        options=(
+            Option("netns", "PATH", "the namespace's file", known=("@files",)),
+            _NETWORK,
+            _LABEL,
+        ),
+        notes="""
+            Loopback comes up inside, for names to be answered. The host's own namespace
+            is refused. See [Join any process](../how-to/join-any-process.md).
+        """,
         examples=(
             "seaway sandbox adopt --netns /run/netns/mine --network web mine",
             "seaway sandbox adopt --netns /proc/4711/ns/net --network web server",

@@ -37,9 +37,25 @@ COMMANDS = {
         "Show everything about sandboxes and networks, as JSON.",
         least=1,
         options=(
-            Option("format f", "FORMAT", "json, or a template such as '{{.State.Status}}'"),
-            Option("type", "TYPE", "sandbox (or container) or network"),
+            Option(
+                "format f",
+                "FORMAT",
+                "json, or a template such as '{{.State.Status}}'",
+                known=("json",),
+            ),
+            Option(
+                "type",
+                "TYPE",
+                "sandbox (or container) or network",
+                known=("sandbox", "container", "network"),
+            ),
         ),
+        takes=("@sandboxes|@networks",),
+        docker="docker inspect",
+        notes="""
+            A name of a sandbox goes before that of a network; `--type` says which is
+            meant.
+        """,
         examples=(
             "seaway inspect web",
             "seaway inspect -f '{{json .NetworkSettings.Networks}}' web",

@@ -8,6 +8,7 @@ from seaway import __version__
 from seaway.cli.failure import Failure
 from seaway.cli.inspection import formatted
 from seaway.cli.options import Command, Option
+from seaway.cli.table import FORMAT
 from seaway.cli.values import field, listed, number, text, texts
 
 TYPE_CHECKING = False
@@ -97,7 +98,9 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else compact(value)
 
 
-_FORMAT = Option("format f", "FORMAT", "json, or a template such as '{{.Version}}'")
+_FORMAT = Option(
+    "format f", "FORMAT", "json, or a template such as '{{.Version}}'", known=("json",)
+)
 
 COMMANDS = {
     "status": Command(
@@ -106,6 +109,11 @@ COMMANDS = {
         "Show how the engine is doing, and what it warns of.",
         most=0,
         options=(_FORMAT,),
+        notes="""
+            Warnings: a published port that another program has taken meanwhile, a
+            subnet that overlaps a route of the host, what could not be made whole at
+            the start.
+        """,
         examples=("seaway status",),
     ),
     "version": Command(
@@ -114,6 +122,7 @@ COMMANDS = {
         "Show the versions of this command and of the engine.",
         most=0,
         options=(_FORMAT,),
+        docker="docker version",
         examples=("seaway version --format '{{.Server.Version}}'",),
     ),
     "config": Command(
@@ -121,7 +130,10 @@ COMMANDS = {
         "[--format FORMAT]",
         "Show every setting of the engine, its value, and where that came from.",
         most=0,
-        options=(Option("format", "FORMAT", "json, 'table {{.Name}}', or a template"),),
+        options=(FORMAT,),
+        notes="""
+            See [Settings](settings.md).
+        """,
         examples=("seaway config",),
     ),
 }

@@ -19,8 +19,12 @@ MIN_CELL, GAP = 10, 3
 SHORT_ID = 12
 """Characters of an id that people see."""
 
-FILTER = Option("filter f", "NAME=VALUE", "only those that match (repeatable)")
-FORMAT = Option("format", "FORMAT", "json, 'table {{.Name}}', or a template such as '{{.Name}}'")
+FORMAT = Option(
+    "format",
+    "FORMAT",
+    "json, 'table {{.Name}}', or a template such as '{{.Name}}'",
+    known=("json", "table"),
+)
 QUIET = switch("quiet q", "ids only")
 NO_TRUNC = switch("no-trunc", "whole ids and commands")
 

@@ -183,8 +183,8 @@ def test_help_without_a_command_lists_all(capsys: pytest.CaptureFixture[str]) ->
     assert main([]) == 0
     out = capsys.readouterr().out
 
-    assert "  network    Networks: create, ls" in out
-    assert "  purge      Take every trace" in out
+    assert "  network     Make, change, show" in out
+    assert "  purge       Take every trace" in out
     assert main(["help", "network", "ls"]) == 0
     assert capsys.readouterr().out.startswith("Usage: seaway network ls")
 

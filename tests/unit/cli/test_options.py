@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seaway.cli.failure import Failure, Misused
-from seaway.cli.options import Args, Command, HelpAsked, Option, help_text, read, switch
+from seaway.cli.help import help_text
+from seaway.cli.options import Args, Command, HelpAsked, Option, grouped, read, switch
 
 
 def _do_nothing(_args: Args, _api: object) -> int:
@@ -107,7 +108,12 @@ def test_a_help_text_shows_usage_meaning_examples_and_options() -> None:
         "[OPTIONS] NAME",
         "Do a thing.",
         examples=("seaway do it",),
-        options=(switch("force f", "do not ask"), Option("name", "NAME", "its name")),
+        options=(
+            switch("force f", "do not ask"),
+            Option("name", "NAME", "its name"),
+            *grouped("Where", Option("at", "PLACE", "the place")),
+        ),
+        docker="docker do",
     )
 
     assert help_text("seaway do", command) == (
@@ -115,10 +121,15 @@ def test_a_help_text_shows_usage_meaning_examples_and_options() -> None:
         "\n"
         "Do a thing.\n"
         "\n"
+        "With docker: docker do\n"
+        "\n"
         "Examples:\n"
         "  seaway do it\n"
         "\n"
         "Options:\n"
         "  -f, --force      do not ask\n"
         "      --name NAME  its name\n"
+        "\n"
+        "Where:\n"
+        "      --at PLACE  the place\n"
     )
