@@ -28,9 +28,14 @@ class _Nothing:
         return self
 
 
+def api_routes() -> list[Route]:
+    """All routes, to be looked at: none of their handlers can be called."""
+    return routes(cast(Parts, _Nothing()))
+
+
 def listed() -> list[Path]:
     """All paths, in the order of their words; those that are only refused are left out."""
-    found = [_shown(route) for route in routes(cast(Parts, _Nothing()))]
+    found = [_shown(route) for route in api_routes()]
     return sorted(
         (path for path in found if path.meaning), key=lambda path: (path.path, path.method)
     )

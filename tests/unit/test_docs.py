@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from launch import reference
+from launch import api_paths, reference
 
 from seaway.cli import endpoint
 from seaway.cli.main import GROUPS, every_command
@@ -26,7 +26,6 @@ REFERENCE = ROOT / "docs/reference"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)`(seaway [a-z][^`\n]*)`(?!`)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-ROUTE = re.compile(r'Route\("(\w+)", "([^"]+)"')
 
 
 class Shown(NamedTuple):
@@ -154,11 +153,10 @@ def test_each_driver_option_has_its_line() -> None:
 
 def test_each_path_of_the_api_is_told() -> None:
     text = (REFERENCE / "api.md").read_text()
-    sources = (path.read_text() for path in (ROOT / "src/seaway/api").glob("*.py"))
-    routes = {f"{m} {p.replace('{ref}', 'REF')}" for s in sources for m, p in ROUTE.findall(s)}
+    found = {f"{path.method} {path.path}" for path in api_paths.listed()}
 
-    assert len(routes) > 40
-    assert {r for r in routes if f"`{r}`" not in text and f"\n### {r}\n" not in text} == set()
+    assert len(found) > 60
+    assert {p for p in found if f"`{p}`" not in text and f"\n### {p}\n" not in text} == set()
 
 
 def anchors(page: Path) -> set[str]:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from seaway.api import wire
 from seaway.api.call import Call, Handler, Route, answer, empty
-from seaway.api.errors import NoSwarm, NotHere
+from seaway.api.declaration import flag, json, nothing, text
+from seaway.api.errors import STATUS, NoSwarm, NotHere
 from seaway.api.parts import Parts
 from seaway.api.wishes import NO_SWARM, no_image
 from seaway.model.errors import EngineError, NotFound
@@ -135,21 +136,41 @@ class AbsentRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/images/json", self.none),
-            Route("POST", "/images/create", self.pull),
-            Route("GET", "/images/{ref}/json", self.image),
-            Route("GET", "/images/{ref}/history", self.image),
-            Route("GET", "/images/{ref}/get", self.image),
-            Route("POST", "/images/{ref}/push", self.image),
-            Route("POST", "/images/{ref}/tag", self.image),
-            Route("DELETE", "/images/{ref}", self.image),
-            Route("POST", "/images/prune", self.prune_images),
-            Route("POST", "/build/prune", self.prune_builds),
-            Route("GET", "/plugins", self.none),
-            Route("GET", "/volumes", self.volumes),
-            Route("POST", "/volumes/prune", self.prune_volumes),
-            Route("DELETE", "/volumes/{ref}", self.remove_volume),
-            *(Route(row.method, row.path, self._refusing(row)) for row in ABSENT),
+            Route("GET", "/images/json", self.none, answers=json(list[object])),
+            Route(
+                "POST",
+                "/images/create",
+                self.pull,
+                query=(text("fromImage", "its name"), text("tag", "its tag")),
+                refusals=(404,),
+            ),
+            *(
+                Route(method, path, self.image, refusals=(404,))
+                for method, path in (
+                    ("GET", "/images/{ref}/json"),
+                    ("GET", "/images/{ref}/history"),
+                    ("GET", "/images/{ref}/get"),
+                    ("POST", "/images/{ref}/push"),
+                    ("POST", "/images/{ref}/tag"),
+                    ("DELETE", "/images/{ref}"),
+                )
+            ),
+            Route("POST", "/images/prune", self.prune_images, answers=json(wire.ImagesPruned)),
+            Route("POST", "/build/prune", self.prune_builds, answers=json(wire.BuildsPruned)),
+            Route("GET", "/plugins", self.none, answers=json(list[object])),
+            Route("GET", "/volumes", self.volumes, answers=json(wire.Volumes)),
+            Route("POST", "/volumes/prune", self.prune_volumes, answers=json(wire.VolumesPruned)),
+            Route(
+                "DELETE",
+                "/volumes/{ref}",
+                self.remove_volume,
+                query=(flag("force", "what is not there is gone"),),
+                answers=nothing(204),
+            ),
+            *(
+                Route(row.method, row.path, self._refusing(row), refusals=(STATUS[row.kind],))
+                for row in ABSENT
+            ),
         )
 
     async def none(self, call: Call) -> web.Response:  # noqa: ARG002

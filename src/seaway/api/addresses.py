@@ -8,6 +8,7 @@ from aiohttp import web
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
+from seaway.api.declaration import json, nothing
 from seaway.api.parts import Parts
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Prefix, address, sandbox_name
@@ -27,10 +28,27 @@ class AddressRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/seaway/networks/{ref}/addresses", self.listing),
-            Route("POST", "/seaway/networks/{ref}/reservations", self.reserve),
-            Route("DELETE", "/seaway/networks/{ref}/reservations/{address}", self.unreserve),
-            Route("GET", "/seaway/pools", self.pools),
+            Route(
+                "GET",
+                "/seaway/networks/{ref}/addresses",
+                self.listing,
+                answers=json(list[wire.AddressUse]),
+            ),
+            Route(
+                "POST",
+                "/seaway/networks/{ref}/reservations",
+                self.reserve,
+                body=wire.Reserve,
+                answers=json(wire.Reserved, 201),
+                refusals=(409,),
+            ),
+            Route(
+                "DELETE",
+                "/seaway/networks/{ref}/reservations/{address}",
+                self.unreserve,
+                answers=nothing(204),
+            ),
+            Route("GET", "/seaway/pools", self.pools, answers=json(list[wire.Room])),
         )
 
     async def listing(self, call: Call) -> web.Response:

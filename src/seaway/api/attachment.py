@@ -10,6 +10,7 @@ from aiohttp import web
 from seaway.api.call import Call, Route
 from seaway.api.carriage import Carriage, first_of, frame
 from seaway.api.containers import with_process
+from seaway.api.declaration import FRAMED, RAW, flag, stream, text
 from seaway.api.detaching import key_bytes
 from seaway.api.hijack import Hijacked, RawStream, content_type, hijacked
 from seaway.api.parts import Parts
@@ -19,6 +20,7 @@ from seaway.model.event import sandbox_event
 from seaway.model.sandbox import Process, Sandbox
 
 BOTH = frozenset({1, 2})
+DETACH_KEYS = text("detachKeys", "the keys by which a client leaves: ctrl-p,ctrl-q")
 
 
 class AttachRoutes:
@@ -29,7 +31,24 @@ class AttachRoutes:
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
-        return (Route("POST", "/containers/{ref}/attach", self.attach, streams=True),)
+        return (
+            Route(
+                "POST",
+                "/containers/{ref}/attach",
+                self.attach,
+                query=(
+                    flag("stream", "follow what it writes"),
+                    flag("logs", "what it wrote before, first"),
+                    flag("stdin", "write to it"),
+                    flag("stdout", "its output"),
+                    flag("stderr", "its errors"),
+                    DETACH_KEYS,
+                ),
+                answers=stream(RAW, FRAMED, upgraded=True),
+                refusals=(409,),
+                streams=True,
+            ),
+        )
 
     async def attach(self, call: Call) -> web.StreamResponse:
         """Before the start, the client gets all output from the first byte."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 
 from seaway.api import wire
+from seaway.api.declaration import JSON, Answer, Parameter
 from seaway.api.query import Query
 from seaway.model.errors import InvalidRequest
 
 T = TypeVar("T")
-JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Call:
     """One request to a path that we have."""
 
     request: web.Request
+    route: Route
     version: tuple[int, int]
     """The API version that the client speaks."""
     words: Mapping[str, str]
@@ -35,7 +36,8 @@ class Call:
         return self.words["ref"]
 
     async def body(self, kind: type[T]) -> T:
-        """The JSON body; raises InvalidRequest."""
+        """The JSON body, of the *kind* that the route declares; raises InvalidRequest."""
+        assert kind == self.route.body, f"{self.route.path} declares no body of {kind}"
         content = await self.request.read()
         if content and self.request.content_type != JSON:
             given = self.request.headers.get("Content-Type", "")
@@ -54,13 +56,24 @@ class Call:
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-class Route(NamedTuple):
-    """A method and a path lead to a handler."""
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path lead to a handler; and what it reads and answers.
+
+    The server holds handlers to it: what is not declared cannot be read.
+    """
 
     method: str
     path: str
     """As ``/networks/{ref}/connect``."""
     handler: Handler
+    query: tuple[Parameter, ...] = ()
+    body: object = None
+    """The type of the JSON document that is read; None: no body."""
+    answers: tuple[Answer, ...] = ()
+    """What it answers when it does what it was asked; nothing: it only ever refuses."""
+    refusals: tuple[int, ...] = ()
+    """Statuses of its refusals, beside those of all (``declaration.ALWAYS``)."""
     streams: bool = False
     """Whether the handler ends when the client hangs up; others finish what they began."""
 

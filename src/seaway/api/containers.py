@@ -9,18 +9,22 @@ from typing import cast
 from aiohttp import web
 
 from seaway.api import moments, wire
-from seaway.api.call import JSON, Call, Route, answer, empty
+from seaway.api.call import Call, Route, answer, empty
+from seaway.api.declaration import JSON, filters, flag, json, nothing, text, whole
 from seaway.api.inspection import Inspection
 from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
 from seaway.api.query import has_label
-from seaway.api.selection import selected
+from seaway.api.selection import LISTED, selected
 from seaway.api.wishes import container_wish, warnings
 from seaway.model.errors import Conflict, EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName, Signal, sandbox_name, signal
 from seaway.model.sandbox import Sandbox
 
-_PRUNE_FILTERS = frozenset({"until", "label", "label!"})
+SIZE = flag("size", "with sizes, which are 0: Seaway keeps no file systems")
+GRACE = whole("t", "seconds before SIGKILL; negative: wait for ever")
+SIGNAL = text("signal", "a name, with or without SIG, or a number")
+TERMINAL_SIZE = (whole("h", "rows"), whole("w", "columns"))
 
 
 class ContainerRoutes:
@@ -33,21 +37,127 @@ class ContainerRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/containers/json", self.listing),
-            Route("POST", "/containers/create", self.create),
-            Route("POST", "/containers/prune", self.prune),
-            Route("GET", "/containers/{ref}/json", self.inspect),
-            Route("POST", "/containers/{ref}/start", self.start),
-            Route("POST", "/containers/{ref}/stop", self.stop),
-            Route("POST", "/containers/{ref}/restart", self.restart),
-            Route("POST", "/containers/{ref}/kill", self.kill),
-            Route("POST", "/containers/{ref}/pause", self.pause),
-            Route("POST", "/containers/{ref}/unpause", self.unpause),
-            Route("POST", "/containers/{ref}/rename", self.rename),
-            Route("POST", "/containers/{ref}/resize", self.resize),
-            Route("POST", "/containers/{ref}/update", self.update),
-            Route("POST", "/containers/{ref}/wait", self.wait, streams=True),
-            Route("DELETE", "/containers/{ref}", self.remove),
+            Route(
+                "GET",
+                "/containers/json",
+                self.listing,
+                query=(*LISTED, SIZE),
+                answers=json(list[wire.ContainerSummary]),
+                refusals=(404,),
+            ),
+            Route(
+                "POST",
+                "/containers/create",
+                self.create,
+                query=(text("name", "its name; Seaway makes one up where there is none"),),
+                body=wire.ContainerCreate,
+                answers=json(wire.Created, 201),
+                refusals=(404, 409),
+            ),
+            Route(
+                "POST",
+                "/containers/prune",
+                self.prune,
+                query=(filters("until", "label", "label!"),),
+                answers=json(wire.ContainersPruned),
+            ),
+            Route(
+                "GET",
+                "/containers/{ref}/json",
+                self.inspect,
+                query=(SIZE,),
+                answers=json(wire.Container),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/start",
+                self.start,
+                answers=nothing(204),
+                refusals=(304, 409, 503),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/stop",
+                self.stop,
+                query=(GRACE, SIGNAL),
+                answers=nothing(204),
+                refusals=(304, 409),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/restart",
+                self.restart,
+                query=(GRACE, SIGNAL),
+                answers=nothing(204),
+                refusals=(304, 409, 503),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/kill",
+                self.kill,
+                query=(SIGNAL,),
+                answers=nothing(204),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/pause",
+                self.pause,
+                answers=nothing(204),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/unpause",
+                self.unpause,
+                answers=nothing(204),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/rename",
+                self.rename,
+                query=(text("name", "its new name"),),
+                answers=nothing(204),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/resize",
+                self.resize,
+                query=TERMINAL_SIZE,
+                answers=nothing(),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/update",
+                self.update,
+                body=dict[str, object],
+                answers=json(wire.Updated),
+                refusals=(501,),
+            ),
+            Route(
+                "POST",
+                "/containers/{ref}/wait",
+                self.wait,
+                query=(text("condition", "not-running, next-exit or removed"),),
+                answers=json(wire.Waited),
+                refusals=(409,),
+                streams=True,
+            ),
+            Route(
+                "DELETE",
+                "/containers/{ref}",
+                self.remove,
+                query=(
+                    flag("force", "end it first, if it runs"),
+                    flag("v", "its volumes as well: there are none"),
+                    flag("link", "refused: there are no links"),
+                ),
+                answers=nothing(204),
+                refusals=(409,),
+            ),
         )
 
     async def listing(self, call: Call) -> web.Response:
@@ -144,7 +254,7 @@ class ContainerRoutes:
         self._store.sandbox(call.ref)
         if named := sorted(key for key, value in asked.items() if _says_something(value)):
             raise InvalidRequest(f"cannot update {', '.join(named)}: make the container anew")
-        return answer({"Warnings": None})
+        return answer(wire.Updated())
 
     async def wait(self, call: Call) -> web.StreamResponse:
         """The exit code when it ends; the head goes out at once."""
@@ -177,7 +287,7 @@ class ContainerRoutes:
 
     async def prune(self, call: Call) -> web.Response:
         """Take away all that do not run."""
-        filters = call.query.filters(_PRUNE_FILTERS)
+        filters = call.query.filters()
         now = self._parts.clock.now()
         limits = [moments.moment(text, now) for text in filters.values("until")]
 

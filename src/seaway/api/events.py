@@ -10,14 +10,15 @@ from typing import cast
 from aiohttp import web
 
 from seaway.api import moments, wire
-from seaway.api.call import JSON, Call, Route
+from seaway.api.call import Call, Route
+from seaway.api.declaration import JSON, filters, json, moment
 from seaway.api.parts import Parts
 from seaway.api.query import Filters
 from seaway.model.event import Event
 
 _NEVER_HERE = ("volume", "plugin", "daemon", "node", "service", "secret", "config")
-FILTERS = frozenset(
-    {"type", "event", "container", "network", "image", "label", "scope", *_NEVER_HERE}
+FILTERS = filters(
+    *("type", "event", "container", "network", "image", "label", "scope"), *_NEVER_HERE
 )
 
 
@@ -29,12 +30,25 @@ class EventRoutes:
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
-        return (Route("GET", "/events", self.events, streams=True),)
+        return (
+            Route(
+                "GET",
+                "/events",
+                self.events,
+                query=(
+                    moment("since", "what happened since then, first"),
+                    moment("until", "and no longer than until then"),
+                    FILTERS,
+                ),
+                answers=json(wire.Event),
+                streams=True,
+            ),
+        )
 
     async def events(self, call: Call) -> web.StreamResponse:
         """Those since a moment, and then those to come, until a moment or for ever."""
         now = self._parts.clock.now()
-        filters = call.query.filters(FILTERS)
+        filters = call.query.filters()
         since, until = call.query.moment("since", now), call.query.moment("until", now)
         response = web.StreamResponse(headers={"Content-Type": JSON})
         await response.prepare(call.request)

@@ -10,7 +10,8 @@ from seaway.api import wire
 from seaway.api.attachment import BOTH
 from seaway.api.call import Call, Route, answer, empty
 from seaway.api.carriage import Carriage, first_of, frame
-from seaway.api.containers import size
+from seaway.api.containers import TERMINAL_SIZE, size
+from seaway.api.declaration import FRAMED, RAW, json, nothing, stream
 from seaway.api.detaching import key_bytes
 from seaway.api.hijack import Hijacked, content_type, hijacked
 from seaway.api.parts import Parts
@@ -30,10 +31,32 @@ class ExecRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("POST", "/containers/{ref}/exec", self.create),
-            Route("POST", "/exec/{ref}/start", self.start, streams=True),
-            Route("POST", "/exec/{ref}/resize", self.resize),
-            Route("GET", "/exec/{ref}/json", self.inspect),
+            Route(
+                "POST",
+                "/containers/{ref}/exec",
+                self.create,
+                body=wire.ExecCreate,
+                answers=json(wire.ExecCreated, 201),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/exec/{ref}/start",
+                self.start,
+                body=wire.ExecStart,
+                answers=stream(RAW, FRAMED, upgraded=True),
+                refusals=(409,),
+                streams=True,
+            ),
+            Route(
+                "POST",
+                "/exec/{ref}/resize",
+                self.resize,
+                query=TERMINAL_SIZE,
+                answers=nothing(),
+                refusals=(409,),
+            ),
+            Route("GET", "/exec/{ref}/json", self.inspect, answers=json(wire.Exec)),
         )
 
     async def create(self, call: Call) -> web.Response:

@@ -14,6 +14,7 @@ from seaway.api import moments
 from seaway.api.call import Call, Route
 from seaway.api.carriage import frame
 from seaway.api.containers import with_process
+from seaway.api.declaration import FRAMED, RAW, flag, moment, stream, text
 from seaway.api.hijack import content_type
 from seaway.api.parts import Parts
 from seaway.contracts import LogLine
@@ -73,7 +74,26 @@ class LogRoutes:
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
-        return (Route("GET", "/containers/{ref}/logs", self.logs, streams=True),)
+        return (
+            Route(
+                "GET",
+                "/containers/{ref}/logs",
+                self.logs,
+                query=(
+                    flag("stdout", "its output"),
+                    flag("stderr", "its errors"),
+                    flag("follow", "until it ends"),
+                    flag("timestamps", "each line with its time"),
+                    flag("details", "taken as docker sends it"),
+                    text("tail", "so many lines, or all"),
+                    moment("since", "lines since then"),
+                    moment("until", "lines until then"),
+                ),
+                answers=stream(RAW, FRAMED),
+                refusals=(409,),
+                streams=True,
+            ),
+        )
 
     async def logs(self, call: Call) -> web.StreamResponse:
         """The lines, framed unless they come from a terminal; with *follow* until it ends."""

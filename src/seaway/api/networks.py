@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
+from seaway.api.declaration import filters, flag, json, nothing, text
 from seaway.api.errors import WrongFilterValue
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
@@ -25,9 +26,7 @@ Shape = TypeVar("Shape", bound=wire.Network)
 
 log = logging.getLogger(__name__)
 
-_FILTERS = frozenset({"driver", "id", "name", "label", "scope", "type", "dangling"})
 _WORDS = {"type": ("builtin", "custom"), "scope": ("local", "swarm", "global")}
-_PRUNE_FILTERS = frozenset({"until", "label", "label!"})
 
 
 class NetworkRoutes:
@@ -39,18 +38,60 @@ class NetworkRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/networks", self.listing),
-            Route("POST", "/networks/create", self.create),
-            Route("POST", "/networks/prune", self.prune),
-            Route("GET", "/networks/{ref}", self.inspect),
-            Route("DELETE", "/networks/{ref}", self.remove),
-            Route("POST", "/networks/{ref}/connect", self.connect),
-            Route("POST", "/networks/{ref}/disconnect", self.disconnect),
+            Route(
+                "GET",
+                "/networks",
+                self.listing,
+                query=(filters("driver", "id", "name", "label", "scope", "type", "dangling"),),
+                answers=json(list[wire.ListedNetwork]),
+            ),
+            Route(
+                "POST",
+                "/networks/create",
+                self.create,
+                body=wire.NetworkCreate,
+                answers=json(wire.NetworkCreated, 201),
+                refusals=(404, 409),
+            ),
+            Route(
+                "POST",
+                "/networks/prune",
+                self.prune,
+                query=(filters("until", "label", "label!"),),
+                answers=json(wire.NetworksPruned),
+            ),
+            Route(
+                "GET",
+                "/networks/{ref}",
+                self.inspect,
+                query=(
+                    flag("verbose", "taken as docker sends it: there is no swarm here"),
+                    text("scope", "where to look: local"),
+                ),
+                answers=json(wire.Network),
+            ),
+            Route("DELETE", "/networks/{ref}", self.remove, answers=nothing(204)),
+            Route(
+                "POST",
+                "/networks/{ref}/connect",
+                self.connect,
+                body=wire.Connect,
+                answers=nothing(),
+                refusals=(409, 503),
+            ),
+            Route(
+                "POST",
+                "/networks/{ref}/disconnect",
+                self.disconnect,
+                body=wire.Disconnect,
+                answers=nothing(),
+                refusals=(409,),
+            ),
         )
 
     async def listing(self, call: Call) -> web.Response:
         """All networks that the filters let through."""
-        filters = call.query.filters(_FILTERS)
+        filters = call.query.filters()
         _refuse_filters(filters)
         everything = sorted(self._store.networks(), key=lambda n: n.created)
         found = [n for n in everything if self._fits(n, filters)]
@@ -81,7 +122,7 @@ class NetworkRoutes:
 
     async def prune(self, call: Call) -> web.Response:
         """Take away all networks that nobody is on."""
-        filters = call.query.filters(_PRUNE_FILTERS)
+        filters = call.query.filters()
         before = _until(filters, self._parts.clock.now())
         names = await self._parts.engine.networks.prune(
             lambda network: _prunable(network, filters, before)

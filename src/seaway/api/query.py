@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from seaway.api import moments
+from seaway.api.declaration import Kind, Parameter
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import shown
 
@@ -21,20 +22,30 @@ LEAST, MOST = -(1 << 63), (1 << 63) - 1
 class Query:
     """The query of one request."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
+    def __init__(self, values: Mapping[str, str], declared: Iterable[Parameter]) -> None:
+        """*declared* is all that may be asked for: what the route says that it reads."""
+        self._values, self._declared = values, {p.name: p for p in declared}
+
+    def _value(self, name: str, *kinds: Kind) -> str:
+        declared = self._declared[name]
+        assert declared.kind in kinds, f"{name} is declared as {declared.kind}"
+        return self._values.get(name, "")
+
+    def given(self, name: str) -> bool:
+        """Whether *name* is there, and not empty."""
+        return bool(self._value(name, *Kind))
 
     def text(self, name: str) -> str:
         """The value of *name*; empty when it is not there."""
-        return self._values.get(name, "")
+        return self._value(name, Kind.TEXT)
 
     def flag(self, name: str) -> bool:
         """Whether *name* is true."""
-        return self.text(name).strip().lower() not in _FALSE
+        return self._value(name, Kind.FLAG).strip().lower() not in _FALSE
 
     def strict_flag(self, name: str) -> bool:
         """*name* as true or false; empty is false. Raises InvalidRequest."""
-        text = self.text(name)
+        text = self._value(name, Kind.FLAG)
         if text.lower() in {"1", "t", "true"}:
             return True
         if text.lower() in {"", "0", "f", "false"}:
@@ -43,7 +54,7 @@ class Query:
 
     def whole(self, name: str) -> int | None:
         """*name* as a whole number; None when it is not there. Raises InvalidRequest."""
-        text = self.text(name)
+        text = self._value(name, Kind.WHOLE)
         if not text:
             return None
         try:
@@ -56,14 +67,14 @@ class Query:
 
     def moment(self, name: str, now: int) -> int | None:
         """*name* as nanoseconds since the epoch; None when it is not there, or 0."""
-        text = self.text(name)
+        text = self._value(name, Kind.MOMENT)
         return moments.moment(text, now) or None if text else None
 
-    def filters(self, known: Collection[str]) -> Filters:
-        """The filters, by the keys that are *known* here; raises InvalidRequest."""
-        text = self.text("filters")
+    def filters(self) -> Filters:
+        """The filters, by the keys that are declared; raises InvalidRequest."""
+        text = self._value("filters", Kind.FILTERS)
         found = Filters(_filters(text)) if text else Filters({})
-        for key in found.keys - set(known):
+        for key in found.keys - self._declared["filters"].keys:
             raise InvalidRequest(f"invalid filter '{key}'")
         return found
 

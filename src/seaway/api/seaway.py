@@ -11,6 +11,7 @@ from aiohttp import web
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
+from seaway.api.declaration import flag, json, nothing
 from seaway.api.inspection import Inspection, hanging
 from seaway.api.parts import Parts
 from seaway.api.topology import published, summary, whole_map
@@ -32,16 +33,52 @@ class SeawayRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("POST", "/seaway/sandboxes", self.create),
-            Route("GET", "/seaway/sandboxes", self.listing),
-            Route("DELETE", "/seaway/sandboxes/{ref}", self.remove),
-            Route("POST", "/seaway/sandboxes/{ref}/publish", self.publish),
-            Route("POST", "/seaway/sandboxes/{ref}/unpublish", self.unpublish),
-            Route("POST", "/seaway/networks/{ref}/update", self.update),
-            Route("GET", "/seaway/map", self.map),
-            Route("GET", "/seaway/status", self.status),
-            Route("GET", "/seaway/config", self.config),
-            Route("POST", "/seaway/purge", self.purge),
+            Route(
+                "POST",
+                "/seaway/sandboxes",
+                self.create,
+                body=wire.SandboxCreate,
+                answers=json(wire.Created, 201),
+                refusals=(404, 409, 503),
+            ),
+            Route("GET", "/seaway/sandboxes", self.listing, answers=json(list[wire.Sandbox])),
+            Route(
+                "DELETE",
+                "/seaway/sandboxes/{ref}",
+                self.remove,
+                query=(flag("force", "end its process first, if it has one that runs"),),
+                answers=nothing(204),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/seaway/sandboxes/{ref}/publish",
+                self.publish,
+                body=wire.Publish,
+                answers=json(wire.Published),
+                refusals=(409, 503),
+            ),
+            Route(
+                "POST",
+                "/seaway/sandboxes/{ref}/unpublish",
+                self.unpublish,
+                body=wire.Unpublish,
+                answers=json(wire.Published),
+                refusals=(409,),
+            ),
+            Route(
+                "POST",
+                "/seaway/networks/{ref}/update",
+                self.update,
+                query=(flag("plan", "only say what it would mean"),),
+                body=wire.NetworkUpdate,
+                answers=json(wire.NetworkUpdated),
+                refusals=(409, 503),
+            ),
+            Route("GET", "/seaway/map", self.map, answers=json(wire.Map)),
+            Route("GET", "/seaway/status", self.status, answers=json(wire.DaemonStatus)),
+            Route("GET", "/seaway/config", self.config, answers=json(list[wire.SettingShown])),
+            Route("POST", "/seaway/purge", self.purge, answers=json(wire.Purged)),
         )
 
     async def create(self, call: Call) -> web.Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from seaway.api import declaration
+from seaway.api.declaration import flag, whole
 from seaway.api.inspection import hanging
 from seaway.api.query import Filters, Query
 from seaway.contracts import Store
@@ -12,18 +14,21 @@ from seaway.model.port import ExposedPort, PublishedPort
 from seaway.model.sandbox import Sandbox, State
 from seaway.plan.portspec import exposed_ports
 
-FILTERS = frozenset(
-    {
+LISTED = (
+    flag("all", "those that do not run as well"),
+    whole("limit", "the newest so many, running or not"),
+    declaration.filters(
         *("id", "name", "label", "status", "ancestor", "network", "before", "since"),
         *("exited", "publish", "expose", "health", "is-task", "volume"),
-    }
+    ),
 )
+"""What says which are listed."""
 STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 
 
 def selected(store: Store, state: Callable[[Sandbox], str], query: Query) -> list[Sandbox]:
     """The sandboxes that *query* asks for, newest first, by the *state* of each; raises InvalidRequest."""
-    filters = query.filters(FILTERS)
+    filters = query.filters()
     _refuse_states(filters)
     limit = query.whole("limit") or 0
     everything = query.flag("all") or limit > 0 or bool(filters.values("status"))

@@ -13,13 +13,15 @@ from seaway.api import wire
 from seaway.api.absent import AbsentRoutes
 from seaway.api.addresses import AddressRoutes
 from seaway.api.attachment import AttachRoutes
-from seaway.api.call import JSON, Call, Route
+from seaway.api.call import Call, Route, answer
 from seaway.api.containers import ContainerRoutes
+from seaway.api.declaration import JSON, json
 from seaway.api.errors import summary
 from seaway.api.events import EventRoutes
 from seaway.api.execs import ExecRoutes
 from seaway.api.logs import LogRoutes
 from seaway.api.networks import NetworkRoutes
+from seaway.api.openapi import document
 from seaway.api.parts import Parts
 from seaway.api.peers import Peers
 from seaway.api.query import Query
@@ -47,7 +49,7 @@ _BEGUN = web.RequestKey("begun", bool)
 
 
 def routes(parts: Parts) -> list[Route]:
-    """All paths that are answered."""
+    """All paths that are answered; the last is that of the document that tells of them."""
     groups = (
         NetworkRoutes(parts),
         ContainerRoutes(parts),
@@ -61,7 +63,14 @@ def routes(parts: Parts) -> list[Route]:
         SeawayRoutes(parts),
         AddressRoutes(parts),
     )
-    return [route for group in groups for route in group.routes()]
+    found = [route for group in groups for route in group.routes()]
+
+    async def told(call: Call) -> web.Response:  # noqa: ARG001
+        """All paths and all that they read and answer, as an OpenAPI document."""
+        return answer(document(found, parts.facts.version))
+
+    found.append(Route("GET", "/seaway/openapi.json", told, answers=json(dict[str, object])))
+    return found
 
 
 class Server:
@@ -110,7 +119,7 @@ class Server:
             response.headers.update(self._headers)
 
         application = web.Application(client_max_size=MAX_BODY)
-        application.router.add_route("*", "/{path:.*}", answer)
+        application.router.add_route("*", r"/{path:[\s\S]*}", answer)
         application.on_response_prepare.append(add_headers)
         return application
 
@@ -125,9 +134,13 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the edge: told to the client
             return _refusal(error)
         read = wire.read_parameters(route.path, request.query, version)
-        query = Query(read)
         call = Call(
-            request=request, version=version, words=words, query=query, headers=self._headers
+            request=request,
+            route=route,
+            version=version,
+            words=words,
+            query=Query(read, route.query),
+            headers=self._headers,
         )
         job = _answered(request, route.handler(call))
         if route.streams or request.method == "GET":

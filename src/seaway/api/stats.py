@@ -10,8 +10,9 @@ from aiohttp import web
 from msgspec import UNSET
 
 from seaway.api import moments, wire
-from seaway.api.call import JSON, Call, Route
+from seaway.api.call import Call, Route
 from seaway.api.containers import with_process
+from seaway.api.declaration import JSON, flag, json, text
 from seaway.api.parts import Parts
 from seaway.model.errors import Conflict, KernelRefused, NotFound
 from seaway.model.sandbox import Netns, Sandbox
@@ -42,14 +43,31 @@ class StatsRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/containers/{ref}/stats", self.stats, streams=True),
-            Route("GET", "/containers/{ref}/top", self.top),
+            Route(
+                "GET",
+                "/containers/{ref}/stats",
+                self.stats,
+                query=(
+                    flag("stream", "one look each second; on unless it is false"),
+                    flag("one-shot", "compare with no look before, and answer at once"),
+                ),
+                answers=json(wire.Stats),
+                streams=True,
+            ),
+            Route(
+                "GET",
+                "/containers/{ref}/top",
+                self.top,
+                query=(text("ps_args", "options of ps(1)"),),
+                answers=json(wire.Top),
+                refusals=(409,),
+            ),
         )
 
     async def stats(self, call: Call) -> web.StreamResponse:
         """One look, with *one-shot* at once and else compared with one before; or one each second."""
         sandbox = self._parts.store.sandbox(call.ref)
-        if call.query.text("stream") and not call.query.flag("stream"):
+        if call.query.given("stream") and not call.query.flag("stream"):
             return call.answer(await self._once(call, sandbox))
         response = web.StreamResponse(headers={"Content-Type": JSON})
         await response.prepare(call.request)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route
+from seaway.api.declaration import TEXT, json, stream
 from seaway.api.inspection import PAUSED, Inspection
 from seaway.api.parts import Parts
 from seaway.api.selection import newest_first
@@ -34,11 +35,11 @@ class SystemRoutes:
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
         return (
-            Route("GET", "/_ping", self.ping),
-            Route("HEAD", "/_ping", self.ping),
-            Route("GET", "/version", self.version),
-            Route("GET", "/info", self.info),
-            Route("GET", "/system/df", self.usage),
+            Route("GET", "/_ping", self.ping, answers=stream(TEXT)),
+            Route("HEAD", "/_ping", self.ping, answers=stream(TEXT)),
+            Route("GET", "/version", self.version, answers=json(wire.Version)),
+            Route("GET", "/info", self.info, answers=json(wire.Info)),
+            Route("GET", "/system/df", self.usage, answers=json(wire.DiskUsage)),
         )
 
     async def ping(self, call: Call) -> web.Response:

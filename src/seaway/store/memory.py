@@ -11,7 +11,7 @@ from seaway.contracts import Record, RecordId, Steps
 from seaway.model.address import LastHolder
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import AddressTaken, Conflict, InvalidRequest, NotFound
-from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId
+from seaway.model.ids import Address, EndpointId, NetworkId, SandboxId, shown
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
 from seaway.store.addresses import NetworkAddresses
@@ -50,7 +50,7 @@ class MemoryStore:
         network_id = self._network_names.get(ref, NetworkId(ref))
         found = self._networks.get(NetworkId(ref)) or self._networks.get(network_id)
         return found or _by_prefix(
-            ref, self._networks.values(), f"network {ref} not found", "network"
+            ref, self._networks.values(), f"network {shown(ref)} not found", "network"
         )
 
     def sandbox(self, ref: str) -> Sandbox:
@@ -59,7 +59,7 @@ class MemoryStore:
         sandbox_id = self._sandbox_names.get(ref, SandboxId(ref))
         found = self._sandboxes.get(SandboxId(ref)) or self._sandboxes.get(sandbox_id)
         return found or _by_prefix(
-            ref, self._sandboxes.values(), f"No such container: {ref}", "container"
+            ref, self._sandboxes.values(), f"No such container: {shown(ref)}", "container"
         )
 
     def endpoint(self, endpoint: EndpointId) -> Endpoint:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.parts import CountedSteps, FakeRuntime
+from fakes.told import TOLD
 from fakes.world import World, a_world
 from seaway.api.parts import DaemonFacts, Parts
 from seaway.api.server import Server
@@ -240,7 +241,9 @@ class Stage:
         )
         status, found = await read_head(reader)
         rest = await reader.read()
-        return Answer(status, found, unchunked(rest) if "chunked" in str(found) else rest)
+        answer = Answer(status, found, unchunked(rest) if "chunked" in str(found) else rest)
+        TOLD.check(method, path, status, found.get("Content-Type", ""), answer.body)
+        return answer
 
     async def good(self, method: str, path: str, body: object = None) -> Any:
         """The JSON of a reply that is no error; None when it is empty."""

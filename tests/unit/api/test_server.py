@@ -335,3 +335,10 @@ async def test_of_a_parameter_that_is_said_twice_the_first_counts(stage: Stage) 
 
     assert len(await stage.good("GET", "/containers/json?all=1&all=0")) == 1
     assert len(await stage.good("GET", "/containers/json?all=0&all=1")) == 0
+
+
+async def test_a_name_of_several_lines_is_not_found_in_our_words(stage: Stage) -> None:
+    answer = await stage.call("GET", "/networks/a%0Ab")
+
+    assert answer.status == 404
+    assert answer.message == "network a\\nb not found"

@@ -95,6 +95,9 @@ from seaway.api.wire.containers import (
     ShownRestartPolicy as ShownRestartPolicy,
 )
 from seaway.api.wire.containers import (
+    Updated as Updated,
+)
+from seaway.api.wire.containers import (
     Waited as Waited,
 )
 from seaway.api.wire.execs import (

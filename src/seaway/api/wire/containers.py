@@ -101,6 +101,12 @@ class ContainerCreate(Request):
     networking_config: NetworkingConfig | None = None
 
 
+class Updated(Reply, kw_only=True):
+    """An update that changed nothing."""
+
+    warnings: list[str] | None = None
+
+
 class Created(Reply, kw_only=True):
     """A container or sandbox is there."""
 
