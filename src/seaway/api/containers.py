@@ -234,7 +234,7 @@ class ContainerRoutes:
     async def rename(self, call: Call) -> web.Response:
         """Give it another name."""
         try:
-            name = sandbox_name(call.query.text("name").removeprefix("/"))
+            name = sandbox_name("/" + call.query.text("name").removeprefix("/"))
             await self._sandboxes.rename(call.ref, name)
         except (InvalidRequest, Conflict) as error:
             raise type(error)(f"Error when allocating new name: {error}") from error

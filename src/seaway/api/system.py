@@ -95,6 +95,9 @@ class SystemRoutes:
                 containers_paused=paused,
                 containers_stopped=len(states) - running - paused,
                 plugins=wire.Plugins(volume=[], network=[*KINDS], log=["k8s-file"]),
+                ipv4_forwarding=await self._is_on("net/ipv4/ip_forward"),
+                bridge_nf_iptables=await self._is_on("net/bridge/bridge-nf-call-iptables"),
+                bridge_nf_ip6tables=await self._is_on("net/bridge/bridge-nf-call-ip6tables"),
                 cgroup_version=cgroup_version(),
                 system_time=moments.shown(parts.clock.now()),
                 kernel_version=platform.release(),
@@ -108,6 +111,9 @@ class SystemRoutes:
                 warnings=[*await parts.engine.checkup.warnings()] or None,
             )
         )
+
+    async def _is_on(self, path: str) -> bool:
+        return await self._parts.kernel.sysctl(path) == "1"
 
     async def usage(self, call: Call) -> web.Response:
         """What is on the disk: containers have no layer there, and all else is not."""

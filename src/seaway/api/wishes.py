@@ -233,7 +233,7 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
     _refuse_links(host.links)
     mode = "none" if asked.network_disabled else _mode(host.network_mode)
     return SandboxWish(
-        name=sandbox_name(name.removeprefix("/")) if name else None,
+        name=sandbox_name(name) if name else None,
         network_mode=mode,
         endpoints=_endpoints(mode, asked, find),
         hostname=_hostname(asked) if asked.hostname else _default_hostname(mode),

@@ -72,13 +72,17 @@ def shown(text: str) -> str:
 
 
 def sandbox_name(text: str) -> SandboxName:
-    """*text* as a sandbox's name, by Docker's rule for containers; raises InvalidRequest."""
-    if not _SANDBOX_NAME.fullmatch(text) or len(text) > _NAME_LIMIT:
+    """*text*, with a slash before it or not, as a sandbox's name; raises InvalidRequest.
+
+    By Docker's rule for containers.
+    """
+    name = text.removeprefix("/")
+    if not _SANDBOX_NAME.fullmatch(name) or len(name) > _NAME_LIMIT:
         raise InvalidRequest(
             f"Invalid container name ({shown(text)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, "
             f"two characters at least and {_NAME_LIMIT} at most"
         )
-    return SandboxName(text)
+    return SandboxName(name)
 
 
 def network_name(text: str) -> NetworkName:

@@ -370,7 +370,7 @@ async def test_a_taken_name_is_dockers_conflict(stage: Stage) -> None:
     assert answer.status == rename.status == 409
     assert answer.message.startswith(text)
     assert rename.message.startswith(f"Error when allocating new name: {text}")
-    assert wrong.message.startswith("Error when allocating new name: Invalid container name (a/b)")
+    assert wrong.message.startswith("Error when allocating new name: Invalid container name (/a/b)")
 
 
 async def test_a_life_in_statuses(stage: Stage) -> None:

@@ -105,3 +105,7 @@ async def test_info_gains_facts(stage: Stage) -> None:
     assert middle["CgroupVersion"] in {"1", "2"}
     assert "FirewallBackend" not in middle
     assert new["FirewallBackend"] == {"Driver": "nftables", "Info": []}
+    assert (new["IPv4Forwarding"], new["BridgeNfIptables"]) == (False, False)
+    assert "BridgeNfIptables" not in await stage.good("GET", "/info")
+    stage.world.kernel.sysctls["net/ipv4/ip_forward"] = "1"
+    assert (await stage.good("GET", "/info"))["IPv4Forwarding"] is True

@@ -104,6 +104,9 @@ class Info(Reply, kw_only=True):
     driver: str = "host"
     driver_status: list[list[str]] = field(default_factory=list[list[str]])
     plugins: Plugins
+    ipv4_forwarding: bool = field(name="IPv4Forwarding")
+    bridge_nf_iptables: bool
+    bridge_nf_ip6tables: bool
     system_time: str
     logging_driver: str = "k8s-file"
     cgroup_driver: str = "cgroupfs"

@@ -74,6 +74,8 @@ MEMBERS = (
     Member(Info, "warnings", since=(1, 39)),
     Member(Info, "cgroup_version", since=(1, 41)),
     Member(Info, "firewall_backend", since=(1, 49)),
+    Member(Info, "bridge_nf_iptables", until=(1, 49)),
+    Member(Info, "bridge_nf_ip6tables", until=(1, 49)),
     Member(Cpu, "online_cpus", since=(1, 27)),
     # What clients send
     Member(NetworkCreate, "attachable", since=(1, 25)),
