@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from bed.daemon import Daemon
+from bed.docker import docker_client
 from recorded import VERSIONS, differences, replies
 from recorded.scenario import ASKED, MADE, PRUNED, Asked
 
@@ -160,3 +161,37 @@ def test_a_configuration_makes_networks_and_stays_while_they_do(daemon: Daemon) 
     daemon.seaway("rm", "-f", "web")
     daemon.seaway("network", "rm", "made", "cfg1")
     assert "cfg1" not in daemon.seaway("network", "ls").out
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-2])
+def test_dockers_client_works_with_each_version_it_may_be_told(
+    daemon: Daemon, version: str
+) -> None:
+    env = {
+        "DOCKER_HOST": daemon.address,
+        "DOCKER_CONFIG": "/run/docker-client",
+        "DOCKER_API_VERSION": version,
+    }
+
+    def docker(*words: str) -> tuple[int, str]:
+        done = daemon.host.run([str(docker_client()), *words], env=env, check=False)
+        return done.code, done.out
+
+    assert docker("version", "--format", "{{.Client.APIVersion}}") == (0, f"{version}\n")
+    assert docker("network", "create", "--subnet", "10.60.0.0/24", "lan")[0] == 0
+    assert docker("run", "--rm", "--network", "lan", "host", "sh", "-c", "echo hi; exit 3") == (
+        3,
+        "hi\n",
+    )
+    assert docker("run", "-d", "--name", "web", "host", "sleep", "60")[0] == 0
+    assert docker("network", "connect", "--ip", "10.60.0.9", "--alias", "db", "lan", "web")[0] == 0
+    form = "{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}"
+    assert docker("network", "inspect", "-f", form, "lan") == (0, "web 10.60.0.9/24\n")
+    aliases = "{{index .NetworkSettings.Networks.lan.Aliases 1}} {{.Id}}"
+    code, shown = docker("inspect", "-f", aliases, "web")
+    short, whole = shown.split()
+    assert (code, whole.startswith(short), len(short)) == (0, True, 12)
+    assert docker("exec", "web", "sh", "-c", "exit 4")[0] == 4
+    assert docker("stop", "-t", "1", "web") == (0, "web\n")
+    assert docker("rm", "web") == (0, "web\n")
+    assert docker("network", "rm", "lan") == (0, "lan\n")
