@@ -48,10 +48,6 @@ class Call:
         """*value* as JSON, with what the client's version has of it."""
         return answer(wire.as_of(value, self.version), status)
 
-    def has(self, shape: type[wire.Reply], name: str) -> bool:
-        """Whether the client's version has the member *name* of *shape*."""
-        return wire.has(self.version, shape, name)
-
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 

@@ -95,8 +95,9 @@ class NetworkRoutes:
         _refuse_filters(filters)
         everything = sorted(self._store.networks(), key=lambda n: n.created)
         found = [n for n in everything if self._fits(n, filters)]
-        if not call.has(wire.ListedNetwork, "containers"):
-            return call.answer([self._shown(wire.ListedNetwork, n) for n in found])
+        if call.version > wire.LISTED_MEMBERS_UNTIL:
+            nobody = dict[str, wire.NetworkMember]()
+            return call.answer([self._shown(wire.ListedNetwork, n, nobody) for n in found])
         members = [await self._members(n) for n in found]
         pairs = zip(found, members, strict=True)
         return call.answer([self._shown(wire.ListedNetwork, n, m) for n, m in pairs])

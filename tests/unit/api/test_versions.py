@@ -78,13 +78,17 @@ def test_what_a_version_could_not_ask_for_is_not_read() -> None:
     assert wire.as_of(asked, (1, 29)).config_from is None
 
 
-async def test_a_list_of_networks_had_their_containers_until_1_27(stage: Stage) -> None:
+async def test_a_list_of_networks_had_their_containers_until_1_27_and_the_word_until_1_41(
+    stage: Stage,
+) -> None:
     identity = await stage.run("web")
 
     old = await stage.good("GET", '/v1.27/networks?filters={"name":["bridge"]}')
-    new = await stage.good("GET", '/v1.28/networks?filters={"name":["bridge"]}')
+    empty = await stage.good("GET", '/v1.28/networks?filters={"name":["bridge"]}')
+    new = await stage.good("GET", '/v1.42/networks?filters={"name":["bridge"]}')
 
     assert list(old[0]["Containers"]) == [identity]
+    assert empty[0]["Containers"] == {}
     assert "Containers" not in new[0]
 
 

@@ -302,6 +302,9 @@ from seaway.api.wire.versions import (
     LATEST as LATEST,
 )
 from seaway.api.wire.versions import (
+    LISTED_MEMBERS_UNTIL as LISTED_MEMBERS_UNTIL,
+)
+from seaway.api.wire.versions import (
     MULTIPLEXED_SINCE as MULTIPLEXED_SINCE,
 )
 from seaway.api.wire.versions import (
@@ -309,9 +312,6 @@ from seaway.api.wire.versions import (
 )
 from seaway.api.wire.versions import (
     as_of as as_of,
-)
-from seaway.api.wire.versions import (
-    has as has,
 )
 from seaway.api.wire.versions import (
     read_parameters as read_parameters,

@@ -57,7 +57,7 @@ MEMBERS = (
     Member(Network, "config_from", since=(1, 30)),
     Member(Network, "config_only", since=(1, 30)),
     Member(Network, "enable_ipv4", since=(1, 47)),
-    Member(ListedNetwork, "containers", until=(1, 27)),
+    Member(ListedNetwork, "containers", until=(1, 41)),
     Member(Endpoint, "driver_opts", since=(1, 32)),
     Member(Endpoint, "dns_names", since=(1, 44)),
     Member(Endpoint, "gw_priority", since=(1, 48)),
@@ -97,6 +97,8 @@ MEMBERS = (
 )
 """Members that are not here are in all versions from OLDEST to LATEST."""
 
+LISTED_MEMBERS_UNTIL: Version = (1, 27)
+"""The last version whose list of networks says who is on them; later ones have an empty map."""
 MULTIPLEXED_SINCE: Version = (1, 42)
 """From here on the Content-Type of a stream tells frames from raw bytes."""
 
@@ -110,11 +112,6 @@ PARAMETERS: Mapping[tuple[str, str], Version] = {
     ("/containers/{ref}/restart", "signal"): (1, 42),
 }
 """Parameters of queries by path and name, with the first version that reads them."""
-
-
-def has(version: Version, shape: type[Struct], name: str) -> bool:
-    """Whether *version* has the member *name* of *shape*; to build nothing in vain."""
-    return name not in {member.name for member in _missing(shape, version)}
 
 
 def as_of(value: T, version: Version) -> T:
