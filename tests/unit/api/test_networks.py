@@ -406,6 +406,85 @@ async def test_a_stopped_container_is_not_connected_to_the_network(stage: Stage)
     )
 
 
+SHARED = (
+    "container sharing network namespace with another container or host "
+    "cannot be connected to any other network"
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("host", SHARED),
+        ("container:web", SHARED),
+        (
+            "none",
+            (
+                "container cannot be connected to multiple networks with one of the networks in "
+                "private (none) mode"
+            ),
+        ),
+    ],
+)
+async def test_who_has_no_networks_of_its_own_is_connected_to_none(
+    stage: Stage, mode: str, message: str
+) -> None:
+    await make(stage, "lan")
+    await stage.run("web")
+    await stage.run("other", HostConfig={"NetworkMode": mode})
+
+    answer = await stage.call("POST", "/networks/lan/connect", {"Container": "other"})
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+async def test_a_taken_address_is_told_at_a_connect_and_at_a_start(stage: Stage) -> None:
+    await make(stage, "lan", IPAM={"Config": [{"Subnet": "10.5.0.0/24"}]})
+    await stage.run("web")
+    await stage.run("late")
+    wish = {"IPAMConfig": {"IPv4Address": "10.5.0.9"}}
+    on = {"NetworkingConfig": {"EndpointsConfig": {"lan": wish}}}
+    await stage.good("POST", "/networks/lan/connect", {"Container": "web", "EndpointConfig": wish})
+    await stage.create("later", HostConfig={"NetworkMode": "lan"}, **on)
+
+    told = await stage.call(
+        "POST", "/networks/lan/connect", {"Container": "late", "EndpointConfig": wish}
+    )
+    started = await stage.call("POST", "/containers/later/start")
+
+    assert told.status == started.status == 403
+    assert told.message.startswith("Address already in use")
+    assert started.message.startswith(
+        "failed to set up container networking: Address already in use"
+    )
+    state = (await stage.inspect("later"))["State"]
+    assert (state["Status"], state["ExitCode"]) == ("created", 128)
+
+
+async def test_said_again_of_a_stopped_container_the_last_wish_holds(stage: Stage) -> None:
+    await make(stage, "lan", IPAM={"Config": [{"Subnet": "10.5.0.0/24"}]})
+    await stage.create("web")
+    for address in ("10.5.0.8", "10.5.0.9"):
+        wish = {"IPAMConfig": {"IPv4Address": address}}
+        body = {"Container": "web", "EndpointConfig": wish}
+        assert (await stage.call("POST", "/networks/lan/connect", body)).status == 200
+
+    await stage.good("POST", "/containers/web/start")
+
+    assert (await stage.inspect("web"))["NetworkSettings"]["Networks"]["lan"]["IPAddress"] == (
+        "10.5.0.9"
+    )
+
+
+async def test_the_last_network_may_be_taken_away(stage: Stage) -> None:
+    await stage.run("web")
+
+    await stage.good("POST", "/networks/bridge/disconnect", {"Container": "web"})
+    await stage.good("POST", "/containers/web/restart?t=1")
+
+    assert (await stage.inspect("web"))["NetworkSettings"]["Networks"] == {}
+
+
 async def test_a_beginning_of_two_ids_is_ambiguous_and_a_name_goes_before_it(stage: Stage) -> None:
     ids = [await make(stage, f"n{n}") for n in range(17)]
     digit = next(d for d in "0123456789abcdef" if sum(i.startswith(d) for i in ids) > 1)

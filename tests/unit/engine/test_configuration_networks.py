@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -192,3 +193,20 @@ async def test_of_a_configuration_only_name_and_labels_change(change: dict[str, 
         refuse_change(kept, NetworkChange(name=network_wish("new").name, labels=(("a", "b"),)))
         with pytest.raises(Forbidden, match="only keeps a configuration, of which nothing but"):
             refuse_change(kept, NetworkChange(**change))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_a_configuration_that_goes_while_a_network_is_made_from_it_is_kept_or_not_there() -> (
+    None
+):
+    for first in ("make", "remove"):
+        async with a_world() as world:
+            await a_configuration(world)
+            making = world.network("office", config_from="settings")
+            removing = world.networks.remove("settings")
+            order = (making, removing) if first == "make" else (removing, making)
+
+            results = await asyncio.gather(*order, return_exceptions=True)
+
+            there = {n.name for n in world.store.networks()}
+            assert there in ({"settings", "office"}, set())
+            assert sum(isinstance(r, InUse | NotFound) for r in results) == 1
