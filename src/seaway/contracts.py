@@ -415,6 +415,17 @@ class LogLine:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFiles:
+    """Files of the host that a sandbox has for itself; None: it is not there."""
+
+    hosts: Path | None = None
+    hostname: Path | None = None
+    resolv_conf: Path | None = None
+    log: Path | None = None
+    """What its process wrote, as conmon writes it down (``k8s-file``)."""
+
+
 class Runtime(Protocol):
     """Processes of sandboxes: OCI containers that outlive the daemon."""
 
@@ -488,6 +499,14 @@ class Runtime(Protocol):
         ...
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None: ...
+
+    def exec_pid(self, exec_id: str) -> int | None:
+        """The process id of a living further process."""
+        ...
+
+    def files(self, sandbox: SandboxId) -> SandboxFiles:
+        """Where its own files are on the host, those that are there."""
+        ...
 
     def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """What was written to the standard streams, from the beginning."""

@@ -15,7 +15,7 @@ import pytest
 from fakes.parts import FakeRuntime
 from netns.kernel_stage import Steps
 from netns.test_runtime import SOON, Bench
-from seaway.contracts import Exit, Launch, Runtime
+from seaway.contracts import Exit, Launch, Runtime, SandboxFiles
 from seaway.model.errors import Conflict, InvalidRequest, NotFound
 from seaway.model.ids import SandboxId, new_id
 from seaway.model.sandbox import Process
@@ -309,10 +309,11 @@ async def failing(subject: Subject, step: str, effect: Awaitable[object]) -> Non
 async def test_a_living_process_uses_something_and_is_listed(subject: Subject) -> None:
     sandbox = await subject.begin()
 
-    used = subject.runtime.usage(sandbox)
+    async with asyncio.timeout(SOON):  # the runtime's own program has threads, until it gives way
+        while subject.runtime.usage(sandbox).tasks != 1:  # noqa: ASYNC110 - nobody tells when
+            await asyncio.sleep(0.01)
     listed = await subject.runtime.processes(sandbox, ["-o", "pid,cmd", "-e"])
 
-    assert used.tasks == 1
     assert listed.titles == ("PID", "CMD")
     assert listed.rows == ((str(subject.runtime.pid(sandbox)), " ".join(LIVES)),)
 
@@ -378,3 +379,25 @@ async def test_what_has_ended_is_neither_paused_nor_let_go(subject: Subject) -> 
     assert await refused(Conflict, subject.runtime.pause(sandbox)) == sentence
     assert await refused(Conflict, subject.runtime.unpause(sandbox)) == sentence
     assert not subject.runtime.paused(sandbox)
+
+
+# What there is to know of it
+
+
+async def test_a_further_process_has_an_id_while_it_lives(subject: Subject) -> None:
+    sandbox = await subject.begin()
+    before = subject.runtime.exec_pid("e1")
+
+    stream = await subject.runtime.execute(sandbox, "e1", Process(args=LIVES))
+    pid = subject.runtime.exec_pid("e1")
+    await stream.close()
+
+    assert before is None
+    assert pid not in {None, subject.runtime.pid(sandbox)}
+
+
+async def test_the_log_is_where_it_says_and_of_nobody_there_is_none(subject: Subject) -> None:
+    sandbox = await subject.begin()
+
+    assert subject.runtime.files(sandbox).log is not None
+    assert subject.runtime.files(NOBODY) == SandboxFiles()

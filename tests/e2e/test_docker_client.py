@@ -610,3 +610,19 @@ def test_pause_and_unpause(daemon: Daemon) -> None:
     daemon.docker("start", "web")
     daemon.docker("pause", "web")
     assert daemon.docker("rm", "-f", "web").out == "web\n"
+
+
+def test_inspect_says_where_the_files_of_a_container_are(host: Host, daemon: Daemon) -> None:
+    daemon.docker("run", "-d", "--name", "web", "--hostname", "box", "host", "echo", "hi")
+
+    found = inspected(daemon, "inspect", "web")
+
+    def text(member: str) -> str:
+        return host.run(["cat", str(found[member])]).out
+
+    assert within(5, lambda: "hi" in text("LogPath"))
+    daemon.docker("run", "-d", "--name", "two", "--hostname", "box", "host", "sleep", "60")
+    found = inspected(daemon, "inspect", "two")
+    assert text("HostnamePath") == "box\n"
+    assert "nameserver 127.0.0.11" in text("ResolvConfPath")
+    assert "box" in text("HostsPath")

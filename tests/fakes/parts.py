@@ -15,6 +15,7 @@ from seaway.contracts import (
     Holds,
     Launch,
     LogLine,
+    SandboxFiles,
     Steps,
     Stream,
     Taken,
@@ -408,6 +409,15 @@ class FakeRuntime:
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Nothing to see."""
         self._exec(exec_id)
+
+    def exec_pid(self, exec_id: str) -> int | None:
+        """4343 of one that was begun."""
+        return 4343 if exec_id in self._execs else None
+
+    def files(self, sandbox: SandboxId) -> SandboxFiles:
+        """A log of each that was launched."""
+        there = sandbox in self.launched
+        return SandboxFiles(log=Path("/var/test/log")) if there else SandboxFiles()
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """No line."""

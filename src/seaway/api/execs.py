@@ -144,6 +144,6 @@ class ExecRoutes:
                 open_stdin=found.process.stdin_open,
                 container_id=found.sandbox,
                 detach_keys=found.detach_keys,
-                pid=0,
+                pid=self._parts.runtime.exec_pid(found.id) or 0,
             )
         )

@@ -214,7 +214,7 @@ class Inspection:
     def container(self, sandbox: Sandbox, drops: Mapping[IfName, int]) -> wire.Container:
         """All of it, as ``docker inspect`` shows it; *drops* of the source guard, by link."""
         process = sandbox.process or _NO_PROCESS
-        found = hanging(self._parts.store, sandbox)
+        found, files = hanging(self._parts.store, sandbox), self._parts.runtime.files(sandbox.id)
         return wire.Container(
             id=sandbox.id,
             created=moments.shown(sandbox.created),
@@ -222,6 +222,10 @@ class Inspection:
             args=list(process.args[1:]),
             state=self._state(sandbox),
             image=sandbox.image,
+            resolv_conf_path=str(files.resolv_conf or ""),
+            hostname_path=str(files.hostname or ""),
+            hosts_path=str(files.hosts or ""),
+            log_path=str(files.log or ""),
             name=f"/{sandbox.name}",
             exec_ids=[*self._parts.engine.execs.of(sandbox.id)] or None,
             host_config=_host_config(sandbox, process),

@@ -19,12 +19,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from seaway.contracts import KILLED, UNKNOWN_EXIT, Exit, Launch, LogLine, Steps
+from seaway.contracts import (
+    KILLED,
+    UNKNOWN_EXIT,
+    Exit,
+    Launch,
+    LogLine,
+    SandboxFiles,
+    Steps,
+)
 from seaway.model.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from seaway.model.ids import SandboxId, shown
 from seaway.model.sandbox import Process
 from seaway.model.usage import Processes, Usage
-from seaway.plan.oci import cgroup
+from seaway.plan.oci import OWN_FILES, cgroup
 from seaway.plan.oci_error import refusal
 from seaway.runtime import bundle, freezer, programs, streams, supervisor, traces, usage, watch
 from seaway.runtime.bundle import Place
@@ -317,6 +325,27 @@ class ConmonRuntime:
         """Tell the terminal of a further process its size; raises NotFound, Conflict."""
         supervisor.resize(self._exec_dir(exec_id), height, width)
 
+    def exec_pid(self, exec_id: str) -> int | None:
+        """The process id of a living further process."""
+        try:
+            directory = self._exec_dir(exec_id)
+        except NotFound:
+            return None
+        pid = traces.number_in(directory / "pid")
+        sandbox = directory.parent.parent.name
+        return pid if pid is not None and traces.is_in_container(pid, sandbox) else None
+
+    def files(self, sandbox: SandboxId) -> SandboxFiles:
+        """Where its own files are on the host, those that are there."""
+        place = self._place(sandbox)
+        hosts, resolv_conf, hostname = (place.own_file(target) for target in OWN_FILES)
+        return SandboxFiles(
+            hosts=_there(hosts),
+            hostname=_there(hostname),
+            resolv_conf=_there(resolv_conf),
+            log=_there(place.log),
+        )
+
     def _exec_dir(self, exec_id: str) -> Path:
         if exec_id.isalnum():
             for found in self._bundles.glob(f"*/execs/{exec_id}"):
@@ -389,6 +418,10 @@ class ConmonRuntime:
         if known is None:
             raise NotFound(f"No such container: {sandbox}")
         return place, known
+
+
+def _there(path: Path) -> Path | None:
+    return path if path.exists() else None
 
 
 def _has_log(place: Place) -> bool:

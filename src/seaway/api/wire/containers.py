@@ -321,10 +321,10 @@ class Container(Reply, kw_only=True):
     args: list[str]
     state: ContainerState
     image: str
-    resolv_conf_path: str = ""
-    hostname_path: str = ""
-    hosts_path: str = ""
-    log_path: str = ""
+    resolv_conf_path: str
+    hostname_path: str
+    hosts_path: str
+    log_path: str
     name: str
     restart_count: int = 0
     driver: str = "host"
