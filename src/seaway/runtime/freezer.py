@@ -16,6 +16,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 FREEZE_TIMEOUT = 10.0
 """Seconds in which all processes stand still; one that waits in the kernel for a device does not."""
 _PAUSE = 0.01
+_LOOKS = 20
+"""How often to look, before they are told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ async def hold(name: str, cgroups: Path = CGROUPS) -> None:
             "this host has no freezer among its control groups, so nothing can be paused; "
             "stop the container instead"
         )
-    _write(switch.path, switch.still)
     try:
         async with asyncio.timeout(FREEZE_TIMEOUT):
-            while not _says(switch):  # noqa: ASYNC110 - nobody tells when
+            while not await _held(switch):
+                _write(switch.path, switch.going)
                 await asyncio.sleep(_PAUSE)
     except BaseException as error:
         _write(switch.path, switch.going)
@@ -56,6 +58,20 @@ async def hold(name: str, cgroups: Path = CGROUPS) -> None:
                 "the kernel for a device or a file server"
             ) from None
         raise
+
+
+async def _held(switch: _Switch) -> bool:
+    """Whether all stand still soon after they were told to.
+
+    Version 1 may stay half way for ever with a process that forks or starts a program meanwhile:
+    then it has to be told anew.
+    """
+    _write(switch.path, switch.still)
+    for _ in range(_LOOKS):
+        if _says(switch):
+            return True
+        await asyncio.sleep(_PAUSE)
+    return False
 
 
 def let_go(name: str, cgroups: Path = CGROUPS) -> None:

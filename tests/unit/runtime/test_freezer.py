@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,23 @@ async def test_without_a_freezer_nothing_is_paused(tmp_path: Path) -> None:
 
     let_go("c", tmp_path)
     assert not is_still("c", tmp_path)
+
+
+async def test_processes_that_stay_half_way_are_told_anew(tmp_path: Path) -> None:
+    group = files(tmp_path / "c", cgroup__freeze="0\n", cgroup__events="populated 1\nfrozen 0\n")
+
+    async def reads(text: str) -> None:
+        while (group / "cgroup.freeze").read_text() != text:  # noqa: ASYNC110 - nobody tells when
+            await asyncio.sleep(0.001)
+
+    async def get_stuck_once() -> None:
+        for text in ("1", "0", "1"):
+            await reads(text)
+        (group / "cgroup.events").write_text("populated 1\nfrozen 1\n")
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(get_stuck_once())
+        await hold("c", tmp_path)
+
+    assert is_still("c", tmp_path)
+    assert (group / "cgroup.freeze").read_text() == "1"
