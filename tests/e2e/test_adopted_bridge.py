@@ -146,6 +146,30 @@ def add_router(host: Host) -> Spot:
     return spot
 
 
+def test_a_network_on_an_adopted_bridge_grows_and_is_still_not_its_owner(
+    host: Host, daemon: Daemon
+) -> None:
+    make_bridge(host, "10.77.1.1/24")
+    before = bridge_state(host)
+    daemon.seaway("network", "create", *NAME, "n1")
+    web = make_server(daemon, "web", "n1")
+
+    grow = ("--add-subnet", "fd77:1::/64", "--mtu", "1300", "--icc=false")
+    daemon.seaway("network", "update", *grow, "n1")
+
+    assert answer(host, "tcp", "fd77:1::2", 80) == "web fd77:1::1"
+    assert "mtu 1300" in web.sh("ip link show eth0").out
+    assert "mtu 1400" in host.sh("ip link show br0").out
+    more = daemon.seaway("network", "update", "--mtu", "1401", "n1", check=False)
+    assert "bridge br0 has 1400, and nobody on it can have more" in more.err
+    daemon.kill()
+    daemon.start()
+    assert answer(host, "tcp", "10.77.1.2", 80) == "web 10.77.1.1"
+    daemon.seaway("sandbox", "rm", "web")
+    daemon.seaway("network", "rm", "n1")
+    assert bridge_state(host) == before
+
+
 # Refused
 
 

@@ -222,6 +222,42 @@ def test_a_killed_daemon_finds_modes_and_ports_again(host: Host, daemon: Daemon)
     assert elements(host, "routed4") == [f'"{bridge_of(daemon, "n1")}"']
 
 
+def test_a_network_changes_its_mode_while_it_is_used(host: Host, daemon: Daemon) -> None:
+    route_subnets_by_host(host.neighbour)
+    serve(host.neighbour, "lan", 90)
+    make_network(daemon, 1)
+    web = make_server(daemon, "web", "n1")
+    daemon.seaway("publish", "web", "8080:80")
+    former = elements(host, "any4")
+
+    daemon.seaway("network", "update", "-o", f"{MODE}4=routed", "n1")
+
+    assert answer(host.neighbour, "tcp", "10.77.1.2", 80) == "web 192.0.2.2"
+    assert answer(host.neighbour, "tcp", "192.0.2.1", 8080) == "refused"
+    assert answer(web, "tcp", "192.0.2.2", 90) == "lan 10.77.1.2"
+    server = host.serve("host", "tcp", 8080, "192.0.2.1")
+    assert answer(host.neighbour, "tcp", "192.0.2.1", 8080) == "host 192.0.2.2"
+
+    taken = daemon.seaway("network", "update", "-o", f"{MODE}4=nat", "n1", check=False)
+    assert "8080" in taken.err
+    assert answer(host.neighbour, "tcp", "10.77.1.2", 80) == "web 192.0.2.2"
+    server.close()
+    daemon.seaway("network", "update", "-o", f"{MODE}4=nat", "n1")
+    assert answer(host.neighbour, "tcp", "192.0.2.1", 8080) == "web 192.0.2.2"
+    assert open_ways((host.neighbour, "tcp", "10.77.1.2", 80)) == []
+    assert elements(host, "any4") == former
+    assert elements(host, "direct4") == []
+
+
+def test_dockers_client_shows_a_routed_port_without_one_of_the_host(daemon: Daemon) -> None:
+    make_network(daemon, 1, *mode("routed"))
+    daemon.seaway("run", "-d", "--network", "n1", "-p", "8080:80", "--name", "web", "sleep", "60")
+
+    assert "80/tcp" in daemon.docker("ps", "--format", "{{.Ports}}").out
+    assert "8080" not in daemon.docker("ps").out
+    assert daemon.docker("port", "web").code == 0
+
+
 # nat-unprotected
 
 
