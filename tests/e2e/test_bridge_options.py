@@ -58,6 +58,14 @@ def test_an_address_that_the_host_has_not_got_is_told(daemon: Daemon) -> None:
     assert why in daemon.seaway("status").out
 
 
+def test_an_address_without_effect_is_told(daemon: Daemon) -> None:
+    routed = ("-o", f"{BRIDGE}gateway_mode_ipv4=routed", "-o", f"{NETWORK}host_ipv4=192.0.2.1")
+    done = daemon.seaway("network", "create", *routed, "x")
+
+    why = "address 192.0.2.1 has no effect: packets leave network x with their own"
+    assert why in done.err
+
+
 # Trusted links
 
 
@@ -216,6 +224,19 @@ def test_a_setting_that_cannot_be_is_refused_and_leaves_nothing_behind(
     assert refused.err.endswith(f"invalid endpoint settings:\n{why}\n")
     assert "eth0" not in web.sh("ip -br link").out
     assert host.sh("ls /sys/class/net").out == before
+
+
+def test_a_sandbox_that_asks_for_an_unknown_setting_is_not_made(daemon: Daemon) -> None:
+    make_ipv4_network(daemon, 1)
+    where = f"n1:driver-opt={SYSCTLS}net.ipv4.conf.IFNAME.log_martens=1"
+
+    for words in (["sandbox", "create"], ["run"]):
+        command = ["true"] if words == ["run"] else []
+        name = ["--name", "box"] if command else ["box"]
+        refused = daemon.seaway(*words, "--network", where, *name, *command, check=False)
+        assert refused.code != 0
+        assert "this kernel has no setting net.ipv4.conf.IFNAME.log_martens=1" in refused.err
+        assert daemon.request("GET", "/containers/box/json")[0] == 404
 
 
 # Bad values

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from bed.daemon import Daemon
+from bed.faults import OPTIONS, FaultFile
 from bed.host import Host
 from bed.spot import CommandFailed
 from e2e.stage import answer, make_sandbox, make_server, serve
@@ -119,6 +120,38 @@ def test_settings_that_clash_with_another_network_leave_the_default_one_as_it_is
     )
     make_server(stopped_daemon, "web", "bridge")
     assert answer(host, "tcp", "10.9.0.2", 80) == "web 10.9.0.1"
+
+
+def test_a_start_that_is_killed_while_it_changes_the_network_is_finished_by_the_next(
+    host: Host, stopped_daemon: Daemon
+) -> None:
+    start(stopped_daemon, *OPTIONS)
+    stopped_daemon.stop()
+    faults, steps = FaultFile(host), set[str]()
+    for number in range(100):
+        bip = f"10.{number + 10}.0.1/24"
+        stopped_daemon.options = (*OPTIONS, "--bip", bip)
+        faults.arm("kill", number)
+        is_done = started(stopped_daemon)
+        steps |= set(faults.disarm())
+        if not is_done:
+            stopped_daemon.start()
+        assert [c["Gateway"] for c in config(stopped_daemon)] == [bip.partition("/")[0]]
+        assert bip in host.sh("ip -4 address show dev seaway0").out
+        assert len(host.sh("ip -4 -o address show dev seaway0").out.splitlines()) == 1
+        stopped_daemon.stop()
+        if is_done:
+            break
+    assert {"kernel.DeleteLink", "kernel.AddBridge", "store.commit"} <= steps
+
+
+def started(daemon: Daemon) -> bool:
+    """Whether it could be started; else it ended at a step."""
+    try:
+        daemon.start()
+    except CommandFailed:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

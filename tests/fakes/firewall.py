@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_network
 
 from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
-from seaway.model.network import Icc, Network
+from seaway.model.ids import IfName
+from seaway.model.network import BridgeOptions, GatewayMode, Icc, Network
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements
@@ -16,7 +17,19 @@ from seaway.plan.wiring import Attachment, Wiring, elements
 FRONT = a_network("aa", ("10.77.1.0/24", "fd77:1::/64"), name="front")
 BACK = a_network("bb", ("10.77.2.0/24", "fd77:2::/64"), name="back", icc=Icc.CLOSED)
 VAULT = a_network("cc", ("10.77.3.0/24",), name="vault", internal=True)
-TYPICAL_NETWORKS = (FRONT, BACK, VAULT)
+LAB = replace(
+    a_network("dd", ("10.77.4.0/24", "fd77:4::/64"), name="lab"),
+    options=BridgeOptions(
+        bridge=IfName("sw-dd0000000000"),
+        mtu=1500,
+        gateway_mode4=GatewayMode.ROUTED,
+        gateway_mode6=GatewayMode.UNPROTECTED,
+        sources=(ip_address("2001:db8::7"),),
+        trusted=(IfName("eth1"),),
+    ),
+)
+"""Routed in IPv4, open in IPv6, where it leaves with an address of its own choice."""
+TYPICAL_NETWORKS = (FRONT, BACK, VAULT, LAB)
 
 PORTS = (
     PublishedPort(proto=Proto.TCP, port=80, host_port=8080),
@@ -106,7 +119,28 @@ FREE = Wiring(
     ports=(PublishedPort(proto=Proto.TCP, port=80, host_port=80),),
 )
 """A sandbox on the internal network, not guarded; its port leads nowhere."""
-WIRINGS = (WEB, ROUTER, FREE)
+DIRECT = Wiring(
+    attachments=(
+        Attachment(
+            network=LAB,
+            endpoint=an_endpoint(
+                "e5",
+                network=LAB,
+                sandbox="b4",
+                addresses=("10.77.4.2/24", "fd77:4::2/64"),
+                mac="02:00:00:00:04:02",
+            ),
+        ),
+    ),
+    ports=(
+        PublishedPort(proto=Proto.TCP, port=80, host_port=8090),
+        PublishedPort(
+            proto=Proto.TCP, port=22, host_port=2200, sources=(ip_network("192.0.2.0/24"),)
+        ),
+    ),
+)
+"""A sandbox on the lab network: in IPv4 its ports are reached at its own address alone."""
+WIRINGS = (WEB, ROUTER, FREE, DIRECT)
 
 
 def typical() -> Elements:

@@ -163,6 +163,7 @@ class NetworkPlans:
         found += _shared_bridge(network, observed)
         found += _without_effect(network)
         found += missing_sources(network, observed)
+        found += _unused_sources(network)
         known = self._drivers.of(network).known_options
         found += [
             f"option {name} means nothing to Seaway and has no effect"
@@ -199,6 +200,17 @@ def _without_effect(network: Network) -> list[str]:
     return [
         f"gateway mode {mode} has no effect on {network.name} while it is internal"
         for mode in sorted(modes & {GatewayMode.UNPROTECTED, GatewayMode.ROUTED})
+    ]
+
+
+def _unused_sources(network: Network) -> list[str]:
+    """The addresses with which packets were to leave *network*, and do not."""
+    return [
+        f"address {source} has no effect: packets leave network {network.name} with their own"
+        for version in network.versions
+        if not network.internal
+        and not network.translates(version)
+        and (source := network.source(version)) is not None
     ]
 
 

@@ -90,7 +90,7 @@ class Networks:
             plain = NetworkWish(name=network_name(name), driver=driver)
             wish = bridge if name == bridge.name else plain
             if name not in there:
-                await self._make(wish, predefined=True)
+                await self._make_predefined(wish)
             elif wish is bridge and not is_as_asked(there[name], bridge):
                 await self._make_again(there[name], bridge)
 
@@ -103,12 +103,17 @@ class Networks:
             return
         await self.take_away(network)
         try:
-            await self._make(wish, predefined=True)
+            await self._make_predefined(wish)
         except EngineError as error:
             await self._kernel.apply(self._drivers.make_ops(network))
             await self._store.commit(put=[network])
             await self._names.begin(network)
             self._tell_unsettled(" ".join(str(error).split()), network)
+
+    async def _make_predefined(self, wish: NetworkWish) -> None:
+        if wish.ipv6:
+            await self._plans.refuse_without_ipv6(wish.name)
+        await self._make(wish, predefined=True)
 
     def _tell_unsettled(self, why: str, network: Network) -> None:
         subnets = " and ".join(str(s.prefix) for s in network.subnets)

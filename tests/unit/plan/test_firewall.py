@@ -297,5 +297,5 @@ def test_the_typical_host_has_all_kinds() -> None:
     sets = {e.set for e in typical()}
 
     assert {f"range_{k}{v}" for k in ("any", "one") for v in (4,)} <= sets
-    assert len(TYPICAL_NETWORKS) == 3
+    assert len(TYPICAL_NETWORKS) == 4
     assert {"also_ip4", "also_ip6", "any_na"} <= {e.set for e in elements(ROUTER)}
