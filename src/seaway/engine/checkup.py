@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 
 from seaway.contracts import Kernel, Store
 from seaway.engine.addresses import Addresses
+from seaway.engine.endpoints import Endpoints
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.network_plans import missing_sources
 from seaway.engine.networks import Networks
@@ -47,12 +48,13 @@ class Checkup:
         held_ports: HeldPorts,
         wires: Wires,
         addresses: Addresses,
+        endpoints: Endpoints,
         turns: Turns,
     ) -> None:
         self._store, self._kernel, self._recovery = store, kernel, recovery
         self._networks = networks
         self._held_ports, self._wires, self._turns = held_ports, wires, turns
-        self._addresses = addresses
+        self._addresses, self._endpoints = addresses, endpoints
 
     async def warnings(self) -> Sequence[str]:
         """One sentence for each thing."""
@@ -97,9 +99,15 @@ class Checkup:
         return found
 
     def of_create(self, sandbox: Sandbox) -> Sequence[str]:
-        """Why ports that *sandbox* asks for will not be reached when it starts."""
+        """Why *sandbox* will not start as it is, or ports that it asks for not be reached then."""
+        found = [
+            f"{sandbox.name} cannot start as long as {use}"
+            for use in self._endpoints.kept_for_others(sandbox)
+        ]
         wanted = sandbox.wanted_ports
-        return self._leading_nowhere(sandbox, wanted) if wanted and sandbox.has_networks else []
+        if wanted and sandbox.has_networks:
+            found += self._leading_nowhere(sandbox, wanted)
+        return found
 
     def _leading_nowhere(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> list[str]:
         """Why some of *ports* lead nowhere while *sandbox* is on the networks on which it is."""

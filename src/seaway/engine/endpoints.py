@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from seaway.contracts import Clock, Events, Store
@@ -201,6 +201,16 @@ class Endpoints:
             )
             for version in versions
         ]
+
+    def kept_for_others(self, sandbox: Sandbox) -> Iterator[str]:
+        """What *sandbox*, which does not run, asks for and nobody holds, but others shall have."""
+        for endpoint in self._store.endpoints_of(sandbox.id):
+            network = self._store.network(endpoint.network)
+            allocation, claimant = self._store.allocation(network.id), self._claimant(endpoint)
+            for address in endpoint.wish.addresses:
+                use = ipam.use_by_others(allocation, address, claimant, self._named)
+                if use is not None and allocation.holder(address) is None:
+                    yield f"{address} on network {network.name} is {use}"
 
     def _claimant(self, endpoint: Endpoint) -> ipam.Claimant:
         name = self._store.sandbox(endpoint.sandbox).name

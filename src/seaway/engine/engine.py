@@ -190,6 +190,7 @@ def engine_over(
             held_ports=held_ports,
             wires=wires,
             addresses=addresses,
+            endpoints=endpoints,
             turns=turns,
         ),
     )

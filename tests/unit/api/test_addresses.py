@@ -121,8 +121,17 @@ def _room(kind: str, prefix: str, **more: object) -> dict[str, object]:
 async def test_a_taken_fixed_address_is_dockers_403_at_the_start(stage: Stage) -> None:
     await make_web(stage)
     on_web = {"EndpointsConfig": {"web": {"IPAMConfig": {"IPv4Address": "10.5.0.6"}}}}
-    for name in ("first", "second"):
-        await stage.create(name, HostConfig={"NetworkMode": "web"}, NetworkingConfig=on_web)
+    body = {"Image": "host", "Cmd": ["sleep"], "HostConfig": {"NetworkMode": "web"}}
+    body["NetworkingConfig"] = on_web
+    first: Any = await stage.good("POST", "/containers/create?name=first", body)
+    second: Any = await stage.good("POST", "/containers/create?name=second", body)
+    assert first["Warnings"] == []
+    assert second["Warnings"] == [
+        (
+            "second cannot start as long as 10.5.0.6 on network web is kept for container first, "
+            "which was not started yet"
+        )
+    ]
 
     kept = await stage.call("POST", "/containers/second/start")
     await stage.good("POST", "/containers/first/start")

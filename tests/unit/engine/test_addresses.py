@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -250,6 +251,59 @@ async def test_a_disconnect_frees_a_kept_address() -> None:
         await world.sandboxes.start("second")
 
         assert place(world, "second")[0] == "10.77.1.50"
+
+
+async def test_of_20_that_want_a_kept_address_none_gets_it_and_then_one() -> None:
+    """FR-09, where the address waits for somebody."""
+    async with a_world() as world:
+        await world.network("web", DUAL)
+        await app(world, "job", FIXED)
+        for n in range(20):
+            await world.box(f"box{n}", [])
+
+        async def winners() -> int:
+            wanted = (world.endpoints.connect("web", f"box{n}", FIXED) for n in range(20))
+            results = await asyncio.gather(*wanted, return_exceptions=True)
+            return sum(not isinstance(r, AddressTaken) for r in results)
+
+        assert await winners() == 0
+        await world.sandboxes.remove("job")
+        assert await winners() == 1
+
+
+async def test_of_20_starts_with_one_fixed_address_the_first_that_asked_wins() -> None:
+    async with a_world() as world:
+        await world.network("web", DUAL)
+        for n in range(20):
+            await app(world, f"app{n}", FIXED)
+
+        starts = (world.sandboxes.start(f"app{n}") for n in reversed(range(20)))
+        results = await asyncio.gather(*starts, return_exceptions=True)
+
+        assert [n for n, r in zip(reversed(range(20)), results, strict=True) if r is None] == [0]
+        assert place(world, "app0")[0] == "10.77.1.50"
+
+
+async def test_a_fixed_address_outside_of_a_range_of_one_is_kept_too() -> None:
+    """FR-07, where those who were given addresses are stopped."""
+    async with a_world() as world:
+        one = SubnetWish(prefix=ip_network("10.77.7.0/24"), range=ip_network("10.77.7.100/32"))
+        await world.networks.create(NetworkWish(name=network_name("web"), subnets=(one,)))
+        await app(world, "first")
+        await app(world, "fixed", EndpointWish(addresses=(ip_address("10.77.7.20"),)))
+        for name in ("first", "fixed"):
+            await world.sandboxes.start(name)
+            await world.sandboxes.stop(name, timeout=0)
+
+        await world.box("second")
+        assert place(world, "second")[0] == "10.77.7.100"
+        assert "10.77.7.100/32 is exhausted, 1 of 1 in use" in await refusal(world, "first")
+        await app(world, "third", EndpointWish(addresses=(ip_address("10.77.7.20"),)))
+        assert "10.77.7.20 on network web is kept for container fixed" in await refusal(
+            world, "third"
+        )
+        await world.sandboxes.start("fixed")
+        assert place(world, "fixed")[0] == "10.77.7.20"
 
 
 # Reserved

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.records import a_network, a_subnet, an_endpoint, an_id
-from seaway.model.endpoint import Endpoint, Place
+from seaway.model.address import Reservation
+from seaway.model.endpoint import Endpoint, EndpointWish, Place
 from seaway.model.errors import EngineError, Exhausted, Forbidden, InvalidRequest
-from seaway.model.ids import Address, EndpointId, IfName, Mac
+from seaway.model.ids import Address, EndpointId, IfName, Mac, SandboxName
 from seaway.model.network import Network, Subnet
 from seaway.plan import ipam
 from seaway.store import addresses
@@ -259,6 +260,22 @@ def test_each_of_1000_endpoints_costs_three_questions_at_most() -> None:
     for _ in range(1000):
         ground.allocation.questions = 0
         ground.take()
+        assert ground.allocation.questions <= 3
+
+
+def test_a_thousand_reserved_and_a_thousand_kept_addresses_are_not_looked_through() -> None:
+    ground = Ground("10.64.0.0/12")
+    first = ip_address("10.64.0.2")
+    ground.allocation.reserve(
+        Reservation(address=first + n, name=SandboxName(f"s{n}"), since=1) for n in range(1000)
+    )
+    for n in range(1000, 2000):
+        wish = EndpointWish(addresses=(first + n,))
+        ground.allocation.add(an_endpoint(f"{n:04d}", wish=wish, live=False))
+
+    for n in range(1000):
+        ground.allocation.questions = 0
+        assert ip_address(ground.take()) == first + 2000 + n
         assert ground.allocation.questions <= 3
 
 
