@@ -200,6 +200,13 @@ async def test_an_address_is_kept_for_the_first_that_asked(again: Again) -> None
     assert known(again()).taken() == set()
 
 
+async def test_who_keeps_nothing_may_ask_all_the_same(again: Again) -> None:
+    store = again()
+    await store.commit(put=[WEB, BOX, replace(asking("e1", 1), keeps=False), asking("e2", 2)])
+
+    assert known(again()).keeper(ADDRESS) == an_id("e2")
+
+
 async def test_who_asked_keeps_the_address_whether_it_runs_or_not(again: Again) -> None:
     store = again()
     runs = replace(an_endpoint("e1", wish=FIXED), asked=1)
@@ -240,7 +247,7 @@ async def test_reservations_are_known_and_replaced_with_the_network(again: Again
 
 def first_file(path: Path) -> None:
     """A store as version 2 left it: a network, a sandbox that runs, and two released addresses."""
-    fields = b',"asked":0,"taken":0'
+    fields = b',"asked":0,"taken":0,"keeps":true'
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             "CREATE TABLE network (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;"

@@ -436,7 +436,11 @@ COMMANDS = {
             FORMAT,
             switch("quiet q", "addresses only"),
         ),
-        notes="IPv4 first, in the order of the addresses.",
+        notes="""IPv4 first, in the order of the addresses. Kinds: `gateway` and `auxiliary` are the
+        network's own; `endpoint` and `fixed` are held by a sandbox, which asked for it if it is `fixed`;
+        `kept` waits for a sandbox that asked for it and does not run; `reserved` for the one of that name,
+        there or not; `remembered` is free, and goes back to who had it last while nobody else got it.
+        See [Keep addresses](../how-to/keep-addresses.md).""",
         examples=(
             "seaway network addresses web",
             "seaway network addresses --format '{{.Address}} {{.Kind}} {{.Holder}}' web",
@@ -448,7 +452,16 @@ COMMANDS = {
         "Let an address go only to the sandbox called NAME, from its next start or connect on.",
         least=2,
         most=2,
-        options=(Option("for", "NAME", "the sandbox's name; there need not be one yet"),),
+        options=(
+            Option(
+                "for",
+                "NAME",
+                "the sandbox's name; there need not be one yet",
+                known=("@sandboxes",),
+            ),
+        ),
+        notes="""Whoever runs keeps what it has, and that is told. A name has one reserved address of each
+        family on a network; who asks for another by `--ip` gets that.""",
         examples=("seaway network reserve web 10.5.0.9 --for postgres",),
     ),
     "unreserve": Command(

@@ -157,7 +157,7 @@ class Endpoints:
         """
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
-            endpoint = replace(endpoint, live=True, taken=self._clock.now())
+            endpoint = replace(endpoint, live=True, taken=self._clock.now(), keeps=True)
             if network.places:
                 endpoint = replace(endpoint, place=self._place(network, endpoint))
             await self._store.claim(endpoint)

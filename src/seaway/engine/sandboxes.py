@@ -156,10 +156,13 @@ class Sandboxes:
                 raise
 
     async def _note_failure(self, sandbox: Sandbox, error: BaseException) -> None:
+        """Keep why it could not start; what never ran keeps no address from whoever tries again."""
         code = error.exit_code if isinstance(error, CannotRun) else CANNOT_START
         status = replace(sandbox.status, error=str(error), exit_code=code)
         try:
-            await self._store.commit(put=[replace(sandbox, status=status)])
+            ends = [] if status.started else self._store.endpoints_of(sandbox.id)
+            no_more = [replace(e, keeps=False) for e in ends if e.wish.addresses]
+            await self._store.commit(put=[replace(sandbox, status=status), *no_more])
         except EngineError:
             log.exception("a failed start could not be noted", extra={"sandbox": sandbox.name})
 

@@ -91,6 +91,8 @@ class Endpoint:
     """When somebody asked for it; nanoseconds since the epoch, 0: not known."""
     taken: int = 0
     """Since when it is live; nanoseconds since the epoch, 0: it is not, or nobody knows."""
+    keeps: bool = True
+    """Whether the addresses that it asked for wait for it; not when it was never live and could not be."""
 
     @property
     def link(self) -> IfName:

@@ -102,7 +102,7 @@ class NetworkAddresses:
 
     def add(self, endpoint: Endpoint) -> None:
         """*endpoint* asks for the addresses of its wish, and holds those of its place if it is live."""
-        for address in endpoint.wish.addresses:
+        for address in endpoint.wish.addresses if endpoint.keeps else ():
             with self._counting(address):
                 self._askers.setdefault(address, {})[endpoint.id] = endpoint.asked
         if not endpoint.live or endpoint.place is None:

@@ -241,6 +241,42 @@ async def test_two_may_ask_for_an_address_and_the_second_is_told_who_has_it_at_i
         assert place(world, "second")[0] == "10.77.1.50"
 
 
+async def test_what_could_never_start_keeps_no_address_from_the_next_try() -> None:
+    """As after a ``docker run --ip`` that failed: its container is left, and another is made."""
+    async with a_world() as world:
+        await world.network("web", DUAL)
+        await app(world, "left", FIXED)
+        world.steps.arm(3)
+        await refusal(world, "left")
+        world.steps.arm(None)
+
+        await app(world, "next", FIXED)
+        await world.sandboxes.start("next")
+        assert place(world, "next")[0] == "10.77.1.50"
+        assert "held by container next" in await refusal(world, "left")
+        await world.sandboxes.stop("next", timeout=0)
+        assert "kept for container next" in await refusal(world, "left")
+        await world.sandboxes.remove("next")
+        await world.sandboxes.start("left")
+
+        assert place(world, "left")[0] == "10.77.1.50"
+
+
+async def test_what_ran_before_keeps_its_address_though_a_start_fails() -> None:
+    async with a_world() as world:
+        await world.network("web", DUAL)
+        await app(world, "job", FIXED)
+        await world.sandboxes.start("job")
+        await world.sandboxes.stop("job", timeout=0)
+        world.steps.arm(3)
+        await refusal(world, "job")
+        world.steps.arm(None)
+
+        await app(world, "next", FIXED)
+
+        assert "kept for container job, which is stopped" in await refusal(world, "next")
+
+
 async def test_a_disconnect_frees_a_kept_address() -> None:
     async with a_world() as world:
         await world.network("web", DUAL)
