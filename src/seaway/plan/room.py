@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seaway.model.ids import NetworkName, Prefix
 from seaway.model.network import Network, Subnet
 from seaway.plan.ipam import Allocation
-from seaway.plan.subnets import AddressPool, bounds, usable
+from seaway.plan.subnets import AddressPool, bounds, covered, usable
 
 FEW = 3
 """Fewer free addresses, or pieces of the pools, than this are said to run out."""
@@ -56,8 +56,9 @@ def pool_rooms(
 
 
 def _pool_room(pool: AddressPool, used: Sequence[Prefix], routed: Sequence[Prefix]) -> PoolRoom:
-    taken = pool.taken(used)
-    return PoolRoom(pool=pool, used=taken, routed=pool.taken((*used, *routed)) - taken)
+    spans = pool.spans(used)
+    taken = covered(spans)
+    return PoolRoom(pool=pool, used=taken, routed=covered([*spans, *pool.spans(routed)]) - taken)
 
 
 def subnet_rooms(network: Network, allocation: Allocation) -> tuple[SubnetRoom, ...]:

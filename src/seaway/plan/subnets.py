@@ -50,19 +50,20 @@ class AddressPool:
 
     def span(self, prefix: Prefix) -> Span | None:
         """The pieces that share an address with *prefix*; None when there are none."""
-        if not overlap(self.base, prefix):
-            return None
-        shift, begin = self.base.max_prefixlen - self.size, int(self.base[0])
-        first = max(int(prefix[0]) - begin, 0) >> shift
-        return first, min((int(prefix[-1]) - begin) >> shift, self.count - 1)
+        return next(iter(self.spans((prefix,))), None)
 
     def spans(self, prefixes: Iterable[Prefix]) -> list[Span]:
-        """The pieces of each of *prefixes* that has any."""
-        return [span for p in prefixes if (span := self.span(p)) is not None]
-
-    def taken(self, prefixes: Iterable[Prefix]) -> int:
-        """How many pieces share an address with any of *prefixes*."""
-        return _size(self.spans(prefixes))
+        """The pieces of each of *prefixes* that has any; quick, since a status asks each pool of all."""
+        version, begin = self.base.version, int(self.base.network_address)
+        end, shift = int(self.base.broadcast_address), self.base.max_prefixlen - self.size
+        found: list[Span] = []
+        for each in prefixes:
+            if each.version == version:
+                first, last = int(each.network_address), int(each.broadcast_address)
+                if first <= end and last >= begin:
+                    first, last = max(first, begin), min(last, end)
+                    found.append(((first - begin) >> shift, (last - begin) >> shift))
+        return found
 
 
 def planned_subnets(
@@ -185,13 +186,13 @@ def skipped_for_routes(
     found: list[Prefix] = []
     for pool in (p for p in pools if p.base.version == chosen.version):
         place = pool.span(chosen)
-        covered = pool.spans(used)
+        taken = pool.spans(used)
         for route in routed:
             span = pool.span(route)
             if span is None or (place is not None and span[0] >= place[0]):
                 continue
             before = span if place is None else (span[0], min(span[1], place[0] - 1))
-            if _size([*covered, before]) > _size(covered):
+            if covered([*taken, before]) > covered(taken):
                 found.append(route)
         if place is not None:
             break
@@ -199,7 +200,7 @@ def skipped_for_routes(
 
 
 def _pool_use(pool: AddressPool, used: Iterable[Prefix], routed: Iterable[Prefix]) -> str:
-    taken, hidden = pool.taken(used), pool.taken(routed)
+    taken, hidden = covered(pool.spans(used)), covered(pool.spans(routed))
     text = f"pool {pool.base} in /{pool.size}: {taken} of {pool.count} in use"
     return text + (f", {hidden} routed by the host" if hidden else "")
 
@@ -214,7 +215,7 @@ def _first_beside(spans: Iterable[Span]) -> int:
     return number
 
 
-def _size(spans: Iterable[Span]) -> int:
+def covered(spans: Iterable[Span]) -> int:
     """How many numbers are in any of *spans*."""
     size, behind = 0, 0
     for first, last in sorted(spans):
