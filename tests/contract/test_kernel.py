@@ -309,13 +309,39 @@ async def test_a_refused_change_leaves_a_link_as_it_was(subject: Subject) -> Non
     pair = veth(subject.path, 2)
     await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
     change_mtu = ChangeMtu(link=pair.link, old=1400, new=1300)
-    of_nobody = ChangeMtu(link=IfName("sv-none"), old=1400, new=1300)
+    of_nobody = ChangeGateways(bridge=IfName("sw-none"), old=(), new=(GATEWAY4,))
 
     assert await subject.refusal(change_mtu, of_nobody) == (
-        "ChangeMtu: there is no interface sv-none"
+        "ChangeGateways: there is no interface sw-none"
     )
 
     assert (await subject.kernel.observe()).links[pair.link].mtu == 1400
+
+
+async def test_a_link_that_is_gone_keeps_no_other_from_changing(subject: Subject) -> None:
+    pair, gone = veth(subject.path, 2), veth(subject.path, 3)
+    await subject.kernel.apply([bridge(), CreateNetns(path=subject.path), pair])
+    way = Route(ifname=IfName("eth9"), gateway=ip_address("10.7.0.1"))
+
+    await subject.kernel.apply(
+        [
+            ChangeMtu(link=gone.link, old=1400, new=1300),
+            ChangeMtu(link=gone.link, netns=gone.netns, old=1400, new=1300),
+            ChangeAddresses(
+                link=gone.link,
+                netns=gone.netns,
+                ifname=gone.ifname,
+                mac=gone.mac,
+                old=(FOUR,),
+                new=(FOUR, SIX),
+            ),
+            ChangeGuard(link=gone.link, mac=gone.mac, old=True, new=False),
+            ChangeRoute(netns=gone.netns, version=4, old=None, new=way, settled=True),
+            ChangeMtu(link=pair.link, old=1400, new=1300),
+        ]
+    )
+
+    assert (await subject.kernel.observe()).links[pair.link].mtu == 1300
 
 
 async def test_removing_what_is_not_there_is_fine(subject: Subject) -> None:

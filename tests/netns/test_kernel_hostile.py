@@ -7,14 +7,24 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
 
-from netns.kernel_stage import Stage, bridge, detach, veth
+from netns.kernel_stage import Stage, bridge, default_route, detach, veth
 from seaway.kernel.reaper import Reaper
 from seaway.model.ids import IfName
-from seaway.plan.operations import DOOMED_GROUP, CreateNetns, DeleteLink
+from seaway.plan.operations import (
+    DOOMED_GROUP,
+    ChangeAddresses,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
+    CreateNetns,
+    DeleteLink,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -165,3 +175,48 @@ def heard(sock: socket.socket, what: bytes) -> set[bytes]:
             if what in frame and kind != socket.PACKET_OUTGOING:
                 return {what}
     return set()
+
+
+MEDDLING = {
+    "renamed": "ip link set eth0 down; ip link set eth0 name mine up",
+    "deleted": "ip link delete eth0",
+    "down": "ip link set eth0 down",
+    "other addresses": "ip address flush dev eth0; ip address add 10.9.9.9/24 dev eth0",
+    "too small for IPv6": "ip link set eth0 mtu 600",
+    "the address already": "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip address add fd00:7::2/64 dev eth0 nodad",
+    "moved away": "unshare -n sleep 9 & sleep 0.2; ip link set eth0 netns $!",
+}
+
+
+@pytest.mark.parametrize("meddling", MEDDLING.values(), ids=MEDDLING)
+async def test_a_sandbox_cannot_keep_its_network_from_changing(stage: Stage, meddling: str) -> None:
+    a, b = stage.netns("a"), stage.netns("b")
+    pairs = [veth(n, i, addresses=[ip_interface(f"10.7.0.{i}/24")]) for n, i in ((a, 2), (b, 3))]
+    four, six = pairs[0].addresses, (ip_interface("fd00:7::2/64"),)
+    gateways = (ip_interface("10.7.0.1/24"),), (ip_interface("fd00:7::1/64"),)
+    await stage.kernel.apply(
+        [bridge("sw-web", "10.7.0.1/24"), CreateNetns(path=a), CreateNetns(path=b), *pairs]
+    )
+    stage.run("sh", "-c", meddling, netns=a)
+
+    await stage.kernel.apply(
+        [
+            ChangeGateways(
+                bridge=pairs[0].bridge, old=gateways[0], new=(*gateways[0], *gateways[1])
+            ),
+            *(ChangeMtu(link=p.link, old=1400, new=1300) for p in pairs),
+            *(ChangeMtu(link=p.link, netns=p.netns, old=1400, new=1300) for p in pairs),
+            ChangeAddresses(
+                link=pairs[0].link,
+                netns=a,
+                ifname=pairs[0].ifname,
+                mac=pairs[0].mac,
+                old=four,
+                new=(*four, *six),
+            ),
+            ChangeGuard(link=pairs[0].link, mac=pairs[0].mac, old=True, new=False),
+            replace(default_route(a, "fd00:7::1"), settled=True),
+        ]
+    )
+
+    assert "mtu 1300" in stage.run("ip", "link", "show", "eth0", netns=b)

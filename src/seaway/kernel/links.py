@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from errno import EACCES, EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager, suppress
+from errno import (
+    EACCES,
+    EADDRNOTAVAIL,
+    EEXIST,
+    EHOSTUNREACH,
+    EINVAL,
+    ENETDOWN,
+    ENETUNREACH,
+    ENODEV,
+    ENOENT,
+    ESRCH,
+)
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -46,6 +57,9 @@ _CARRIER_WAIT, _CARRIER_STEP = 0.05, 0.0001
 """Seconds to wait for a carrier in all, and between two looks."""
 _EUI64, _NO_ADDRESS = "0", "1"
 """Which link-local address a link gives itself (``addr_gen_mode``, ip-sysctl)."""
+_GONE = frozenset({ENODEV})
+_MEDDLED = _GONE | {EACCES, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENOENT}
+"""How the kernel says that an interface is gone, or is not as it was made."""
 _METRICS_OF_BRIDGES = 1024
 """Metrics of the local routes to ::1 begin here; the index of the bridge makes each its own."""
 
@@ -136,13 +150,19 @@ def _no_route_to_loopback6(index: int) -> Request:
 def change_gateways(host: Host, op: ChangeGateways) -> None:
     """Change the addresses of a bridge; on failure they are as before."""
     index = host.netlink.index(op.bridge)
-    first_ipv6 = _has_ipv6(op.new) and not _has_ipv6(op.old)
-    if first_ipv6:
+    had, has = _has_ipv6(op.old), _has_ipv6(op.new)
+    if has and not had:
         _set_ipv6(op.bridge, "accept_ra", "0", needed=True)
         _set_ipv6(op.bridge, "disable_ipv6", "0", needed=True)
-    _exchange(host.netlink, index, op.old, op.new)
-    if first_ipv6:
         host.netlink.do(_route_to_loopback6(index))
+    try:
+        _exchange(host.netlink, index, op.old, op.new)
+    except Refused:
+        if has and not had:
+            host.netlink.attempt(_no_route_to_loopback6(index))
+        raise
+    if had and not has:
+        host.netlink.do_unless({ESRCH, ENOENT}, _no_route_to_loopback6(index))
 
 
 def _exchange(
@@ -153,8 +173,11 @@ def _exchange(
     try:
         for address in new:
             if address not in old:
-                netlink.do(rtnetlink.add_address(index, address))
-                added.append(address)
+                (refused,) = netlink.attempt(rtnetlink.add_address(index, address))
+                if refused is None:
+                    added.append(address)
+                elif refused.errno != EEXIST:
+                    raise Refused(refused.errno, refused.text)
     except Refused:
         netlink.attempt(*(rtnetlink.delete_address(index, address) for address in added))
         raise
@@ -164,13 +187,28 @@ def _exchange(
     )
 
 
+@contextmanager
+def _passing_over(
+    op: Operation, link: IfName, refusals: Collection[int] = _MEDDLED
+) -> Generator[None]:
+    """Whoever is root in a sandbox may do to its interface as it likes, but not keep others from changing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in refusals:
+            raise
+        facts = {"operation": type(op).__name__, "link": link, "reason": strerror(error)}
+        log.warning("an interface is not as it was made, and is passed over", extra=facts)
+
+
 def change_mtu(visits: Visits, op: ChangeMtu) -> None:
     """Set the MTU of a link of the host, or of its far end."""
-    netlink, index = visits.host.netlink, visits.host.netlink.index(op.link)
-    if op.netns is not None:
-        netlink = visits.to(op.netns).netlink
-        index = _far_end(visits, op.link, op.netns).index
-    netlink.do(rtnetlink.change_link(index, LinkChange(mtu=op.new)))
+    with _passing_over(op, op.link, _MEDDLED if op.netns is not None else _GONE):
+        netlink, index = visits.host.netlink, visits.host.netlink.index(op.link)
+        if op.netns is not None:
+            netlink = visits.to(op.netns).netlink
+            index = _far_end(visits, op.link, op.netns).index
+        netlink.do(rtnetlink.change_link(index, LinkChange(mtu=op.new)))
 
 
 def _far_end(visits: Visits, name: IfName, netns: Path) -> Link:
@@ -185,26 +223,28 @@ def _far_end(visits: Visits, name: IfName, netns: Path) -> Link:
 
 def change_guard(host: Host, op: ChangeGuard) -> None:
     """Lock a port, or open it."""
-    index = host.netlink.index(op.link)
-    host.netlink.do(rtnetlink.raise_port(index, _port_flags(guarded=op.new)))
-    neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac)
-    if op.new:
-        host.netlink.do(neighbour)
+    with _passing_over(op, op.link, _GONE):
+        index = host.netlink.index(op.link)
+        host.netlink.do(rtnetlink.raise_port(index, _port_flags(guarded=op.new)))
+        neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac)
+        if op.new:
+            host.netlink.do(neighbour)
 
 
 def change_addresses(visits: Visits, op: ChangeAddresses) -> None:
     """Change the addresses of a far end."""
-    inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
-    had, has = _has_ipv6(op.old), _has_ipv6(op.new)
-    if has and not had:
-        with inside.enter():
-            _set_ipv6(far.name, "disable_ipv6", "0", needed=True)
-            _set_ipv6(far.name, "addr_gen_mode", _EUI64, needed=True)
-    _exchange(inside.netlink, far.index, op.old, op.new)
-    if had and not has:
-        with inside.enter():
-            _set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=True)
-        _drop_addresses(inside.netlink, far.index, versions=(6,))
+    with _passing_over(op, op.link):
+        inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
+        had, has = _has_ipv6(op.old), _has_ipv6(op.new)
+        if has and not had:
+            with inside.enter():
+                _set_ipv6(far.name, "disable_ipv6", "0", needed=True)
+                _set_ipv6(far.name, "addr_gen_mode", _EUI64, needed=True)
+        _exchange(inside.netlink, far.index, op.old, op.new)
+        if had and not has:
+            with inside.enter():
+                _set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=True)
+            _drop_addresses(inside.netlink, far.index, versions=(6,))
 
 
 def delete_link(host: Host, op: DeleteLink) -> None:
@@ -429,9 +469,16 @@ def change_route(visits: Visits, op: ChangeRoute) -> None:
     match op.new:
         case None:
             _no_default_route(visits, op.netns, op.version)
-        case Route(ifname=ifname, gateway=gateway):
-            netlink = visits.to(op.netns).netlink
-            netlink.do(rtnetlink.replace_default_route(netlink.index(ifname), gateway))
+        case Route() if op.settled:
+            with _passing_over(op, op.new.ifname):
+                _set_default_route(visits, op.netns, op.new)
+        case Route():
+            _set_default_route(visits, op.netns, op.new)
+
+
+def _set_default_route(visits: Visits, netns: Path, route: Route) -> None:
+    netlink = visits.to(netns).netlink
+    netlink.do(rtnetlink.replace_default_route(netlink.index(route.ifname), route.gateway))
 
 
 def _no_default_route(visits: Visits, netns: Path, version: int) -> None:

@@ -154,7 +154,11 @@ class DetachVeth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeMtu:
-    """Make *new* the MTU of the host's *link*, or that of its far end inside *netns*, while traffic flows."""
+    """Make *new* the MTU of the host's *link*, or that of its far end inside *netns*, while traffic flows.
+
+    Of a link that is gone nothing is left to change, and what a sandbox did to its far end keeps nobody
+    else's network from changing: it is passed over. So it is with the next two.
+    """
 
     link: IfName
     netns: Path | None = None
@@ -216,6 +220,9 @@ class ChangeRoute:
     version: int
     old: Route | None
     new: Route | None
+    settled: bool = False
+    """Whether its interface was there before: then one that the sandbox took away, renamed or shut is
+    passed over, with its route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

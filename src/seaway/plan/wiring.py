@@ -198,8 +198,16 @@ def route(wiring: Wiring, version: int) -> Route | None:
 
 def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:
     ways = [(version, route(before, version), route(after, version)) for version in VERSIONS]
+    there = _ids(before)
     return [
-        ChangeRoute(netns=netns, version=version, old=old, new=new)
+        ChangeRoute(
+            netns=netns,
+            version=version,
+            old=old,
+            new=new,
+            settled=(way := default_attachment(after, version)) is not None
+            and way.endpoint.id in there,
+        )
         for version, old, new in ways
         if old != new
     ]
