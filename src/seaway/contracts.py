@@ -535,10 +535,6 @@ class Events(Protocol):
         """Tell everybody; never waits."""
         ...
 
-    def watch(self, since: int | None = None) -> AsyncIterator[Event]:
-        """All events from now on, after those since *since* (nanoseconds) that are still kept."""
-        ...
-
 
 class Clock(Protocol):
     """The time."""

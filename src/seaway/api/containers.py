@@ -18,6 +18,7 @@ from seaway.api.query import has_label
 from seaway.api.selection import LISTED, selected
 from seaway.api.wishes import container_wish, warnings
 from seaway.model.errors import Conflict, EngineError, InvalidRequest, NotFound
+from seaway.model.event import sandbox_event
 from seaway.model.ids import IfName, Signal, sandbox_name, signal
 from seaway.model.sandbox import Sandbox
 
@@ -245,15 +246,19 @@ class ContainerRoutes:
         sandbox = self._with_process(call.ref, "resized")
         if not sandbox.running:
             raise Conflict(f"container {sandbox.id} is not running")
-        await self._parts.runtime.resize(sandbox.id, *size(call))
+        height, width = size(call)
+        await self._parts.runtime.resize(sandbox.id, height, width)
+        facts = ("height", str(height)), ("width", str(width))
+        self._parts.engine.events.emit(sandbox_event("resize", sandbox, *facts))
         return empty()
 
     async def update(self, call: Call) -> web.Response:
         """Nothing of it can be changed; asking for nothing is fine."""
         asked = await call.body(dict[str, object])
-        self._store.sandbox(call.ref)
+        sandbox = self._store.sandbox(call.ref)
         if named := sorted(key for key, value in asked.items() if _says_something(value)):
             raise InvalidRequest(f"cannot update {', '.join(named)}: make the container anew")
+        self._parts.engine.events.emit(sandbox_event("update", sandbox))
         return answer(wire.Updated())
 
     async def wait(self, call: Call) -> web.StreamResponse:

@@ -118,7 +118,9 @@ class ExecRoutes:
                 keys=key_bytes(found.detach_keys),
             )
             await carriage.run()
-            if not carriage.detached:  # clients ask for the exit code when the stream ends
+            if carriage.detached:
+                self._execs.detached(found.id)
+            else:  # clients ask for the exit code when the stream ends
                 await first_of(self._execs.ended(found.id), client.gone())
 
     async def resize(self, call: Call) -> web.Response:

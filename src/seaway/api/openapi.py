@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from msgspec.json import schema_components
+from msgspec.structs import fields
 
 from seaway.api import wire
 from seaway.api.call import Route
@@ -77,7 +78,18 @@ def _schemas(routes: Iterable[Route]) -> tuple[dict[object, Document], Document]
     found, components = schema_components(
         [*kinds], schema_hook=_anything, ref_template="#/components/schemas/{name}"
     )
+    for member in wire.MEMBERS:
+        if member.until < wire.LATEST:
+            _forget(components.get(member.shape.__name__, {}), member)
     return dict(zip(kinds, found, strict=True)), cast(Document, components)
+
+
+def _forget(shape: dict[str, Any], member: wire.Member) -> None:
+    """Take a *member* that the latest version lacks out of its *shape*."""
+    spelled = next(f.encode_name for f in fields(member.shape) if f.name == member.name)
+    shape.get("properties", {}).pop(spelled, None)
+    if spelled in shape.get("required", []):
+        shape["required"].remove(spelled)
 
 
 def _anything(kind: type) -> Document:

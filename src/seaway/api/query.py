@@ -31,9 +31,9 @@ class Query:
         assert declared.kind in kinds, f"{name} is declared as {declared.kind}"
         return self._values.get(name, "")
 
-    def given(self, name: str) -> bool:
-        """Whether *name* is there, and not empty."""
-        return bool(self._value(name, *Kind))
+    def said(self, name: str) -> str:
+        """What the client says for *name*, whatever that is to be; empty when it is not there."""
+        return self._value(name, *Kind)
 
     def text(self, name: str) -> str:
         """The value of *name*; empty when it is not there."""

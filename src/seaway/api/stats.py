@@ -15,6 +15,7 @@ from seaway.api.containers import with_process
 from seaway.api.declaration import JSON, flag, json, text
 from seaway.api.parts import Parts
 from seaway.model.errors import Conflict, KernelRefused, NotFound
+from seaway.model.event import sandbox_event
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.model.usage import Usage
 
@@ -67,7 +68,7 @@ class StatsRoutes:
     async def stats(self, call: Call) -> web.StreamResponse:
         """One look, with *one-shot* at once and else compared with one before; or one each second."""
         sandbox = self._parts.store.sandbox(call.ref)
-        if call.query.given("stream") and not call.query.flag("stream"):
+        if call.query.said("stream") and not call.query.flag("stream"):
             return call.answer(await self._once(call, sandbox))
         response = web.StreamResponse(headers={"Content-Type": JSON})
         await response.prepare(call.request)
@@ -136,6 +137,7 @@ class StatsRoutes:
         options = (call.query.text("ps_args") or _PS).split()
         found = await self._parts.runtime.processes(sandbox.id, options)
         rows = [[*row] for row in found.rows]
+        self._parts.engine.events.emit(sandbox_event("top", sandbox))
         return call.answer(wire.Top(titles=[*found.titles], processes=rows))
 
 

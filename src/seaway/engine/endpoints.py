@@ -92,8 +92,7 @@ class Endpoints:
             await self._disconnect(sandbox, endpoint)
             if endpoint.live:
                 await self._files.refresh(sandbox)
-        if endpoint.live:
-            self._events.emit(network_event("disconnect", network, sandbox))
+        self._events.emit(network_event("disconnect", network, sandbox))
         log.info("disconnected", extra={"network": network.name, "sandbox": sandbox.name})
 
     async def _disconnect(self, sandbox: Sandbox, endpoint: Endpoint) -> None:

@@ -80,6 +80,7 @@ class Execs:
             raise Conflict(f"exec instance {exec_id} was started before; make a new one")
         self._running(found.sandbox)
         found = self._keep(replace(found, started=True))
+        self._tell("exec_start", found, _command(found))  # also of one that cannot run, as Docker
         try:
             stream = await self._runtime.execute(found.sandbox, found.id, found.process)
         except BaseException as error:
@@ -87,7 +88,6 @@ class Execs:
             self._keep(replace(found, exit_code=code))
             raise
         self._ends[found.id] = asyncio.Event()
-        self._tell("exec_start", found, _command(found))
         self._background.begin(f"exit of exec {found.id}", lambda: self._watch(found))
         return stream
 
@@ -102,6 +102,10 @@ class Execs:
         if not found.running:
             raise Conflict(f"exec instance {exec_id} is not running")
         await self._runtime.resize_exec(found.id, height, width)
+
+    def detached(self, exec_id: str) -> None:
+        """A client left it by its detach keys; it runs on."""
+        self._tell("exec_detach", self.get(exec_id), "")
 
     async def _watch(self, found: Exec) -> None:
         try:
@@ -144,10 +148,12 @@ class Execs:
             sandbox = self._store.sandbox(found.sandbox)
         except NotFound:
             return
-        said = f"{action}: {text} " if text else action
+        said = f"{action}: {text}" if text else action
         attributes = more or (("execID", found.id),)
         self._events.emit(sandbox_event(said, sandbox, *attributes))
 
 
 def _command(found: Exec) -> str:
-    return " ".join(found.process.args)
+    """Program and arguments as Docker writes them: a blank is between both, though there are none."""
+    program, *arguments = found.process.args
+    return f"{program} {' '.join(arguments)}"

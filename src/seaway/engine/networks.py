@@ -14,7 +14,7 @@ from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.model.errors import EngineError, Forbidden, InUse, NotFound
-from seaway.model.event import network_event
+from seaway.model.event import network_event, prune_event
 from seaway.model.ids import NetworkName, network_name
 from seaway.model.network import Network, NetworkWish
 from seaway.plan import configuration
@@ -140,7 +140,8 @@ class Networks:
                 undo.by(self._kernel.remove, self._drivers.unmake_ops(network))
                 await self._store.commit(put=[network])
             await self._names.begin(network)
-            self._events.emit(network_event("create", network))
+            if not predefined:  # they are always there
+                self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
         return network, self._plans.warnings(network, observed)
 
@@ -206,4 +207,5 @@ class Networks:
             except (InUse, NotFound):  # since we looked: somebody uses it, or took it away
                 continue
             names.append(network.name)
+        self._events.emit(prune_event("network"))
         return tuple(names)

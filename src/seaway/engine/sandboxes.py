@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, repeat
@@ -32,14 +32,17 @@ from seaway.model.errors import (
     NotPaused,
     Unavailable,
 )
-from seaway.model.event import network_event, sandbox_event
+from seaway.model.event import network_event, prune_event, sandbox_event
 from seaway.model.ids import SandboxId, SandboxName, Signal, signal_number
+from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox, SandboxWish, State, Status
 from seaway.plan.netns import NetnsPaths, rename_ops
 from seaway.plan.wiring import former_ports
 
 log = logging.getLogger(__name__)
 
+SECOND = 10**9
+"""Nanoseconds."""
 CANNOT_START = 128
 """Exit code of a sandbox that could not be put up."""
 AGAIN = (0.1, 1.0, 10.0, 30.0)
@@ -139,9 +142,24 @@ class Sandboxes:
             self._background.begin(f"exit of {sandbox.name}", lambda: self.watch(sandbox.id))
 
     def _tell_started(self, sandbox: Sandbox) -> None:
-        for attachment in self._wires.wiring(sandbox).attachments:
-            self._events.emit(network_event("connect", attachment.network, sandbox))
+        self._tell_networks("connect", self._networks(sandbox), sandbox)
         self._events.emit(sandbox_event("start", sandbox))
+
+    def _networks(self, sandbox: Sandbox) -> tuple[Network, ...]:
+        """Those that *sandbox* is on now, the host's and none included; Docker tells of them too."""
+        ends = self._store.endpoints_of(sandbox.id)
+        return tuple(self._store.network(e.network) for e in ends if e.live)
+
+    def _tell_networks(self, action: str, networks: Sequence[Network], sandbox: Sandbox) -> None:
+        for network in networks:
+            self._events.emit(network_event(action, network, sandbox))
+
+    def _tell_not_run(self, sandbox: Sandbox) -> None:
+        """It was on its networks, and they let it go again; no word of a process that never was."""
+        ends = self._store.endpoints_of(sandbox.id)
+        networks = [self._store.network(e.network) for e in ends]
+        self._tell_networks("connect", networks, sandbox)
+        self._tell_networks("disconnect", networks, sandbox)
 
     async def _start_in_turn(self, sandbox_id: SandboxId) -> Sandbox:
         async with self._turns.take(sandbox_id):
@@ -152,6 +170,8 @@ class Sandboxes:
                 return await self._assembly.put_up(sandbox)
             except BaseException as error:
                 self.streams.fail(sandbox.id, error)
+                if isinstance(error, CannotRun):
+                    self._tell_not_run(sandbox)
                 await self._note_failure(sandbox, error)
                 raise
 
@@ -207,7 +227,7 @@ class Sandboxes:
 
     async def end(self, sandbox: Sandbox, ended: Exit) -> None:
         """Take down what *sandbox* had, its process being over; who calls it holds its turn."""
-        wiring = self._wires.wiring(sandbox)
+        wiring, networks = self._wires.wiring(sandbox), self._networks(sandbox)
         await self._assembly.surely(sandbox, lambda: self._assembly.take_down(sandbox, wiring))
         stopped = replace(
             sandbox,
@@ -222,9 +242,10 @@ class Sandboxes:
         ends = [replace(e, live=False, taken=0) for e in self._store.endpoints_of(sandbox.id)]
         await self._store.commit(put=[stopped, *ends])
         await self._assembly.drop_namespace(sandbox)
-        self._events.emit(sandbox_event("die", sandbox, ("exitCode", str(ended.code))))
-        for attachment in wiring.attachments:
-            self._events.emit(network_event("disconnect", attachment.network, sandbox))
+        ran = max(ended.finished - sandbox.status.started, 0) // SECOND
+        facts = ("exitCode", str(ended.code)), ("execDuration", str(ran))
+        self._events.emit(sandbox_event("die", sandbox, *facts))
+        self._tell_networks("disconnect", networks, sandbox)
         self._exits.tell(sandbox.id, ended.code)
 
     async def stop(
@@ -383,7 +404,7 @@ class Sandboxes:
         return True
 
     async def _remove(self, sandbox: Sandbox) -> None:
-        wiring = self._wires.wiring(sandbox)
+        wiring, networks = self._wires.wiring(sandbox), self._networks(sandbox)
         async with Undo() as undo:
             if sandbox.running:
                 undo.by(self._assembly.put_back, sandbox, wiring)
@@ -394,8 +415,7 @@ class Sandboxes:
             await self._store.commit(delete=[*ends, sandbox.id])
         if sandbox.running:
             await self._assembly.drop_namespace(sandbox)
-            for attachment in wiring.attachments:
-                self._events.emit(network_event("disconnect", attachment.network, sandbox))
+            self._tell_networks("disconnect", networks, sandbox)
 
     async def prune(
         self, wanted: Callable[[Sandbox], bool] = lambda _: True
@@ -408,6 +428,7 @@ class Sandboxes:
             with suppress(NotFound, Conflict):  # somebody else was quicker
                 await self.remove(sandbox.id)
                 gone.append(sandbox.id)
+        self._events.emit(prune_event("container"))
         return tuple(gone)
 
     # Rename

@@ -169,18 +169,13 @@ def _exchange(
     netlink: Netlink, index: int, old: Sequence[Interface], new: Sequence[Interface]
 ) -> None:
     """Add what is new, and then delete what is gone; a refused addition takes back the others."""
-    added: list[Interface] = []
-    try:
-        for address in new:
-            if address not in old:
-                (refused,) = netlink.attempt(rtnetlink.add_address(index, address))
-                if refused is None:
-                    added.append(address)
-                elif refused.errno != EEXIST:
-                    raise Refused(refused.errno, refused.text)
-    except Refused:
+    wanted = [address for address in new if address not in old]
+    outcome = netlink.attempt(*(rtnetlink.add_address(index, address) for address in wanted))
+    refused = next((r for r in outcome if r is not None and r.errno != EEXIST), None)
+    if refused is not None:
+        added = [a for a, r in zip(wanted, outcome, strict=True) if r is None]
         netlink.attempt(*(rtnetlink.delete_address(index, address) for address in added))
-        raise
+        raise Refused(refused.errno, refused.text)
     gone = [address for address in old if address not in new]
     netlink.do_unless(
         {ENODEV, EADDRNOTAVAIL}, *(rtnetlink.delete_address(index, address) for address in gone)

@@ -17,19 +17,30 @@ class Event:
     action: str
     """``create``, ``start``, ``connect``, ``die``, …"""
     actor: str
-    """The id of the sandbox or network."""
+    """The id of the sandbox or network; empty when it happened to many."""
     attributes: tuple[tuple[str, str], ...] = ()
+    """Of two with one name, the later holds."""
     time: int = 0
-    """Nanoseconds since the epoch."""
+    """Nanoseconds since the epoch; no two events of one daemon have the same."""
+
+    @property
+    def size(self) -> int:
+        """How many characters its facts have."""
+        return len(self.action) + sum(len(name) + len(value) for name, value in self.attributes)
 
 
 def sandbox_event(action: str, sandbox: Sandbox, *more: tuple[str, str]) -> Event:
-    """What happened to *sandbox*, with the attributes *more*; its labels are attributes too."""
+    """What happened to *sandbox*, with the attributes *more*.
+
+    Its labels are attributes too. As for Docker they go before *more*, and its image and name before
+    them; what stands for no image is left out.
+    """
+    image = (("image", sandbox.image),) if sandbox.image else ()
     return Event(
         type="container",
         action=action,
         actor=sandbox.id,
-        attributes=(("image", sandbox.image), ("name", sandbox.name), *more, *sandbox.labels),
+        attributes=(*more, *sandbox.labels, *image, ("name", sandbox.name)),
     )
 
 
@@ -42,3 +53,8 @@ def network_event(action: str, network: Network, sandbox: Sandbox | None = None)
         actor=network.id,
         attributes=(*container, ("name", network.name), ("type", network.driver)),
     )
+
+
+def prune_event(kind: str) -> Event:
+    """All of a *kind* that nobody uses were removed, or there was none; no disk space is won by it."""
+    return Event(type=kind, action="prune", actor="", attributes=(("reclaimed", "0"),))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import cast
-
 import pytest
 
 from seaway.api import moments
 from seaway.api.carriage import frame
 from seaway.model.errors import InvalidRequest
-from unit.api.stage import Stage, read_head, unchunked, until
+from unit.api.stage import Stage, read_head, unchunked
 
 
 async def logs(stage: Stage, query: str) -> bytes:
@@ -55,79 +52,6 @@ async def test_followed_logs_end_with_the_process(stage: Stage) -> None:
     assert headers["Content-Type"] == "application/vnd.docker.raw-stream"
     assert unchunked(begun + await reader.read()) == b"hello\n"
     writer.close()
-
-
-async def events(stage: Stage, query: str) -> list[dict[str, object]]:
-    answer = await stage.call("GET", f"/events?{query}")
-    return [json.loads(line) for line in answer.body.splitlines()]
-
-
-async def test_past_events_come_in_dockers_shape_and_order(stage: Stage) -> None:
-    identity = await stage.run("box", Labels={"k": "v"})
-    network = (await stage.good("GET", "/networks/bridge"))["Id"]
-
-    found = await events(stage, "since=0.000000001&until=0.000000001")
-    everything = await events(stage, "since=0.000000002&until=0.9&filters={}")
-    past = [e for e in everything if e["Type"] == "container" or e["Action"] == "connect"]
-
-    assert found == []
-    assert [(e["Type"], e["Action"]) for e in past] == [
-        ("container", "create"),
-        ("network", "connect"),
-        ("container", "start"),
-    ]
-    assert past[2] == {
-        "status": "start",
-        "id": identity,
-        "from": "host",
-        "Type": "container",
-        "Action": "start",
-        "Actor": {"ID": identity, "Attributes": {"image": "host", "name": "box", "k": "v"}},
-        "scope": "local",
-        "time": 0,
-        "timeNano": past[2]["timeNano"],
-    }
-    assert past[1]["Actor"] == {
-        "ID": network,
-        "Attributes": {"container": identity, "name": "bridge", "type": "bridge"},
-    }
-    assert "status" not in past[1]
-
-
-@pytest.mark.parametrize(
-    ("filters", "actions"),
-    [
-        ({"type": ["network"], "event": ["connect"]}, ["connect"]),
-        ({"container": ["box"]}, ["create", "start"]),
-        ({"event": {"start": True}, "label": ["k=v"]}, ["start"]),
-        ({"network": ["bridge"], "event": ["connect", "create"]}, ["create", "connect"]),
-        ({"label": ["k=other"]}, []),
-        ({"volume": ["x"]}, []),
-        ({"image": ["host"], "event": ["create"]}, ["create"]),
-    ],
-)
-async def test_filters_choose_events(stage: Stage, filters: object, actions: list[str]) -> None:
-    await stage.run("box", Labels={"k": "v"})
-    text = json.dumps(filters).replace(" ", "")
-
-    found = await events(stage, f"since=0.000000001&until=0.9&filters={text}")
-
-    assert [e["Action"] for e in found] == actions
-
-
-async def test_events_come_one_by_one_and_the_watch_ends_with_its_client(stage: Stage) -> None:
-    reader, writer = await stage.connect()
-    writer.write(b'GET /events?filters={"type":["network"]} HTTP/1.1\r\nHost: x\r\n\r\n')
-    status, _ = await read_head(reader)
-    await stage.good("POST", "/networks/create", {"Name": "web"})
-
-    line = await reader.readuntil(b"}\n")
-    assert status == 200
-    assert json.loads(line.partition(b"\r\n")[2])["Action"] == "create"
-    writer.close()
-
-    watchers = cast("set[object]", vars(stage.world.events)["_watchers"])
-    await until(lambda: not watchers)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_a_further_process_is_created_started_and_ends() -> None:
         assert (execs.get(made.id).running, execs.get(made.id).exit_code) == (False, 0)
         assert execs.of(app.id) == ()
         actions = [e.action for e in world.events.past(0)][-3:]
-        assert actions == ["exec_create: echo hello ", "exec_start: echo hello ", "exec_die"]
+        assert actions == ["exec_create: echo hello", "exec_start: echo hello", "exec_die"]
 
 
 async def refusal(world: World, sandbox: str, process: Process = A_PROCESS) -> str:
