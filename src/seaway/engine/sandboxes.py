@@ -180,7 +180,7 @@ class Sandboxes:
         code = error.exit_code if isinstance(error, CannotRun) else CANNOT_START
         status = replace(sandbox.status, error=str(error), exit_code=code)
         try:
-            ends = [] if status.started else self._store.endpoints_of(sandbox.id)
+            ends = () if status.started else self._store.endpoints_of(sandbox.id)
             no_more = [replace(e, keeps=False) for e in ends if e.wish.addresses]
             await self._store.commit(put=[replace(sandbox, status=status), *no_more])
         except EngineError:
