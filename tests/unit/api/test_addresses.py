@@ -121,7 +121,11 @@ def _room(kind: str, prefix: str, **more: object) -> dict[str, object]:
 async def test_a_taken_fixed_address_is_dockers_403_at_the_start(stage: Stage) -> None:
     await make_web(stage)
     on_web = {"EndpointsConfig": {"web": {"IPAMConfig": {"IPv4Address": "10.5.0.6"}}}}
-    body = {"Image": "host", "Cmd": ["sleep"], "HostConfig": {"NetworkMode": "web"}}
+    body: dict[str, object] = {
+        "Image": "host",
+        "Cmd": ["sleep"],
+        "HostConfig": {"NetworkMode": "web"},
+    }
     body["NetworkingConfig"] = on_web
     first: Any = await stage.good("POST", "/containers/create?name=first", body)
     second: Any = await stage.good("POST", "/containers/create?name=second", body)
