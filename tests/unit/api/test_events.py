@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from seaway.api import events as events_module, wire
+from seaway.api import events as events_module
+from seaway.api import wire
 from seaway.api.events import shown
 from seaway.engine import events as bus_module
 from seaway.model.event import Event
