@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import connect, idle, listing, processes, publish, restart
+from bench import connect, crowd, idle, listing, processes, publish, restart
 from bench.figures import Report, keep, text
 from bench.stage import Part
 
@@ -20,6 +20,9 @@ PARTS: Mapping[str, Part] = {
     "idle": idle.with_a_hundred,
     "restart": restart.with_a_hundred,
     "ls": listing.beside_docker,
+    "networks": crowd.networks,
+    "clients": crowd.clients,
+    "events": crowd.events,
     "run": processes.beside_peers,
 }
 

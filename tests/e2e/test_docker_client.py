@@ -428,34 +428,57 @@ def test_container_prune(daemon: Daemon) -> None:
     assert done.out == f"Deleted Containers:\n{identity}\n\nTotal reclaimed space: 0B\n"
 
 
-def test_events_come_in_dockers_order(daemon: Daemon) -> None:
-    daemon.docker("network", "create", "n")
+def test_events_come_in_the_order_recorded_of_dockers_daemon(daemon: Daemon) -> None:
+    daemon.docker("network", "create", "n1")
     client = daemon.host.popen(
         [str(docker_client()), "events", "--since", "1h", "--format", "{{.Type}} {{.Action}}"],
         env={"DOCKER_HOST": daemon.address, "DOCKER_CONFIG": "/run/docker-client"},
         stdout=subprocess.PIPE,
     )
     assert client.stdout is not None
-    for _ in range(4):  # the engine's own three, and ours
-        assert client.stdout.readline() == "network create\n"
+    assert client.stdout.readline() == "network create\n"
 
-    daemon.docker("run", "--rm", "--name", "job", "--network", "n", "host", "true")
-    seen = [client.stdout.readline().strip() for _ in range(6)]
+    def told(count: int, *words: str) -> list[str]:
+        assert client.stdout is not None
+        daemon.docker(*words, check=False)
+        return [client.stdout.readline().strip("\n") for _ in range(count)]
 
-    assert sorted(seen) == sorted(
-        [
-            "container create",
-            "container attach",
-            "network connect",
-            "container start",
-            "container die",
-            "network disconnect",
-        ]
-    )
-    assert seen.index("container create") < seen.index("network connect")
-    assert seen.index("network connect") < seen.index("container start")
-    assert seen.index("container start") < seen.index("container die")
-    assert client.stdout.readline() == "container destroy\n"
+    ended = ["container die", "network disconnect"]
+    killed = ["container kill", "container kill", *ended, "container stop"]
+    started = ["network connect", "container start"]
+    on = ("--network", "n1", "host")
+    assert told(3, "run", "-d", "--name", "job", *on, "sleep", "100") == [
+        "container create",
+        *started,
+    ]
+    assert told(3, "exec", "job", "sh", "-c", "exit 3") == [
+        "container exec_create: sh -c exit 3",
+        "container exec_start: sh -c exit 3",
+        "container exec_die",
+    ]
+    assert told(1, "rename", "job", "work") == ["container rename"]
+    assert told(1, "top", "work") == ["container top"]
+    assert told(5, "stop", "-t", "0", "work") == killed
+    assert told(2, "start", "work") == started
+    assert told(8, "restart", "-t", "0", "work") == [*killed, *started, "container restart"]
+    assert told(4, "rm", "-f", "work") == ["container kill", *ended, "container destroy"]
+    assert told(7, "run", "--rm", *on, "true") == [
+        "container create",
+        "container attach",
+        *started,
+        *ended,
+        "container destroy",
+    ]
+    assert told(5, "run", "--rm", *on, "nosuch") == [
+        "container create",
+        "container attach",
+        "network connect",
+        "network disconnect",
+        "container destroy",
+    ]
+    assert told(1, "container", "prune", "-f") == ["container prune"]
+    assert told(2, "network", "prune", "-f") == ["network destroy", "network prune"]
+    client.kill()
 
 
 def test_version_and_info_answer(daemon: Daemon) -> None:

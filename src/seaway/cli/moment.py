@@ -17,12 +17,23 @@ def seconds(text: str, now: float) -> str:
     span = _span(text)
     if span is not None:
         return f"{now - span:.9f}"
-    from datetime import datetime  # noqa: PLC0415
-
     try:
-        return f"{datetime.fromisoformat(text).astimezone().timestamp():.9f}"
+        return _since_epoch(text)
     except ValueError:
         raise Failure(f"{text!r} is no time: use 10m, 1795500311 or 2026-11-25T17:28:00Z") from None
+
+
+def _since_epoch(text: str) -> str:
+    """RFC 3339 in seconds, to the nanosecond as events have it; raises ValueError."""
+    from datetime import datetime  # noqa: PLC0415
+
+    head, dot, tail = text.partition(".")
+    zone = tail.lstrip("0123456789")
+    digits = tail[: len(tail) - len(zone)]
+    if dot and not digits:
+        raise ValueError(text)
+    whole = datetime.fromisoformat(head + zone).astimezone()
+    return f"{int(whole.timestamp())}.{digits[:9]:0<9}"
 
 
 def _is_number(text: str) -> bool:

@@ -221,13 +221,15 @@ def test_logs_go_where_they_came_from(engine: Engine, seaway: Run) -> None:
         ("0s", "1000.000000000"),
         ("1970-01-01T00:01:00Z", "60.000000000"),
         ("1970-01-01T01:01:00+01:00", "60.000000000"),
+        ("2026-11-24T06:05:11.123456789Z", "1795500311.123456789"),
+        ("2026-11-24T07:05:11.5+01:00", "1795500311.500000000"),
     ],
 )
 def test_times_are_read_as_people_type_them(text: str, found: str) -> None:
     assert seconds(text, 1000.0) == found
 
 
-@pytest.mark.parametrize("text", ["yesterday", "10x", "m", "1.2.3m", "-5m", "10m5"])
+@pytest.mark.parametrize("text", ["yesterday", "10x", "m", "1.2.3m", "-5m", "10m5", "1970-01-01T00:01:00.Z"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Failure, match="is no time: use 10m"):
         seconds(text, 1000.0)
