@@ -126,14 +126,18 @@ class LinkState:
     up: bool
     group: int = 0
     master: IfName | None = None
-    addresses: tuple[Address, ...] = ()
     interfaces: tuple[Interface, ...] = ()
-    """The same addresses, with the length of their prefix."""
+    """Its addresses, with the length of their prefix."""
     kind: str = ""
     """``bridge``, ``veth`` and the like; empty for hardware."""
     mac: Mac | None = None
     filters_vlans: bool = False
     """Of a bridge: whether its VLANs are kept apart."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Its addresses alone."""
+        return tuple(interface.ip for interface in self.interfaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import assert_never
 from seaway.contracts import LinkState, Observed, Steps
 from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
-from seaway.model.ids import Address, IfName, Interface, Prefix
+from seaway.model.ids import Address, IfName, Prefix
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
@@ -272,9 +272,7 @@ class FakeKernel:
             case ChangeMtu():
                 self._change_mtu(op)
             case ChangeGateways():
-                self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
-                addresses = tuple(a.ip for a in op.new)
-                self.links[op.bridge] = replace(self.links[op.bridge], addresses=addresses)
+                self._change_gateways(op)
             case ChangeAddresses():
                 self._change_far_end(op, op.link, op.netns, addresses=op.new)
             case ChangeGuard():
@@ -300,28 +298,37 @@ class FakeKernel:
         self._check(op.name not in self.links, op, "File exists")
         self._add_link(
             op.name,
-            lambda index: _holding(
-                LinkState(
-                    index=index, mtu=op.mtu, up=True, group=BRIDGE_GROUP, kind="bridge", mac=op.mac
-                ),
-                op.addresses,
+            lambda index: LinkState(
+                index=index,
+                mtu=op.mtu,
+                up=True,
+                group=BRIDGE_GROUP,
+                interfaces=op.addresses,
+                kind="bridge",
+                mac=op.mac,
             ),
         )
+
+    def _change_gateways(self, op: ChangeGateways) -> None:
+        self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
+        link = self.links[op.bridge]
+        kept = tuple(a for a in link.interfaces if a not in op.old)
+        self.links[op.bridge] = replace(link, interfaces=(*kept, *op.new))
 
     def _adopt_bridge(self, op: AdoptBridge) -> None:
         link = self.links.get(op.name)
         if link is None or link.kind != "bridge":
             raise KernelRefused("AdoptBridge", f"there is no bridge {op.name}")
         new = [a for a in op.addresses if a not in link.interfaces]
-        self.links[op.name] = _holding(
-            replace(link, up=True, group=ADOPTED_GROUP), (*link.interfaces, *new)
+        self.links[op.name] = replace(
+            link, up=True, group=ADOPTED_GROUP, interfaces=(*link.interfaces, *new)
         )
 
     def _release_bridge(self, op: ReleaseBridge) -> None:
         link = self.links.get(op.name)
         if link is not None:
             kept = tuple(a for a in link.interfaces if a not in op.addresses)
-            self.links[op.name] = _holding(replace(link, up=op.up, group=op.group), kept)
+            self.links[op.name] = replace(link, up=op.up, group=op.group, interfaces=kept)
 
     def _attach(self, op: AttachVeth) -> None:
         inside = self._netns("AttachVeth", op.netns)
@@ -422,8 +429,3 @@ class FakeKernel:
     def _check(self, fine: bool, op: Operation, reason: str) -> None:
         if not fine:
             raise KernelRefused(type(op).__name__, reason)
-
-
-def _holding(link: LinkState, interfaces: tuple[Interface, ...]) -> LinkState:
-    """*link* with these addresses."""
-    return replace(link, interfaces=interfaces, addresses=tuple(i.ip for i in interfaces))

@@ -78,15 +78,14 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
 def _state(
     link: Link, links: Mapping[int, Link], interfaces: Mapping[int, Sequence[Interface]]
 ) -> LinkState:
-    master, held = links.get(link.master), tuple(interfaces.get(link.index, ()))
+    master = links.get(link.master)
     return LinkState(
         index=link.index,
         mtu=link.mtu,
         up=link.up,
         group=link.group,
         master=None if master is None else master.name,
-        addresses=tuple(interface.ip for interface in held),
-        interfaces=held,
+        interfaces=tuple(interfaces.get(link.index, ())),
         kind=link.kind,
         mac=link.mac,
         filters_vlans=link.filters_vlans,

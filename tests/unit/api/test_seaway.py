@@ -152,7 +152,7 @@ async def test_the_map_shows_everything(stage: Stage) -> None:
     outside = ip_address("192.0.2.7")
     stage.world.kernel.addresses = (outside,)
     stage.world.kernel.links[IfName("eth0")] = LinkState(
-        index=2, mtu=1500, up=True, addresses=(outside,)
+        index=2, mtu=1500, up=True, interfaces=(ip_interface(f"{outside}/24"),)
     )
     identity = await stage.run("web", HostConfig={"PortSpecs": ["8080:80"]})
     (endpoint,) = stage.world.store.endpoints_of(stage.world.store.sandbox("web").id)

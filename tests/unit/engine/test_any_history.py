@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.world import World, a_world, network_wish, tcp, udp
-from seaway.contracts import Hold
+from seaway.contracts import Hold, LinkState
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
-from seaway.model.ids import SandboxName, sandbox_name
-from seaway.model.network import NetworkChange, NetworkWish, SubnetWish
+from seaway.model.ids import IfName, Mac, SandboxName, sandbox_name
+from seaway.model.network import NetworkChange, NetworkWish, Reach, SubnetWish
+from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements
-from seaway.plan.wiring import VERSIONS, Attachment, Wiring, default_attachment, elements
+from seaway.plan.operations import ADOPTED_GROUP
+from seaway.plan.wiring import Attachment, Wiring, elements, ways_in
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,21 @@ def other(box: str) -> SandboxName:
     return sandbox_name(f"s{(int(box[1]) + 1) % 3}")
 
 
+BRIDGE = "com.docker.network.bridge."
+OLD = IfName("br0")
+"""Somebody else's bridge, on which the network "lab" is."""
+SOMEBODYS = LinkState(index=99, mtu=1500, up=False, kind="bridge", mac=Mac("02:00:00:00:00:99"))
+
+
 def a_network(name: str) -> NetworkWish:
-    """One with IPv6, one without, one internal."""
-    return network_wish(name, ipv6=name == "n1", internal=name == "inner")
+    """One with IPv6, one without, one internal, one on somebody else's bridge."""
+    wish = network_wish(name, ipv6=name in {"n1", "lab"}, internal=name == "inner")
+    return replace(wish, options=((f"{BRIDGE}name", OLD),)) if name == "lab" else wish
+
+
+def mode(word: str) -> NetworkChange:
+    """Hang on the host so in IPv4."""
+    return NetworkChange(options=((f"{BRIDGE}gateway_mode_ipv4", word),))
 
 
 ISOLATED = NetworkChange(
@@ -79,6 +93,8 @@ USE_CASES: dict[str, UseCase] = {
     "close": lambda w, _, net: w.updates.update(net, NetworkChange(internal=True)),
     "open": lambda w, _, net: w.updates.update(net, NetworkChange(internal=False)),
     "isolate": lambda w, _, net: w.updates.update(net, ISOLATED),
+    "route": lambda w, _, net: w.updates.update(net, mode("routed")),
+    "translate": lambda w, _, net: w.updates.update(net, mode("nat")),
     "plan": lambda w, _, net: w.updates.plan(net, ISOLATED),
     "widen": lambda w, _, net: w.updates.update(net, wider(w, net)),
     "remove": lambda w, box, _: w.sandboxes.remove(box, force=True),
@@ -91,7 +107,7 @@ HISTORIES = st.lists(
         Step,
         verb=st.sampled_from([*SELDOM, *(v for v in USE_CASES if v not in SELDOM for _ in "1234")]),
         sandbox=st.sampled_from(["s0", "s1", "s2"]),
-        network=st.sampled_from(["n0", "n1", "inner"]),
+        network=st.sampled_from(["n0", "n1", "inner", "lab"]),
         fails_at=st.none() | st.integers(0, 8),
     ),
     min_size=10,
@@ -114,8 +130,8 @@ async def restart(world: World) -> None:
 
 
 async def furnish(world: World) -> None:
-    """Something to begin with: three networks, a namespace and a running program."""
-    for name in ("n0", "n1", "inner"):
+    """Something to begin with: networks of all kinds, a namespace and a running program."""
+    for name in ("n0", "n1", "inner", "lab"):
         await carry_out(world, Step("create_network", "s0", name, None))
     for verb, sandbox, network in (
         ("box", "s0", "n0"),
@@ -155,6 +171,10 @@ def seen(world: World) -> dict[str, object]:
     """What the world has."""
     return {
         "links": {n: state.master for n, state in world.kernel.links.items() if n != "lo"},
+        "old bridge": (
+            replace(world.kernel.links[OLD], index=99),
+            list(world.store.facts("bridge:")),
+        ),
         "inside": {p: set(n.links) for p, n in world.kernel.namespaces.items()},
         "paths": world.kernel.names,
         "elements": world.kernel.elements,
@@ -176,9 +196,10 @@ def wanted(world: World) -> dict[str, object]:
         found |= each
     return {
         "links": {
-            **dict.fromkeys(bridges.values()),
+            **dict.fromkeys((OLD, *bridges.values())),
             **{a.endpoint.link: bridges[a.network.id] for a in hung},
         },
+        "old bridge": old_bridge(world),
         "inside": {
             world.paths.bound(s): {
                 a.endpoint.place.ifname for a in wirings[s.id].attachments if a.endpoint.place
@@ -188,18 +209,32 @@ def wanted(world: World) -> dict[str, object]:
         "paths": {world.paths.named(s.name): world.paths.bound(s) for s in running},
         "elements": found,
         "ports": {
-            s.id: {
-                Hold.of(p): {
-                    v for v in VERSIONS if default_attachment(wirings[s.id], v) is not None
-                }
-                for p in s.status.published
-            }
-            for s in running
-            if s.status.published
+            s.id: held for s in running if (held := held_ports(s.status.published, wirings[s.id]))
         },
         "names": {(a.network.id, a.endpoint.id) for a in hung},
         "views": {s.id for s in running},
     }
+
+
+def old_bridge(world: World) -> tuple[LinkState, list[str]]:
+    """Somebody's bridge as it was, or as its network needs it, and the facts that are kept of it."""
+    network = next((n for n in world.store.networks() if n.options.bridge == OLD), None)
+    if network is None:
+        return SOMEBODYS, []
+    gateways = network.bridge_addresses
+    adopted = replace(
+        SOMEBODYS,
+        up=True,
+        group=ADOPTED_GROUP,
+        interfaces=gateways,
+    )
+    return adopted, [f"bridge:{OLD}"]
+
+
+def held_ports(ports: Iterable[PublishedPort], wiring: Wiring) -> dict[Hold, set[int]]:
+    """What is held for *ports*: in families in which the host translates."""
+    families = set(ways_in(wiring, Reach.HOST))
+    return {Hold.of(p): families for p in ports} if families else {}
 
 
 def wiring_of(world: World, sandbox: Sandbox) -> Wiring:
@@ -219,6 +254,7 @@ def wiring_of(world: World, sandbox: Sandbox) -> Wiring:
 def test_linux_is_what_the_store_wants_after_any_history(history: list[Step]) -> None:
     async def live() -> None:
         async with a_world() as world:
+            world.kernel.links[OLD] = SOMEBODYS
             await world.recovery.restore()
             await furnish(world)
             for step in history:
@@ -233,6 +269,7 @@ def test_linux_is_what_the_store_wants_after_any_history(history: list[Step]) ->
 def test_after_any_history_a_purge_leaves_no_trace(history: list[Step]) -> None:
     async def live() -> None:
         async with a_world() as world:
+            world.kernel.links[OLD] = SOMEBODYS
             await world.recovery.restore()
             empty = world.snapshot()
             await furnish(world)
