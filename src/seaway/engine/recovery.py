@@ -96,6 +96,8 @@ class Recovery:
                 await self._end(sandbox, exit_)
             else:
                 await self._serve(sandbox, seen)
+        for fact in self._store.facts(CHANGING):
+            await self._store.keep_fact(fact, None)
         await self._remove_ended()
         await self._forget_flows()
         log.info("restored", extra={"sandboxes": len(self._running())})
@@ -199,8 +201,6 @@ class Recovery:
                 with self._noting(network.id, f"network {network.name}"):
                     await self._kernel.apply(missing)
             await self._network_names.begin(network)
-        for fact in changing:
-            await self._store.keep_fact(fact, None)
 
     def _ends_on(self, changing: Mapping[str, str]) -> list[IfName]:
         """The links of sandboxes on networks that were *changing*: some of each is of the new."""
@@ -221,11 +221,18 @@ class Recovery:
             log.warning("not whole", extra={"object": what, "reason": str(error)})
 
     async def _seen(self) -> _Seen:
+        links = (await self._kernel.observe()).links
         return _Seen(
-            masters=_masters((await self._kernel.observe()).links),
+            masters=_masters({n: k for n, k in links.items() if n not in self._half_changed()}),
             bound=await self._kernel.bound(self._paths.bound_dir),
             named=await self._kernel.bound(self._paths.named_dir),
         )
+
+    def _half_changed(self) -> set[IfName]:
+        """The links of networks that were changing when the last daemon ended: they are made anew."""
+        changing = self._store.facts(CHANGING)
+        networks = (n for n in self._store.networks() if CHANGING + n.id in changing)
+        return {e.link for n in networks for e in self._store.endpoints_of(n.id)}
 
     async def _serve(self, sandbox: Sandbox, seen: _Seen) -> None:
         """Make a running sandbox whole, and answer it; one whose adopted namespace is gone ended."""

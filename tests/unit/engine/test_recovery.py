@@ -13,11 +13,13 @@ from fakes.records import a_route
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
 from seaway.contracts import LinkState
 from seaway.engine.forwarding import Forwarding
+from seaway.engine.network_updates import CHANGING
 from seaway.model.errors import Unavailable
-from seaway.model.ids import IfName, SandboxId
+from seaway.model.ids import IfName, Mac, SandboxId
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox, State
 from seaway.plan.firewall import NO_RULES
+from seaway.plan.operations import AddBridge
 
 A_LINK = LinkState(index=99, mtu=1500, up=True)
 
@@ -419,3 +421,25 @@ async def test_what_cannot_be_swept_away_does_not_keep_the_daemon_from_starting(
         await restarted(world)
 
         assert world.store.sandbox("app").running
+
+
+async def test_an_adopted_bridge_that_was_changing_stays_and_its_links_are_made_anew() -> None:
+    async with a_world() as world:
+        await world.recovery.restore()
+        br0 = IfName("br0")
+        mac = Mac("02:00:00:00:00:09")
+        await world.kernel.apply([AddBridge(name=br0, mac=mac, mtu=1500, addresses=())])
+        world.kernel.links[br0] = replace(world.kernel.links[br0], group=0)  # somebody else's
+        wish = network_wish("n1", options=(("com.docker.network.bridge.name", "br0"),))
+        network, _ = await world.networks.create(wish)
+        await world.box("s1", ["n1"])
+        (endpoint,) = world.store.endpoints_of(network.id)
+        before = {n: world.kernel.links[n].index for n in (br0, endpoint.link)}
+        await world.store.keep_fact(CHANGING + network.id, "n1")
+
+        await restarted(world)
+
+        after = {n: world.kernel.links[n].index for n in (br0, endpoint.link)}
+        assert after[br0] == before[br0]
+        assert after[endpoint.link] != before[endpoint.link]
+        assert world.store.facts(CHANGING) == {}
