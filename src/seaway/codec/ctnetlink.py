@@ -63,6 +63,8 @@ class Flow:
     """Its destination port; 0 in protocols without."""
     ends: frozenset[bytes] = frozenset()
     """Whom it concerns, packed: source and destination of its first packet, and who answers."""
+    first: tuple[bytes, ...] = ()
+    """Source and destination of its first packet, packed."""
 
 
 def dump_all_flows(version: int) -> Request:
@@ -111,8 +113,9 @@ def flow(body: bytes) -> Flow:
     parts, answer = attributes(original), attributes(found.get(_CTA_TUPLE_REPLY, b""))
     proto = attributes(parts.get(_CTA_TUPLE_PROTO, b""))
     port = int.from_bytes(proto.get(_CTA_PROTO_DST_PORT, b""), "big")
-    ends = (*_addresses(parts), *_addresses(answer)[:1])
-    return Flow(original, found.get(_CTA_ID, b""), port, frozenset(ends))
+    first = _addresses(parts)
+    ends = frozenset((*first, *_addresses(answer)[:1]))
+    return Flow(original, found.get(_CTA_ID, b""), port, ends, first)
 
 
 def _addresses(tuple_: Mapping[int, bytes]) -> tuple[bytes, ...]:

@@ -18,7 +18,7 @@ from seaway.codec.ctnetlink import (
 from seaway.codec.rtnetlink import Request
 from seaway.kernel.netlink import Netlink, Refused
 from seaway.model.ids import Address
-from seaway.plan.operations import ForgetAddress, ForgetPort
+from seaway.plan.operations import Forget, ForgetAddress, ForgetAmong, ForgetPort
 
 _ONE_BY_ONE = 16
 """Up to so many ports are asked for one by one; more are picked from all flows of the protocol."""
@@ -29,8 +29,11 @@ _ABSENT = frozenset({EAFNOSUPPORT, EOPNOTSUPP, EPROTONOSUPPORT, EINVAL, ENOENT})
 """How the kernel says that it tracks no connections (``nfnetlink_rcv_msg()``)."""
 
 
-def forget(netlink: Netlink, op: ForgetAddress | ForgetPort) -> None:
+def forget(netlink: Netlink, op: Forget) -> None:
     """Drop the flows of *op*; none, and no tracking at all, is fine."""
+    if isinstance(op, ForgetAmong):
+        _forget_among(netlink, op)
+        return
     for wanted in filters(op):
         found = _dumped(netlink, dump_flows(wanted))
         _drop(netlink, wanted.version, (f for f in found if _is_meant(op, f)))
@@ -51,6 +54,15 @@ def filters(op: ForgetAddress | ForgetPort) -> Iterator[FlowFilter]:
                 yield FlowFilter(version=version, proto=proto, destination=host, port=port)
         case _:
             assert_never(op)
+
+
+def _forget_among(netlink: Netlink, op: ForgetAmong) -> None:
+    """A flow to a published port was sent to the host, so it is none of these."""
+    for version in (4, 6):
+        mine = {a.packed for a in op.addresses if a.version == version}
+        if mine:
+            found = _dumped(netlink, dump_all_flows(version))
+            _drop(netlink, version, (f for f in found if f.first and mine.issuperset(f.first)))
 
 
 def forget_addresses(netlink: Netlink, addresses: Collection[Address], tracked: int) -> None:

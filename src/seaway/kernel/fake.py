@@ -34,6 +34,7 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachVeth,
     ForgetAddress,
+    ForgetAmong,
     ForgetPort,
     LeaveNames,
     NameNetns,
@@ -286,7 +287,7 @@ class FakeKernel:
                     self.namespaces[op.netns].names_port = None
             case ChangeElements():
                 self._change_elements(op.old - op.new, op.new - op.old)
-            case ForgetAddress() | ForgetPort():
+            case ForgetAddress() | ForgetAmong() | ForgetPort():
                 pass
             case SetSysctl():
                 self._check(op.path in self.sysctls, op, "No such file or directory")

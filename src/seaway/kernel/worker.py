@@ -39,6 +39,7 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachVeth,
     ForgetAddress,
+    ForgetAmong,
     ForgetPort,
     LeaveNames,
     NameNetns,
@@ -131,15 +132,16 @@ class Worker:
         links = [(rtnetlink.link(body), rtnetlink.traffic(body)) for body in bodies]
         return {link.name: carried for link, carried in links if not link.is_loopback}
 
-    def open_conntrack(self) -> Netlink | None:
-        """A socket for tracked flows, for any thread; None where nothing is tracked."""
-        if sysctl.read("net/netfilter/nf_conntrack_count") == "0":
-            return None
+    def open_conntrack(self) -> tuple[Netlink | None, int]:
+        """A socket for tracked flows, for any thread, and how many there are; None where nothing is tracked."""
+        count = sysctl.read("net/netfilter/nf_conntrack_count")
+        if count == "0":
+            return None, 0
         try:
-            return open_netlink(NETLINK_NETFILTER)
+            return open_netlink(NETLINK_NETFILTER), int(count or 0)
         except OSError as error:
             if error.errno == EPROTONOSUPPORT:
-                return None
+                return None, 0
             raise
 
     def mend_rules(self) -> None:
@@ -209,7 +211,7 @@ class Worker:
                 self._leave_names(visits, op)
             case ChangeElements():
                 self.host.firewall.change(op.old - op.new, op.new - op.old)
-            case ForgetAddress() | ForgetPort():
+            case ForgetAddress() | ForgetAmong() | ForgetPort():
                 pass  # done aside, after the rest: see LinuxKernel
             case SetSysctl():
                 sysctl.write(op.path, op.value)

@@ -221,8 +221,8 @@ class ChangeRoute:
     old: Route | None
     new: Route | None
     settled: bool = False
-    """Whether its interface was there before: then one that the sandbox took away, renamed or shut is
-    passed over, with its route."""
+    """Whether its interface, if it has one, was there before: then one that the sandbox took away,
+    renamed or shut is passed over, with its route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +261,13 @@ class ForgetAddress:
     """Drop the tracked flows from or to *address*, of all protocols; none is fine."""
 
     address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetAmong:
+    """Drop the tracked flows from one of *addresses* to another, published ports aside; none is fine."""
+
+    addresses: frozenset[Address]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,9 +313,14 @@ Operation = (
     | LeaveNames
     | ChangeElements
     | ForgetAddress
+    | ForgetAmong
     | ForgetPort
     | SetSysctl
 )
+
+
+Forget = ForgetAddress | ForgetAmong | ForgetPort
+"""What drops tracked flows: it is done aside, after the rest, and nothing undoes it."""
 
 
 def inverse(operation: Operation) -> Operation | None:

@@ -205,8 +205,7 @@ def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:
             version=version,
             old=old,
             new=new,
-            settled=(way := default_attachment(after, version)) is not None
-            and way.endpoint.id in there,
+            settled=(way := default_attachment(after, version)) is None or way.endpoint.id in there,
         )
         for version, old, new in ways
         if old != new

@@ -119,7 +119,7 @@ def test_the_default_route_moves_and_can_be_put_back() -> None:
     front4, old4 = a_route("eth0", "10.77.1.1"), a_route("eth3", "10.77.4.1")
     front6 = a_route("eth0", "fd77:1::1")
     assert ChangeRoute(netns=NETNS, version=4, old=front4, new=old4, settled=True) in operations
-    assert ChangeRoute(netns=NETNS, version=6, old=front6, new=None) in operations
+    assert ChangeRoute(netns=NETNS, version=6, old=front6, new=None, settled=True) in operations
 
 
 def test_a_default_route_that_stays_is_not_said_again() -> None:
