@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 
 from bed.daemon import Daemon
@@ -291,6 +292,126 @@ def test_bad_changes_are_refused_in_a_sentence_and_change_nothing(
             assert wanted in refused.err, words
 
     assert host.sh("ip -o link; ip address; nft list ruleset").out == before
+
+
+def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
+    host: Host, daemon: Daemon
+) -> None:
+    make_network(daemon, 1)
+    web = make_server(daemon, "web", "n1")
+    daemon.seaway("publish", "web", "8080:80")
+    host.neighbour.python(PUSHER)
+    with (
+        web.connect("tcp", "192.0.2.2", 9000) as out4,
+        web.connect("tcp", "2001:db8:0:1::2", 9000) as out6,
+        host.neighbour.connect("tcp", "192.0.2.1", 8080) as come,
+    ):
+        assert say(come) == "web 192.0.2.2"
+
+        update(daemon, "--icc=false", "n1")
+
+        assert [received(stream, 1) for stream in (out4, out6)] == [b"." * 10, b"." * 10]
+        assert say(come) == "web 192.0.2.2"
+
+
+PUSHER = """
+import os, socket, threading, time
+server = socket.create_server(("::", 9000), family=socket.AF_INET6, dualstack_ipv6=True)
+def push(stream):
+    for _ in range(100):
+        time.sleep(0.1)
+        stream.sendall(b".")
+if os.fork():
+    os._exit(0)
+os.close(0), os.close(1), os.close(2)
+while True:
+    threading.Thread(target=push, args=(server.accept()[0],), daemon=True).start()
+"""
+"""A server that says something ten times a second, whoever listens."""
+
+
+def received(stream: socket.socket, seconds: float) -> bytes:
+    """The first ten bytes that come after *seconds*, or fewer when nothing comes any more."""
+    stream.settimeout(2)
+    stop, found = time.monotonic() + seconds, b""
+    try:
+        while time.monotonic() < stop:
+            stream.recv(1)
+        while len(found) < 10 and (more := stream.recv(10 - len(found))):
+            found += more
+    except OSError:
+        return found
+    return found
+
+
+def test_a_port_stays_where_it_is_until_the_next_start(host: Host, daemon: Daemon) -> None:
+    make_network(daemon, 1)
+    run = ("-d", "--name", "app", "--network", "n1", "-p", "8080:80", "--", "sleep", "600")
+    daemon.seaway("run", *run)
+    binding = "com.docker.network.bridge.host_binding_ipv4"
+
+    said = update(daemon, "-o", f"{binding}=127.0.0.1", "n1")
+
+    assert rows(said) == [["app", "needs a restart", "its ports move to 127.0.0.1"]]
+    assert "80/tcp -> 0.0.0.0:8080" in daemon.seaway("port", "app").out
+    daemon.seaway("restart", "-t", "0", "app")
+    assert daemon.seaway("port", "app").out == "80/tcp -> 127.0.0.1:8080\n"
+
+    said = update(daemon, "--opt-rm", binding, "n1")
+
+    assert rows(said) == [["app", "needs a restart", "its ports move to all addresses of the host"]]
+    daemon.seaway("restart", "-t", "0", "app")
+    assert "80/tcp -> 0.0.0.0:8080" in daemon.seaway("port", "app").out
+
+
+def test_who_took_its_interface_away_keeps_nobody_from_changing(daemon: Daemon) -> None:
+    make_ipv4_network(daemon, 1)
+    web = make_server(daemon, "web", "n1")
+    gone, named = make_sandbox(daemon, "gone", "n1"), make_sandbox(daemon, "named", "n1")
+    gone.sh("ip link delete eth0")
+    named.sh("ip link set eth0 down; ip link set eth0 name mine; ip link set mine up")
+
+    said = update(daemon, "--mtu", "1400", "--add-subnet", "fd77:1::/64", "n1")
+
+    assert rows(said)[0] == [
+        "gone",
+        "needs a restart",
+        "its interface eth0 was taken away inside: it is made anew at the next start",
+    ]
+    assert mtu(web) == 1400
+    assert mtu(named, "mine") == 1400
+    assert "fd77:1::4/64" in named.sh("ip -o address show dev mine").out
+    update(daemon, "--internal", "--icc=false", "n1")
+    update(daemon, "--internal=false", "--icc", "n1")
+    daemon.restart()
+    assert mtu(gone) == 1400
+    assert addresses(gone) == ["10.77.1.3/24", "fd77:1::3/64"]
+
+
+def test_labels_change_without_waiting_for_anybody(host: Host, daemon: Daemon) -> None:
+    make_network(daemon, 1)
+    make_sandbox(daemon, "one", "n1")
+    before = host.sh("ip -o link; ip address; nft list ruleset").out
+
+    said = update(daemon, "--label", "tier=1", "n1")
+
+    assert rows(said) == [["one", "keeps"]]
+    assert host.sh("ip -o link; ip address; nft list ruleset").out == before
+    update(daemon, "--label-rm", "tier", "--label-rm", "nosuch", "n1")
+    assert daemon.seaway("network", "inspect", "-f", "{{json .Labels}}", "n1").out == "{}\n"
+
+
+def test_a_change_is_warned_of_as_a_new_network_is(host: Host, daemon: Daemon) -> None:
+    host.sh("ip route add 10.99.0.0/16 via 192.0.2.2")
+    make_ipv4_network(daemon, 1)
+    added = ("--add-subnet", "10.99.1.0/24", "-o", "com.docker.network.nonsense=1")
+
+    planned = daemon.seaway("network", "update", "--plan", *added, "n1").err
+    done = daemon.seaway("network", "update", *added, "n1").err
+
+    assert "10.99.1.0/24 overlaps 10.99.0.0/16, which the host routes" in planned
+    assert "option com.docker.network.nonsense means nothing to Seaway" in done
+    assert daemon.seaway("network", "update", "--label", "a=b", "n1").err == ""
 
 
 def test_100_sandboxes_change_at_once(host: Host, daemon: Daemon) -> None:

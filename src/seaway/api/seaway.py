@@ -134,6 +134,7 @@ class SeawayRoutes:
                 id=done.network.id,
                 name=done.network.name,
                 effects=[_effect(each) for each in done.effects],
+                warnings=[*done.warnings],
             )
         )
 

@@ -72,3 +72,5 @@ def _say(reply: object, last: str) -> None:
     ]
     shown = aligned([("SANDBOX", "EFFECT", "WHAT"), *lines]) if lines else ["No sandbox is on it."]
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in [*shown, *([last] if last else [])]))
+    for warning in texts(reply, "Warnings"):
+        sys.stderr.write(f"WARNING: {warning}\n")

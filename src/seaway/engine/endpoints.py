@@ -230,7 +230,7 @@ class Endpoints:
         if wanted in taken:
             raise Conflict(f"interface name {wanted} is in use in this container; choose another")
         former = endpoint.place.ifname if endpoint.place else None
-        is_free = former is not None and former not in taken and former.startswith(prefix)
+        is_free = former is not None and former not in taken and _is_named(former, prefix)
         if wanted is None and former is not None and is_free:
             return former
         return wanted or ipam.free_ifname([*taken, *self._wished_ifnames(endpoint)], prefix)
@@ -326,6 +326,11 @@ def refuse_wish(network: Network, wish: EndpointWish) -> None:
     _refuse_twice(wish.addresses)
     if wish.mac is not None:
         ipam.refuse_mac(network, wish.mac)
+
+
+def _is_named(ifname: IfName, prefix: str) -> bool:
+    """Whether *ifname* is *prefix* and a number."""
+    return ifname.startswith(prefix) and ifname.removeprefix(prefix).isdecimal()
 
 
 def _refuse_twice(addresses: Sequence[Address]) -> None:

@@ -25,12 +25,13 @@ class HeldPorts:
     def hold(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> Wiring:
         """Hold the host's ports that *sandbox* publishes when it hangs so; gives the wiring with them.
 
-        Those are the ports of *wiring*, and each that was asked for and waits for a way in. Without
-        one (no network that leads outside) none is held, as none is published; where they are reached
-        at the sandbox's own address none is held either.
+        Those are the ports of *wiring*, as they are, and each that was asked for and waits for a way
+        in, at the address that the network of the default route prefers. Without a way in (no network
+        that leads outside) none is held, as none is published; where they are reached at the sandbox's
+        own address none is held either.
         Raises PortTaken, Exhausted; *undo* lets go of those that were not held before.
         """
-        ports = bound((*wiring.ports, *waiting(sandbox, wiring)), wiring)
+        ports = (*wiring.ports, *bound(waiting(sandbox, wiring), wiring))
         return replace(wiring, ports=self.hold_ports(sandbox, ports, wiring, undo))
 
     def hold_ports(

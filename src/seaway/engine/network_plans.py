@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -29,8 +28,6 @@ from seaway.plan.subnets import (
     planned_subnets,
     skipped_for_routes,
 )
-
-log = logging.getLogger(__name__)
 
 NO_IPV6 = "net/ipv6/conf/all/disable_ipv6"
 
@@ -148,8 +145,6 @@ class NetworkPlans:
             if not subnet.asked
             for route in skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
         ]
-        for text in found:
-            log.warning("subnet passed over", extra={"network": network.name, "reason": text})
         found += [
             f"{subnet.prefix} overlaps {route}, which the host routes: what is there cannot be reached "
             "from the network, nor by the host where it is the same"

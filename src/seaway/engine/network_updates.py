@@ -22,19 +22,21 @@ from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError
 from seaway.model.event import network_event
-from seaway.model.ids import NetworkId, SandboxId
+from seaway.model.ids import IfName, NetworkId, SandboxId
 from seaway.model.network import Network, NetworkChange
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.network_change import (
+    Effect,
     Rehanging,
     SandboxEffect,
+    changes_links,
     effect,
     effect_on_stopped,
     network_change_ops,
 )
 from seaway.plan.operations import Operation
-from seaway.plan.wiring import published
+from seaway.plan.wiring import Wiring, published
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Update:
 
     network: Network
     effects: tuple[SandboxEffect, ...]
+    warnings: tuple[str, ...] = ()
+    """What of the change is not as its maker may think."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +63,16 @@ class _Claimed:
     endpoints: Sequence[Endpoint]
     rehangings: Sequence[Rehanging]
     stopped: Sequence[Sandbox]
+    unconcerned: Sequence[Sandbox]
+    warnings: tuple[str, ...]
 
     @property
     def update(self) -> Update:
         running = [effect(self.before, self.after, r) for r in self.rehangings]
         stopped = [effect_on_stopped(s) for s in self.stopped]
-        by_name = sorted((*running, *stopped), key=lambda e: e.sandbox.name)
-        return Update(network=self.after, effects=tuple(by_name))
+        others = [SandboxEffect(sandbox=s, effect=Effect.KEEPS) for s in self.unconcerned]
+        by_name = sorted((*running, *stopped, *others), key=lambda e: e.sandbox.name)
+        return Update(network=self.after, effects=tuple(by_name), warnings=self.warnings)
 
 
 class NetworkUpdates:
@@ -97,7 +104,7 @@ class NetworkUpdates:
 
     async def plan(self, ref: str, change: NetworkChange) -> Update:
         """What *change* would do; raises what ``update`` does before it touches Linux."""
-        async with self._turns_of_all(ref) as network, Undo() as undo:
+        async with self._turns_of_all(ref, change) as network, Undo() as undo:
             claimed = await self._claim(network, change, undo)
             await undo.take_back()
         return claimed.update
@@ -109,7 +116,7 @@ class NetworkUpdates:
         Exhausted, PortTaken, KernelRefused.
         """
         self._gate.pass_through()
-        async with self._turns_of_all(ref) as network:
+        async with self._turns_of_all(ref, change) as network:
             async with Undo() as undo:
                 claimed = await self._claim(network, change, undo)
                 await self._carry_out(claimed, undo)
@@ -119,17 +126,18 @@ class NetworkUpdates:
         return claimed.update
 
     @asynccontextmanager
-    async def _turns_of_all(self, ref: str) -> AsyncGenerator[Network]:
-        """Hold the turns of all sandboxes on the network, and then its own; gives it."""
+    async def _turns_of_all(self, ref: str, change: NetworkChange) -> AsyncGenerator[Network]:
+        """Hold the turns of all sandboxes that *change* concerns, and then the network's; gives it."""
         network_id = self._store.network(ref).id
         while True:
-            members = self._members(network_id)
+            members = self._members(network_id) if change.concerns_sandboxes else []
             async with AsyncExitStack() as turns:
                 for sandbox in members:
                     await turns.enter_async_context(self._turns.take(sandbox))
                 await turns.enter_async_context(self._turns.take(network_id))
                 network = self._store.network(network_id)
-                if members == self._members(network_id):  # nobody came or went while we waited
+                still = self._members(network_id) if change.concerns_sandboxes else []
+                if members == still:  # nobody came or went while we waited
                     yield network
                     return
 
@@ -144,8 +152,10 @@ class NetworkUpdates:
         if any(s.prefix is not None and s.prefix.version == 6 for s in change.add_subnets):
             await self._plans.refuse_without_ipv6(network.name)
         observed = await self._kernel.observe()
-        sandboxes = [self._store.sandbox(s) for s in self._members(network.id)]
+        members = [self._store.sandbox(s) for s in self._members(network.id)]
+        sandboxes = members if change.concerns_sandboxes else []
         running = [s for s in sandboxes if s.running and s.has_namespace]
+        known = self._plans.warnings(network, observed)
         before = {s.id: self._wires.wiring(s) for s in running}
         after = self._plans.changed(network, change, observed)
         await self._store.claim(after)
@@ -157,6 +167,7 @@ class NetworkUpdates:
                 netns=self._paths.bound(s),
                 before=before[s.id],
                 after=self._held_ports.hold(s, self._wires.wiring(s), undo),
+                lost=_link(before[s.id], network) not in observed.links,
             )
             for s in running
         ]
@@ -166,6 +177,8 @@ class NetworkUpdates:
             endpoints=endpoints,
             rehangings=rehangings,
             stopped=[s for s in sandboxes if not s.running],
+            unconcerned=[] if change.concerns_sandboxes else members,
+            warnings=tuple(w for w in self._plans.warnings(after, observed) if w not in known),
         )
 
     async def _grown(self, network: Network, undo: Undo) -> list[Endpoint]:
@@ -183,13 +196,16 @@ class NetworkUpdates:
 
     async def _carry_out(self, claimed: _Claimed, undo: Undo) -> None:
         """Linux first, then the promise. A daemon that is killed between leaves a fact that tells of it."""
-        fact = CHANGING + claimed.before.id
-        await self._store.keep_fact(fact, claimed.before.name)
-        undo.by(self._store.keep_fact, fact, None)
-        await self._adoptions.remember(claimed.after)
-        undo.by(self._adoptions.remember, claimed.before)
-        await self._kernel.apply(self._ops(claimed, claimed.before, claimed.after))
-        undo.by(self._kernel.remove, self._ops_back(claimed))
+        operations = self._ops(claimed, claimed.before, claimed.after)
+        if changes_links(operations):
+            fact = CHANGING + claimed.before.id
+            await self._store.keep_fact(fact, claimed.before.name)
+            undo.by(self._store.keep_fact, fact, None)
+            await self._adoptions.remember(claimed.after)
+            undo.by(self._adoptions.remember, claimed.before)
+        if operations:
+            await self._kernel.apply(operations)
+            undo.by(self._kernel.remove, self._ops_back(claimed))
         for r in claimed.rehangings:
             undo.by(self._held_ports.put_back, r.sandbox, r.before)
             self._held_ports.let_go(r.sandbox, r.after)
@@ -216,10 +232,17 @@ class NetworkUpdates:
 
     async def _forget(self, fact: str) -> None:
         """Forget the *fact*; one that stays has the next start make links anew that are whole."""
+        if self._store.fact(fact) is None:
+            return
         try:
             await self._store.keep_fact(fact, None)
         except EngineError as error:
             log.warning("a fact is left over", extra={"fact": fact, "reason": str(error)})
+
+
+def _link(wiring: Wiring, network: Network) -> IfName:
+    """The host's end of a sandbox that hangs so on *network*."""
+    return next(a.endpoint.link for a in wiring.attachments if a.network.id == network.id)
 
 
 def _sandboxes(claimed: _Claimed) -> list[Sandbox]:

@@ -143,7 +143,12 @@ class Networks:
             if not predefined:  # they are always there
                 self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
-        return network, self._plans.warnings(network, observed)
+        warnings = self._plans.warnings(network, observed)
+        for text in warnings:
+            log.warning(
+                "network is not as it may seem", extra={"network": network.name, "reason": text}
+            )
+        return network, warnings
 
     async def remove(self, ref: str) -> None:
         """Take a network away that nobody is connected to; raises NotFound, Forbidden, InUse."""

@@ -188,8 +188,7 @@ class Recovery:
             if (name := _broken_bridge(n, links, changing=CHANGING + n.id in changing))
         ]
         adopted = {n.options.bridge for n in self._store.networks() if n.options.adopted}
-        doomed = [*(n for n in broken if n not in adopted), *self._ends_on(changing)]
-        await self._removed(tuple(DeleteLink(name=name) for name in doomed))
+        await self._removed(tuple(DeleteLink(name=n) for n in broken if n not in adopted))
         for network in self._store.networks():
             if CHANGING + network.id in changing:
                 await self._adoptions.leave(network)
@@ -201,15 +200,6 @@ class Recovery:
                 with self._noting(network.id, f"network {network.name}"):
                     await self._kernel.apply(missing)
             await self._network_names.begin(network)
-
-    def _ends_on(self, changing: Mapping[str, str]) -> list[IfName]:
-        """The links of sandboxes on networks that were *changing*: some of each is of the new."""
-        return [
-            a.endpoint.link
-            for s in (self._running() if changing else ())
-            for a in self._wires.wiring(s).attachments
-            if CHANGING + a.network.id in changing
-        ]
 
     @contextmanager
     def _noting(self, an_id: str, what: str) -> Generator[None]:

@@ -332,3 +332,9 @@ class NetworkChange:
     """New values; None takes the label away."""
     options: tuple[tuple[str, str | None], ...] = ()
     """The same for options of its driver: None sets one back to its default."""
+
+    @property
+    def concerns_sandboxes(self) -> bool:
+        """Whether it may mean anything to those on the network: labels do not."""
+        rest = (self.name, self.internal) != (None, None)
+        return rest or bool(self.add_subnets or self.options)

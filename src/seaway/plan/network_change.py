@@ -10,11 +10,27 @@ from pathlib import Path
 from seaway.model.errors import Forbidden, InvalidRequest
 from seaway.model.ids import Address
 from seaway.model.network import Icc, Network, NetworkChange
+from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded
-from seaway.plan.operations import ChangeElements, ForgetAddress, Operation
-from seaway.plan.wiring import VERSIONS, Attachment, Cabling, Wiring, change_ops, route, target
+from seaway.plan.operations import (
+    ChangeElements,
+    Forget,
+    ForgetAddress,
+    ForgetAmong,
+    Operation,
+)
+from seaway.plan.wiring import (
+    VERSIONS,
+    Attachment,
+    Cabling,
+    Wiring,
+    bound,
+    change_ops,
+    route,
+    target,
+)
 
 RESERVED = frozenset({"bridge", "host", "none", "default"})
 """Names that no network of a user can have."""
@@ -75,6 +91,8 @@ class Rehanging:
     netns: Path
     before: Wiring
     after: Wiring
+    lost: bool = False
+    """Whether somebody in it took its interface away: it comes back when it starts again."""
 
     def ends(self, network: Network) -> tuple[Attachment, Attachment]:
         """Its place on *network*, as it is and as it shall be."""
@@ -103,19 +121,33 @@ def network_change_ops(
     rules = [op for op in found if isinstance(op, ChangeElements)]
     old = NO_ELEMENTS.union(*(op.old for op in rules))
     new = NO_ELEMENTS.union(*(op.new for op in rules))
-    flows = _addresses(before, rehangings) if narrows(before, after) else ()
     return (
         *([ChangeElements(old=old, new=new)] if old != new else []),
         *(op for op in found if not isinstance(op, ChangeElements)),
-        *(ForgetAddress(address=a) for a in flows),
+        *_forgetting(before, after, list(_addresses(before, rehangings))),
     )
 
 
-def narrows(before: Network, after: Network) -> bool:
-    """Whether traffic of *before* is not allowed, or goes another way, on *after*."""
+def changes_links(operations: Iterable[Operation]) -> bool:
+    """Whether *operations* change more than rules and flows, which follow from the store at each start."""
+    return any(not isinstance(op, ChangeElements | Forget) for op in operations)
+
+
+def _forgetting(
+    before: Network, after: Network, addresses: Sequence[Address]
+) -> tuple[Forget, ...]:
+    """What goes on though *after* does not allow it, or lets it go another way; the rest is not cut."""
+    if leads_elsewhere(before, after):
+        return tuple(ForgetAddress(address=a) for a in addresses)
     closes = before.options.icc is Icc.OPEN and after.options.icc is Icc.CLOSED
+    return (ForgetAmong(addresses=frozenset(addresses)),) if closes and addresses else ()
+
+
+def leads_elsewhere(before: Network, after: Network) -> bool:
+    """Whether packets between *before* and the outside are not allowed, or go another way, on *after*."""
     shuts = after.internal and not before.internal
-    return shuts or closes or any(_ways(before, v) != _ways(after, v) for v in before.versions)
+    distrusts = not set(before.options.trusted) <= set(after.options.trusted)
+    return shuts or distrusts or any(_ways(before, v) != _ways(after, v) for v in before.versions)
 
 
 def _ways(network: Network, version: int) -> tuple[object, ...]:
@@ -125,7 +157,6 @@ def _ways(network: Network, version: int) -> tuple[object, ...]:
         network.source(version),
         network.gateway_mode(version),
         network.reach(version),
-        network.options.trusted,
     )
 
 
@@ -174,8 +205,9 @@ def effect_on_stopped(sandbox: Sandbox) -> SandboxEffect:
 
 def _live_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:
     old, new = rehanging.ends(before)
-    yield from _link_changes(old, new)
-    yield from _way_changes(rehanging)
+    if not rehanging.lost:
+        yield from _link_changes(old, new)
+        yield from _way_changes(rehanging)
     yield from _port_changes(rehanging)
     yield from _company_changes(before, after)
     if before.name != after.name:
@@ -227,12 +259,21 @@ def _company_changes(before: Network, after: Network) -> Iterator[str]:
 
 
 def _later_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:
-    open_ports = [p for p in rehanging.sandbox.wanted_ports if p.host is None]
+    name = rehanging.ends(before)[0].place.ifname
+    if rehanging.lost:
+        yield f"its interface {name} was taken away inside: it is made anew at the next start"
     prefix = after.options.ifname_prefix
     if (
         prefix != before.options.ifname_prefix
         and not rehanging.ends(before)[0].endpoint.wish.ifname
     ):
         yield f"its interface is named {prefix}0, {prefix}1 and so on"
-    if before.options.host_binding != after.options.host_binding and open_ports:
+    if any(_moves(port, rehanging) for port in rehanging.sandbox.wanted_ports):
         yield f"its ports move to {after.options.host_binding or 'all addresses of the host'}"
+
+
+def _moves(port: PublishedPort, rehanging: Rehanging) -> bool:
+    """Whether *port*, which is published, prefers another address of the host from the next start on."""
+    (was,), (shall,) = bound([port], rehanging.before), bound([port], rehanging.after)
+    there = counterparts([port], rehanging.after.ports).get(port)
+    return there is not None and was.host != shall.host != there.host

@@ -46,6 +46,8 @@ class NetworkUpdated(Reply, kw_only=True):
     id: str
     name: str
     effects: list[SandboxEffect]
+    warnings: list[str]
+    """What of the change is not as its maker may think."""
 
 
 class Publish(Request):
