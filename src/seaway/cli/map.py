@@ -8,6 +8,8 @@ from seaway.cli import colour
 from seaway.cli.options import Command, Option
 from seaway.cli.ports import published
 from seaway.cli.values import field, flag, number, rows, text, texts
+from seaway.cli.width import padded
+from seaway.cli.width import width as width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     Fact = tuple[str, str]
     """A few words that stay on one line, and their colour."""
 
+LANGUAGES = ("dot", "mermaid", "svg")
+"""What ``--format`` knows beside json and templates."""
 WIDTH, NARROWEST = 80, 40
 """Columns: without a terminal, and at least."""
 _ASCII = str.maketrans("│├└─┬●○▶…", "|+`-+*o>.")
@@ -34,15 +38,15 @@ class Picture:
     def facts(self, first: str, further: str, facts: list[Fact]) -> None:
         """Write *facts* two blanks apart, after *first*, and after *further* where they wrap."""
         dot = colour.painted("●", colour.GREEN, on=self._coloured)
-        line, used = first.replace("●", dot), len(first)
+        line, used = first.replace("●", dot), width_of(first)
         fresh = True
         for words, tint in facts:
             gap = 0 if fresh else 2
-            if not fresh and used + gap + len(words) > self._width:
+            if not fresh and used + gap + width_of(words) > self._width:
                 self.lines.append(line.rstrip())
-                line, used, gap = further, len(further), 0
+                line, used, gap = further, width_of(further), 0
             line += " " * gap + colour.painted(words, tint, on=self._coloured)
-            used, fresh = used + gap + len(words), False
+            used, fresh = used + gap + width_of(words), False
         self.lines.append(line.rstrip())
 
 
@@ -56,7 +60,7 @@ def drawn(found: object, width: int = WIDTH, *, coloured: bool = False) -> list[
     )
     picture.facts("│ ", "│ ", [(f"way out: {uplink}" if uplink else "no way out", "")])
     ports = _ports(found)
-    networks = [item for item in rows(found, "Networks") if _is_drawn(item)]
+    networks = [item for item in rows(found, "Networks") if is_drawn(item)]
     loose = _loose(found)
     for place, network in enumerate(networks):
         picture.lines.append("│")
@@ -89,7 +93,7 @@ def _ports(found: object) -> dict[tuple[str, str], list[object]]:
     }
 
 
-def _is_drawn(network: object) -> bool:
+def is_drawn(network: object) -> bool:
     """``host`` and ``none`` are there always; they are drawn when somebody uses them."""
     return text(network, "Driver") not in ("host", "null") or bool(rows(network, "Endpoints"))
 
@@ -160,14 +164,14 @@ def _branches(
     facts: Callable[[object], list[list[Fact]]],
 ) -> None:
     """One twig for each of *items*; the first group of facts beside it, the others below."""
-    width = max((len(_name(item)) for item in items), default=0)
+    width = max((width_of(_name(item)) for item in items), default=0)
     for place, item in enumerate(items):
         last = place == len(items) - 1
         twig = trunk + ("└─" if last else "├─")
         below = trunk + ("  " if last else "│ ") + " " * 4
         dot = "●" if text(item, "State") == "running" else "○"
         first, *others = facts(item)
-        picture.facts(f"{twig}{dot} ", below, [(_name(item).ljust(width), ""), *first])
+        picture.facts(f"{twig}{dot} ", below, [(padded(_name(item), width), ""), *first])
         for group in others:
             picture.facts(below, below + "  ", group)
 
@@ -204,15 +208,45 @@ def _port_facts(port: object) -> list[Fact]:
     return facts
 
 
-def _map(args: Args, api: Api) -> int:
-    from seaway.cli.inspection import formatted  # noqa: PLC0415
+def _rendered(form: str, found: object) -> str:
+    """*found* in the language *form*: dot, mermaid or svg."""
+    from seaway.cli.graph import graph  # noqa: PLC0415
+
+    if form == "dot":
+        from seaway.cli.dot import dot  # noqa: PLC0415
+
+        return dot(graph(found))
+    if form == "mermaid":
+        from seaway.cli.mermaid import mermaid  # noqa: PLC0415
+
+        return mermaid(graph(found))
+    from seaway.cli.svg import svg  # noqa: PLC0415
+
+    return svg(graph(found))
+
+
+def _window() -> int:
+    """Columns of the terminal, or as COLUMNS says there; WIDTH elsewhere."""
+    from os import environ  # noqa: PLC0415
+
     from seaway.cli.terminal import size  # noqa: PLC0415
 
+    if not sys.stdout.isatty():
+        return WIDTH
+    said = environ.get("COLUMNS", "")
+    return int(said) if said.isdecimal() and int(said) else size()[1] or WIDTH
+
+
+def _map(args: Args, api: Api) -> int:
+    from seaway.cli.inspection import formatted  # noqa: PLC0415
+
     found = api.get("/seaway/map")
+    if args.text("format") in LANGUAGES:
+        sys.stdout.write(_rendered(args.text("format"), found))
+        return 0
     if formatted(args, found):
         return 0
-    width = size()[1] if sys.stdout.isatty() else WIDTH
-    lines = drawn(found, width or WIDTH, coloured=colour.wanted())
+    lines = drawn(found, _window(), coloured=colour.wanted())
     picture = "".join(f"{line}\n" for line in lines)
     if not (sys.stdout.encoding or "").lower().startswith("utf"):
         picture = picture.translate(_ASCII)
@@ -226,7 +260,23 @@ COMMANDS = {
         "[--format FORMAT]",
         "Draw the networks with their sandboxes, addresses, ports and ways out.",
         most=0,
-        options=(Option("format", "FORMAT", "json, or a template"),),
-        examples=("seaway map", "NO_COLOR=1 seaway map | less"),
+        options=(
+            Option(
+                "format f",
+                "FORMAT",
+                "json, dot (Graphviz), mermaid, svg, or a template",
+                known=("json", *LANGUAGES),
+            ),
+        ),
+        notes="""
+            On a terminal the tree is as wide as the window and has colours; elsewhere it has 80
+            columns and none. The SVG needs nothing but itself, and is light or dark as its reader.
+        """,
+        examples=(
+            "seaway map",
+            "seaway map --format svg >map.svg",
+            "seaway map --format mermaid",
+            "NO_COLOR=1 seaway map | less",
+        ),
     ),
 }

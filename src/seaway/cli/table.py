@@ -7,6 +7,7 @@ import sys
 from seaway.cli.failure import Misused
 from seaway.cli.options import FLAG_ERROR, Option, switch
 from seaway.cli.values import fields, text
+from seaway.cli.width import padded, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def aligned(lines: Iterable[Sequence[str]]) -> list[str]:
         for place, cell in enumerate(line[:-1]):
             if place == len(widths):
                 widths.append(MIN_CELL)
-            widths[place] = max(widths[place], len(cell) + GAP)
+            widths[place] = max(widths[place], width(cell) + GAP)
     return [
-        "".join(cell.ljust(widths[place]) for place, cell in enumerate(line[:-1])) + line[-1]
+        "".join(padded(cell, widths[place]) for place, cell in enumerate(line[:-1])) + line[-1]
         for line in table
     ]
 

@@ -150,6 +150,18 @@ def test_colours_change_nothing_but_colours() -> None:
     assert coloured + "\n" == PICTURE
 
 
+def test_wide_names_take_two_columns() -> None:
+    found = {
+        "Sandboxes": [{"Name": "箱子", "State": "running"}, {"Name": "abcdef", "State": "created"}]
+    }
+
+    assert drawn(found)[3:] == [
+        "└─┬ on no network",
+        "  ├─● 箱子    running",
+        "  └─○ abcdef  created",
+    ]
+
+
 def test_the_facts_of_the_picture_can_be_had_as_json(engine: Engine, seaway: Run) -> None:
     engine.answers["GET /seaway/map"] = (200, {"Host": {"Name": "vm1"}})
 
