@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from launch import api_paths
+from launch import api_paths, walk
 from launch.docker_words import WITHOUT
 
 from seaway.cli import conventions
@@ -83,7 +83,7 @@ def _section(name: str, command: Command) -> Sequence[str]:
         if option.long == "filter"
     ]
     docker = [f"With docker: {_codes(command.docker)}."] if command.docker else []
-    examples = _block("\n".join(command.examples))
+    examples = "\n".join([*_needs(name), _block("\n".join(command.examples))])
     return (
         f"### seaway {name}",
         usage,
@@ -94,6 +94,12 @@ def _section(name: str, command: Command) -> Sequence[str]:
         *filters,
         *command.notes,
     )
+
+
+def _needs(name: str) -> list[str]:
+    """Comments for the test that runs the examples; no reader sees them."""
+    before = [f"<!-- before:\n{walk.BEFORE[name]}\n-->"] if name in walk.BEFORE else []
+    return [*before, *(f"<!-- except {line}: {why} -->" for line, why in walk.EXCEPT.get(name, ()))]
 
 
 def _filters(option: Option) -> list[str]:

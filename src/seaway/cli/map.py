@@ -116,7 +116,7 @@ def _network(
     *,
     last: bool,
 ) -> None:
-    endpoints = rows(network, "Endpoints")
+    endpoints = sorted(rows(network, "Endpoints"), key=_name)
     trunk = "  " if last else "│ "
     branch = ("└─" if last else "├─") + ("┬ " if endpoints else "─ ")
     inner = trunk + ("│ " if endpoints else "  ")

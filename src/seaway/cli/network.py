@@ -271,7 +271,7 @@ COMMANDS = {
             IPv6 one without a pool from the host's own ULA prefix.
         """,
         examples=(
-            "seaway network create web",
+            "seaway network create front",
             "seaway network create --ipv6 --subnet 10.5.0.0/24 --gateway 10.5.0.1 web",
             "seaway network create --internal -o com.docker.network.driver.mtu=1400 back",
             "seaway network create --config-only --subnet 10.6.0.0/24 settings",

@@ -97,10 +97,10 @@ host vm1  192.0.2.7  2001:db8::7
 ├─┬ web  bridge sw-0a1b2c3d4e5f  10.5.0.0/24 gateway 10.5.0.1
 │ │   fd00:5::/64 gateway fd00:5::1
 │ │   out by eth0 with the host's address
-│ ├─● hello     eth0  10.5.0.2  fd00:5::2  default route
-│ │     0.0.0.0:8080 ─▶ 80/tcp  from 10.0.0.0/8, 192.168.0.0/16 only
-│ │     [::]:9000-9004 ─▶ 9000-9004/tcp
-│ └─○ database  eth0  10.5.0.3  exited  12 packets dropped
+│ ├─○ database  eth0  10.5.0.3  exited  12 packets dropped
+│ └─● hello     eth0  10.5.0.2  fd00:5::2  default route
+│       0.0.0.0:8080 ─▶ 80/tcp  from 10.0.0.0/8, 192.168.0.0/16 only
+│       [::]:9000-9004 ─▶ 9000-9004/tcp
 │
 ├── empty  bridge sw-9  10.6.0.0/24 gateway 10.6.0.1
 │     no way out: internal  nobody on it

@@ -229,7 +229,9 @@ def test_times_are_read_as_people_type_them(text: str, found: str) -> None:
     assert seconds(text, 1000.0) == found
 
 
-@pytest.mark.parametrize("text", ["yesterday", "10x", "m", "1.2.3m", "-5m", "10m5", "1970-01-01T00:01:00.Z"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "10x", "m", "1.2.3m", "-5m", "10m5", "1970-01-01T00:01:00.Z"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Failure, match="is no time: use 10m"):
         seconds(text, 1000.0)
