@@ -23,7 +23,7 @@ def shown(moment: int) -> str:
     if moment == 0:
         return NEVER
     seconds, nanoseconds = divmod(moment, SECOND)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
     fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
     return f"{whole}{fraction}Z"
 
@@ -31,7 +31,7 @@ def shown(moment: int) -> str:
 def fixed(moment: int) -> str:
     """*moment* with all nine digits, as before a line of logs."""
     seconds, nanoseconds = divmod(moment, SECOND)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
     return f"{whole}.{nanoseconds:09d}Z"
 
 

@@ -289,7 +289,7 @@ class Network:
     @property
     def versions(self) -> tuple[int, ...]:
         """The families, 4 and 6, in which it has subnets."""
-        return tuple(v for v in (4, 6) if self.subnets_of(v))
+        return tuple(sorted({subnet.version for subnet in self.subnets}))
 
     def subnets_of(self, version: int) -> tuple[Subnet, ...]:
         """The subnets of family *version* (4 or 6), the first made first."""
