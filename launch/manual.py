@@ -46,7 +46,7 @@ def _undated(commands: dict[str, Command]) -> Iterable[tuple[str, str]]:
 
 
 def _whole(commands: dict[str, Command]) -> str:
-    lines = [*_head("seaway", WHAT), ".SH SYNOPSIS", _bold("seaway", " [-H unix://PATH] COMMAND")]
+    lines = [*_head("seaway", WHAT), ".SH SYNOPSIS", _bold("seaway", " [-H URL] COMMAND")]
     lines += [".SH DESCRIPTION", *_paragraph(conventions.HOST)]
     for title, names in SECTIONS.items():
         lines += [".SS " + _plain(title)]

@@ -45,7 +45,7 @@ def commands_page(_written: str) -> str:
     parts = [
         "# Commands",
         MARK.format(source="src/seaway/cli"),
-        _block("seaway [-H unix://PATH] COMMAND", "text"),
+        _block("seaway [-H URL] COMMAND", "text"),
         _flat(conventions.HOST),
         _flat(SEE),
         _options_table(OPTIONS),

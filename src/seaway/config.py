@@ -19,9 +19,12 @@ from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, Interface, Prefix, address, prefix
 from seaway.model.network import MAX_MTU, MIN_MTU
 from seaway.plan.default_network import DefaultNetwork, Family
+from seaway.plan.listening import SCHEME, TcpAddress, refuse_plain, tcp_address
 from seaway.plan.subnets import AddressPool
 
 DEFAULT_FILE = Path("/etc/seaway/seaway.toml")
+TLS = Path("/etc/seaway/tls")
+"""The folder of the certificates, called as docker calls them."""
 
 
 def _pool(text: object) -> AddressPool:
@@ -76,14 +79,19 @@ def _path(value: object) -> Path:
     return Path.cwd() / text
 
 
-def _sockets(value: object) -> tuple[Path, ...]:
-    found: list[Path] = []
+def _hosts(value: object) -> tuple[Path | TcpAddress, ...]:
     texts = cast(Sequence[object], value) if isinstance(value, (list, tuple)) else [value]
-    for text in map(str, texts):
-        if not text.startswith("unix://"):
-            raise InvalidRequest(f"socket {text}: it should be like unix:///run/seaway/seaway.sock")
-        found.append(_path(text.removeprefix("unix://")))
-    return tuple(found)
+    return tuple(_host(str(text)) for text in texts)
+
+
+def _host(text: str) -> Path | TcpAddress:
+    if text.startswith(SCHEME):
+        return tcp_address(text)
+    if not text.startswith("unix://"):
+        raise InvalidRequest(
+            f"socket {text}: it should be like unix:///run/seaway/seaway.sock, or tcp://127.0.0.1:2376"
+        )
+    return _path(text.removeprefix("unix://"))
 
 
 def _flag(value: object) -> bool:
@@ -158,7 +166,10 @@ DEFAULT_POOLS = _cut(
 _METAVARS = {
     "data_dir": "DIR",
     "run_dir": "DIR",
-    "hosts": "unix://PATH",
+    "hosts": "unix://PATH|tcp://ADDRESS:PORT",
+    "tlscacert": "FILE",
+    "tlscert": "FILE",
+    "tlskey": "FILE",
     "group": "GROUP",
     "default_address_pools": "base=PREFIX,size=LENGTH",
     "resolv_conf": "FILE",
@@ -195,15 +206,21 @@ class Config:
         Path("/var/lib/seaway"), _path, "what must outlive a reboot: the store, the logs"
     )
     run_dir: Path = _setting(Path("/run/seaway"), _path, "what need not: namespaces, sockets")
-    hosts: tuple[Path, ...] = _setting(
+    hosts: tuple[Path | TcpAddress, ...] = _setting(
         (),
-        _sockets,
-        "sockets to listen on; default: seaway.sock in the run directory",
+        _hosts,
+        "where to listen, Unix sockets and TCP; default: seaway.sock in the run directory",
         short="-H",
         option="--host",
         many=True,
     )
     group: str = _setting("seaway", _text, "the group that may use the sockets beside root")
+    tlsverify: bool = _setting(
+        False, _flag, "TLS on all of TCP, for clients with a certificate of the authority only"
+    )
+    tlscacert: Path = _setting(TLS / "ca.pem", _path, "the authority of the clients' certificates")
+    tlscert: Path = _setting(TLS / "cert.pem", _path, "the daemon's certificate")
+    tlskey: Path = _setting(TLS / "key.pem", _path, "the key of the daemon's certificate")
     default_address_pools: tuple[AddressPool, ...] = _setting(
         DEFAULT_POOLS,
         _pools,
@@ -267,9 +284,21 @@ class Config:
         )
 
     @property
+    def addresses(self) -> tuple[Path | TcpAddress, ...]:
+        """Where to listen; those of TCP with their ports."""
+        hosts = self.hosts or (self.run_dir / "seaway.sock",)
+        return tuple(h if isinstance(h, Path) else h.with_port(tls=self.tlsverify) for h in hosts)
+
+    @property
     def sockets(self) -> tuple[Path, ...]:
-        """Where to listen."""
-        return self.hosts or (self.run_dir / "seaway.sock",)
+        """The Unix sockets to listen on."""
+        return tuple(each for each in self.addresses if isinstance(each, Path))
+
+    @property
+    def plain(self) -> tuple[TcpAddress, ...]:
+        """The addresses to listen on without TLS."""
+        tcp = tuple(each for each in self.addresses if isinstance(each, TcpAddress))
+        return () if self.tlsverify else tcp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,10 +336,11 @@ def settings(arguments: Sequence[str]) -> Settings:
                 break
     config = Config(**values)
     config.default_network.wish()  # raises for settings that contradict each other
+    refuse_plain(config.plain)
     shown = tuple(
         Setting(
             name=each.name.replace("_", "-"),
-            value=as_text(config.sockets if each.name == "hosts" else getattr(config, each.name)),
+            value=as_text(config.addresses if each.name == "hosts" else getattr(config, each.name)),
             origin=origins.get(each.name, "default"),
         )
         for each in fields(Config)
@@ -328,7 +358,7 @@ def _parsed(name: str, parse: Callable[[object], object], value: object, origin:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seaway daemon",
-        description="The engine: keeps networks and sandboxes, and answers on a Unix socket.",
+        description="The engine: keeps networks and sandboxes, and answers on a Unix socket, or on TCP with TLS.",
         epilog="Example: seaway daemon --data-dir /var/lib/seaway --default-address-pool base=10.7.0.0/16,size=24",
         allow_abbrev=False,
     )

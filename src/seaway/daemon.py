@@ -15,10 +15,12 @@ import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv6Network
 from pathlib import Path
 
 from seaway import __version__
+from seaway.api.certificates import CertificateFiles, Certificates
 from seaway.api.parts import DaemonFacts, Parts
 from seaway.api.server import Server
 from seaway.api.sockets import listening
@@ -36,6 +38,7 @@ from seaway.kernel.linux import LinuxKernel
 from seaway.kernel.mark import only_daemon
 from seaway.logs import set_up
 from seaway.model.errors import EngineError, InvalidRequest, Unavailable, leaves
+from seaway.plan.listening import TcpAddress, plain_warning
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 from seaway.runtime.conmon import ConmonRuntime
@@ -179,6 +182,7 @@ def usable(path: Path) -> Generator[None]:
 async def serve(given: Settings) -> bool:
     """Run until SIGTERM, SIGINT or a purge; gives whether it was a purge."""
     config, stop, purged = given.config, asyncio.Event(), False
+    certificates = certificates_of(config)
     with usable(config.data_dir):
         (config.data_dir / HOME).write_text(home_text())
     loop = asyncio.get_running_loop()
@@ -202,12 +206,29 @@ async def serve(given: Settings) -> bool:
             facts=facts(given),
             purge=take_everything,
             end=stop.set,
+            notices=partial(notices, config, certificates),
         )
-        sockets = listening(config.sockets, config.group)
+        sockets = listening(config.addresses, config.group, tls=config.tlsverify)
         log.info("listening", extra={"socket": parts.facts.socket})
-        await Server(parts).serve(sockets, stop)
+        for text in parts.notices():
+            log.warning(text)
+        await Server(parts).serve(sockets, stop, certificates)
     log.info("purged and ended" if purged else "ended; sandboxes run on")
     return purged
+
+
+def certificates_of(config: Config) -> Certificates | None:
+    """What TCP is secured with; raises Unavailable when the files are no good."""
+    if not config.tlsverify:
+        return None
+    files = CertificateFiles(ca=config.tlscacert, cert=config.tlscert, key=config.tlskey)
+    return Certificates(files)
+
+
+def notices(config: Config, certificates: Certificates | None) -> Sequence[str]:
+    """What is to be warned of in the way the daemon is reached."""
+    plain = [plain_warning(address) for address in config.plain]
+    return [*plain, *(certificates.warnings() if certificates else ())]
 
 
 def facts(given: Settings) -> DaemonFacts:
@@ -215,11 +236,15 @@ def facts(given: Settings) -> DaemonFacts:
     return DaemonFacts(
         version=__version__,
         started=time.time_ns(),
-        socket=f"unix://{given.config.sockets[0]}",
+        socket=_url(given.config.addresses[0]),
         run_dir=given.config.run_dir,
         data_dir=given.config.data_dir,
         settings=given.shown,
     )
+
+
+def _url(address: Path | TcpAddress) -> str:
+    return f"unix://{address}" if isinstance(address, Path) else str(address)
 
 
 async def purge(config: Config) -> bool:

@@ -94,9 +94,13 @@ class Daemon:
         if self._process is not None:
             self.kill()
 
+    def command(self, *arguments: str) -> list[str]:
+        """The ``seaway`` command with *arguments*, as a program to run anywhere."""
+        return [sys.executable, "-IS", "-c", _launcher(), *arguments]
+
     def seaway(self, *arguments: str, stdin: str = "", check: bool = True) -> Result:
         """Run the ``seaway`` command on the host; raises CommandFailed if *check*."""
-        argv = [sys.executable, "-IS", "-c", _launcher(), *arguments]
+        argv = self.command(*arguments)
         return self.host.run(argv, env={"SEAWAY_HOST": self.address}, stdin=stdin, check=check)
 
     def start_seaway(
@@ -107,7 +111,7 @@ class Daemon:
         stderr: int | None = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         """Start the ``seaway`` command on the host, for a test that talks to it as it runs."""
-        argv = [sys.executable, "-IS", "-c", _launcher(), *arguments]
+        argv = self.command(*arguments)
         env = {"SEAWAY_HOST": self.address}
         return self.host.popen(argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 

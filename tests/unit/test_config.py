@@ -173,10 +173,18 @@ def test_a_file_that_is_no_text_is_told(file: Path) -> None:
         ("data-dir = true", "setting data-dir (FILE): True is no text"),
         ('data-dir = ""', "setting data-dir (FILE): '' is no path"),
         (
+            'hosts = ["http://0.0.0.0:2375"]',
+            (
+                "setting hosts (FILE): socket http://0.0.0.0:2375: it should be like "
+                "unix:///run/seaway/seaway.sock, or tcp://127.0.0.1:2376"
+            ),
+        ),
+        (
             'hosts = ["tcp://0.0.0.0:2375"]',
             (
-                "setting hosts (FILE): socket tcp://0.0.0.0:2375: "
-                "it should be like unix:///run/seaway/seaway.sock"
+                "tcp://0.0.0.0:2375 can be reached by others, and who uses the API is root here: "
+                "give it --tlsverify with --tlscacert, --tlscert and --tlskey, "
+                "or take tcp://127.0.0.1"
             ),
         ),
         (
@@ -240,3 +248,20 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for option in ("--data-dir", "--run-dir", "-H", "--default-address-pool", "--power-safe"):
         assert option in text
+
+
+def test_tcp_gets_dockers_ports_unless_said_otherwise() -> None:
+    hosts = ("-H", "unix:///a", "-H", "tcp://localhost", "-H", "tcp://[::1]:77")
+
+    plain = settings(hosts).config
+    secured = settings((*hosts, "--tlsverify")).config
+
+    assert [str(each) for each in plain.addresses] == [
+        "/a",
+        "tcp://127.0.0.1:2375",
+        "tcp://[::1]:77",
+    ]
+    assert [str(each) for each in plain.plain] == ["tcp://127.0.0.1:2375", "tcp://[::1]:77"]
+    assert str(secured.addresses[1]) == "tcp://127.0.0.1:2376"
+    assert secured.plain == ()
+    assert secured.sockets == (Path("/a"),)

@@ -30,6 +30,10 @@ async def _nothing() -> Sequence[str]:
     return ()
 
 
+def _no_notices() -> Sequence[str]:
+    return ()
+
+
 def _go_on() -> None:
     """Nobody asked to end."""
 
@@ -49,3 +53,5 @@ class Parts:
     """Takes every trace off the host; says what."""
     end: Callable[[], None] = field(default=_go_on)
     """Ends the daemon."""
+    notices: Callable[[], Sequence[str]] = field(default=_no_notices)
+    """What the daemon warns of, beside what the engine does: how it is reached."""

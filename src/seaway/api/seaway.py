@@ -158,7 +158,7 @@ class SeawayRoutes:
                 socket=facts.socket,
                 run_dir=str(facts.run_dir),
                 data_dir=str(facts.data_dir),
-                warnings=[*await self._parts.engine.checkup.warnings()],
+                warnings=[*await self._parts.engine.checkup.warnings(), *self._parts.notices()],
             )
         )
 

@@ -1,11 +1,11 @@
-"""The HTTP server: one handler for all paths, on a Unix socket that somebody else made."""
+"""The HTTP server: one handler for all paths, on sockets that somebody else made."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from aiohttp import HttpVersion11, web
 
@@ -14,6 +14,7 @@ from seaway.api.absent import AbsentRoutes
 from seaway.api.addresses import AddressRoutes
 from seaway.api.attachment import AttachRoutes
 from seaway.api.call import Call, Route, answer
+from seaway.api.certificates import Certificates
 from seaway.api.containers import ContainerRoutes
 from seaway.api.declaration import JSON, json
 from seaway.api.errors import summary
@@ -30,6 +31,7 @@ from seaway.api.seaway import SeawayRoutes
 from seaway.api.sockets import BACKLOG
 from seaway.api.stats import StatsRoutes
 from seaway.api.system import API_VERSION, SystemRoutes, version_text
+from seaway.api.tls import TlsDoor
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +88,16 @@ class Server:
         }
         self._routing = Routing(routes(parts))
 
-    async def serve(self, listening: Sequence[socket.socket], stop: asyncio.Event) -> None:
-        """Answer on *listening* (Unix sockets that listen) until *stop*; use cases begun are ended."""
+    async def serve(
+        self,
+        listening: Sequence[socket.socket],
+        stop: asyncio.Event,
+        certificates: Certificates | None = None,
+    ) -> None:
+        """Answer on *listening* (sockets that listen) until *stop*; use cases begun are ended.
+
+        With *certificates* all of TCP speaks TLS.
+        """
         async with asyncio.TaskGroup() as tasks:
             jobs = Jobs(tasks)
             runner = web.AppRunner(
@@ -99,13 +109,20 @@ class Server:
                 max_field_size=MAX_LINE,
             )
             await runner.setup()
+            doors: list[asyncio.Task[None]] = []
             try:
                 for sock in listening:
-                    await web.SockSite(runner, sock, backlog=BACKLOG).start()
+                    if certificates is None or sock.family == socket.AF_UNIX:
+                        await web.SockSite(runner, sock, backlog=BACKLOG).start()
+                    else:
+                        door = TlsDoor(certificates, _protocols(runner))
+                        doors.append(tasks.create_task(door.serve(sock)))
                 await stop.wait()
             finally:
                 await runner.cleanup()
                 await jobs.end(LAST_WORDS)
+                for each in doors:
+                    each.cancel()
 
     def _application(self, jobs: Jobs) -> web.Application:
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -126,7 +143,7 @@ class Server:
     async def _answer(self, request: web.Request, jobs: Jobs) -> web.StreamResponse:
         """Streams end when the client hangs up; everything else is finished all the same."""
         try:
-            self._peers.refuse_sandboxes(request.transport)
+            await self._peers.refuse_sandboxes(request.transport)
             route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
         except Moved as moved:
             text = request.rel_url.raw_query_string
@@ -151,6 +168,12 @@ class Server:
 def _is_large(response: web.StreamResponse) -> bool:
     """Whether it is a whole body that goes out in chunks, as large ones do from Docker."""
     return isinstance(response, web.Response) and (response.content_length or 0) > LARGE
+
+
+def _protocols(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
+    server = runner.server
+    assert server is not None, "the runner is set up"
+    return server
 
 
 class Jobs:

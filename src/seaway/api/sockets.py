@@ -1,15 +1,21 @@
-"""The sockets that the API listens on: who may use them, and those that systemd hands over."""
+"""The sockets that the API listens on: who may use them, and those that systemd hands over.
+
+On TCP a certificate decides, or, on loopback without TLS, only that the client is in no sandbox.
+"""
 
 from __future__ import annotations
 
+import errno
 import grp
 import logging
 import os
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from seaway.model.errors import Unavailable
+from seaway.plan.listening import TcpAddress, refuse_plain
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +26,57 @@ MODE = 0o660
 _FIRST = 3  # sd_listen_fds(3)
 
 
-def listening(paths: Sequence[Path], group: str) -> list[socket.socket]:
-    """Sockets that listen at *paths*, for root and *group*; or those that systemd made.
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))
+"""Seconds until a silent client is asked whether it is there, seconds between, and how often."""
 
-    Raises Unavailable when a path cannot be used.
+
+def listening(
+    addresses: Sequence[Path | TcpAddress], group: str, *, tls: bool
+) -> list[socket.socket]:
+    """Sockets that listen at *addresses*: at paths for root and *group*, unless systemd made those.
+
+    Raises Unavailable when one cannot be used, InvalidRequest where one needs *tls*.
     """
-    return handed_over() or [_listening(path, group) for path in paths]
+    found = handed_over()
+    if not tls:
+        refuse_plain(_tcp_of(each) for each in found if each.family != socket.AF_UNIX)
+    if not found:
+        found = [_listening(each, group) for each in addresses if isinstance(each, Path)]
+    return found + [_listening_tcp(each) for each in addresses if isinstance(each, TcpAddress)]
+
+
+def _tcp_of(sock: socket.socket) -> TcpAddress:
+    host, port = sock.getsockname()[:2]
+    return TcpAddress(host=ip_address(host), port=port)
+
+
+def _listening_tcp(address: TcpAddress) -> socket.socket:
+    family = socket.AF_INET6 if address.host.version == 6 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a start right after an end
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE:  # what is accepted has it from here
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        sock.bind((str(address.host), address.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise Unavailable(f"cannot listen on {address}: {_hindrance(error)}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def _hindrance(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another program, or a published port, has it already: end that or take another"
+        case errno.EADDRNOTAVAIL:
+            return "this host has no such address"
+        case _:
+            return error.strerror or str(error)
 
 
 def handed_over() -> list[socket.socket]:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to the engine over its Unix socket: one connection for each request.
+"""HTTP/1.1 to the engine over its Unix socket, or TCP: one connection for each request.
 
 By hand, since ``http.client`` would cost 20 ms to import. Each body tells its end, by its length or
 its last chunk (RFC 9112, sections 6 and 7.1), so an engine that goes away in the middle is no end.
@@ -16,7 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from seaway.cli.remote import TlsConnection
+    from seaway.cli.target import Tls
+
     Query = Mapping[str, object]
+    Connection = socket | TlsConnection
 
 DEFAULT_SOCKET = "/run/seaway/seaway.sock"
 MAX_HEAD = 65536
@@ -55,7 +59,7 @@ def query_text(query: Query) -> str:
 class Reply:
     """A reply whose head has been read; its body is read as it comes."""
 
-    def __init__(self, connection: socket) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.socket = connection
         head, self._early = _head(connection)
         lines = head.decode("latin-1").split("\r\n")
@@ -158,7 +162,7 @@ class Reply:
             return  # it is gone already, which is what this would tell it
 
 
-def _head(connection: socket) -> tuple[bytes, bytes]:
+def _head(connection: Connection) -> tuple[bytes, bytes]:
     """The reply's head and the body's bytes that came with it."""
     received = b""
     while b"\r\n\r\n" not in received:
@@ -193,21 +197,32 @@ def reason(body: bytes, status: int) -> str:
 class Api:
     """The engine behind one socket."""
 
-    def __init__(self, host: str = "", *, patience: float | None = None) -> None:
-        """*host* is ``unix://PATH``; empty: the default socket. Raises Failure for other kinds.
+    def __init__(
+        self, host: str = "", tls: Tls | None = None, *, patience: float | None = None
+    ) -> None:
+        """*host* is ``unix://PATH`` or ``tcp://HOST:PORT``; empty: the default socket.
 
         *patience*: seconds that each wait for the engine may take; None: for ever.
+        Raises Failure for other kinds.
         """
         scheme, _, where = (host or f"unix://{DEFAULT_SOCKET}").partition("://")
-        if scheme != "unix" or not where:
+        if scheme not in ("unix", "tcp") or not where:
             raise Failure(
-                f"the engine listens on unix:// sockets only, not on {host!r}: "
-                f"name one as unix://{DEFAULT_SOCKET}"
+                f"the engine listens on unix:// and tcp:// only, not on {host!r}: "
+                f"name it as unix://{DEFAULT_SOCKET} or tcp://HOST:2376"
             )
-        self.socket_path, self._patience = where, patience
+        self.socket_path = where if scheme == "unix" else ""
+        """Where its Unix socket is; empty for one behind TCP."""
+        self._remote, self._tls = (where if scheme == "tcp" else ""), tls
+        self._patience = patience
 
-    def connect(self) -> socket:
+    def connect(self) -> Connection:
         """A new connection. Raises Unreachable, which says what to do."""
+        if self._remote:
+            from seaway.cli.remote import connection as remote_connection  # noqa: PLC0415
+            from seaway.cli.target import Tls  # noqa: PLC0415
+
+            return remote_connection(self._remote, self._tls or Tls({}, {}), self._patience)
         if len(self.socket_path.encode()) > MAX_SOCKET_PATH:
             raise Failure(
                 f"{self.socket_path} is too long for a socket: {MAX_SOCKET_PATH} bytes fit"
@@ -282,7 +297,7 @@ class Api:
         return self.call("DELETE", where, **query)
 
 
-def _send(connection: socket, request: bytes) -> None:
+def _send(connection: Connection, request: bytes) -> None:
     try:
         connection.sendall(request)
     except (BrokenPipeError, ConnectionResetError):

@@ -6,10 +6,13 @@ of the engine, briefly. Without one, there are no names, and nothing is said.
 
 from __future__ import annotations
 
+import os
 import sys
 
+from seaway.cli.failure import Failure
 from seaway.cli.main import COMMANDS, GROUPS, OPTIONS, every_command
 from seaway.cli.options import Option
+from seaway.cli.target import Target, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,9 +57,10 @@ class Candidate:
 def candidates(words: Sequence[str], live: Live) -> list[Candidate]:
     """What may stand for the last of *words*, which follow the program's name."""
     *before, current = words or [""]
-    rest = _behind_globals(before)
-    if rest is None:
-        return _values(Option("host H", "unix://PATH", "", known=("unix://",)), current, live)
+    try:
+        _, rest = target(before, {})
+    except Failure:  # the value of the last word comes next
+        return _global_values(before[-1], current, live)
     if not rest:
         return _first_words(current)
     first, *rest = rest
@@ -70,15 +74,11 @@ def candidates(words: Sequence[str], live: Live) -> list[Candidate]:
     return [] if command is None else _Line(command, live).next(rest, current)
 
 
-def _behind_globals(words: Sequence[str]) -> list[str] | None:
-    """*words* behind ``-H PATH`` and the like; None when the path itself comes next."""
-    rest = list(words)
-    while rest and rest[0].startswith(("-H", "--host")):
-        alone = rest.pop(0) in ("-H", "--host")
-        if alone and not rest:
-            return None
-        del rest[:alone]
-    return rest
+def _global_values(name: str, current: str, live: Live) -> list[Candidate]:
+    """What may follow the option *name* in front of the command."""
+    if name not in ("-H", "--host"):
+        return [Candidate(":files")]
+    return _values(Option("host H", "URL", "", known=("unix://", "tcp://")), current, live)
 
 
 def _first_words(current: str) -> list[Candidate]:
@@ -239,7 +239,7 @@ def split(line: str) -> list[str]:
     return [*words, word]
 
 
-def answer(words: Sequence[str], host: str) -> int:
+def answer(words: Sequence[str], usual: Target) -> int:
     """``seaway __complete SHELL …``: a candidate a line, its meaning behind a tab.
 
     zsh and fish give the words behind the program's name; bash its COMP_WORDBREAKS and the line up
@@ -253,7 +253,7 @@ def answer(words: Sequence[str], host: str) -> int:
         rest = split(line)[1:]
     else:
         breaks = ""
-    found = candidates(rest, source_of(_host(rest) or host))
+    found = candidates(rest, source_of(_engine(rest, usual)))
     cut = _last_break(rest[-1] if rest else "", breaks)
     lines = [each.word if each.is_place else each.word[cut:] for each in found]
     if shell != "bash":
@@ -265,16 +265,13 @@ def answer(words: Sequence[str], host: str) -> int:
     return 0
 
 
-def _host(words: Sequence[str]) -> str:
-    """The engine's socket, when the line itself names one."""
-    for place, word in enumerate(words[:-1]):
-        if word in ("-H", "--host"):
-            return words[place + 1]
-        if not word.startswith("-"):
-            return ""
-        if word.startswith("--host="):
-            return word.removeprefix("--host=")
-    return ""
+def _engine(words: Sequence[str], usual: Target) -> Target:
+    """The engine that the line itself names, else *usual*."""
+    try:
+        named, _ = target([*words[:-1]], os.environ)
+    except Failure:
+        return usual
+    return named if named.flags else usual
 
 
 def _last_break(word: str, breaks: str) -> int:

@@ -21,7 +21,7 @@ OTHERS = "Options"
 
 
 _HEAD = """\
-Usage: seaway [-H unix://PATH] COMMAND
+Usage: seaway [-H URL] COMMAND
 
 The network under every container on a Linux host.
 

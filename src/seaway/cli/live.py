@@ -10,29 +10,30 @@ from seaway.cli.values import listed, text, texts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from seaway.cli.completion import Live
+    from seaway.cli.target import Target
 
 _STATES = {"running": ("running", "restarting"), "ended": ("created", "exited", "dead")}
 
 
-def source_of(host: str) -> Live:
-    """The sources of names, of the engine on *host*; each is asked once."""
+def source_of(engine: Target) -> Live:
+    """The sources of names, of *engine*; each is asked once."""
     known: dict[str, list[Candidate]] = {}
 
     def live(source: str) -> list[Candidate]:
         if source not in known:
-            known[source] = _asked(host, source)
+            known[source] = _asked(engine, source)
         return known[source]
 
     return live
 
 
-def _asked(host: str, source: str) -> list[Candidate]:
+def _asked(engine: Target, source: str) -> list[Candidate]:
     if source == "signals":
         return _signals()
     if source == "nothing":
         return []
     try:
-        api = Api(host, patience=PATIENCE)
+        api = Api(engine.host, engine.tls, patience=PATIENCE)
         return _networks(api) if source == "networks" else _sandboxes(api, source)
     except (Failure, OSError, ValueError):
         return []  # nobody to ask: the shell offers no names, as for a command it does not know

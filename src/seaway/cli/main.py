@@ -8,14 +8,15 @@ import sys
 from seaway.cli.client import Api
 from seaway.cli.failure import Failure, because, near
 from seaway.cli.options import Command, HelpAsked, Option, read, switch
+from seaway.cli.target import FLAG_ERROR, Target, daemon_words, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn, TextIO
 
-INTERRUPTED, PIPE_CLOSED, FLAG_ERROR = 130, 141, 125
-"""Exit codes: as a shell shows SIGINT and SIGPIPE, and docker's for a wrong flag."""
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit codes, as a shell shows SIGINT and SIGPIPE."""
 
 GROUPS = {
     "network": "Make, change, show and remove networks, and who is on them.",
@@ -57,9 +58,19 @@ COMMANDS = {name: module for section in SECTIONS.values() for name, module in se
 OPTIONS = (
     Option(
         "host H",
-        "unix://PATH",
-        "the engine's socket (also SEAWAY_HOST; default unix:///run/seaway/seaway.sock)",
+        "URL",
+        "the engine, unix://PATH or tcp://HOST:PORT (also SEAWAY_HOST, DOCKER_HOST; default "
+        "unix:///run/seaway/seaway.sock)",
     ),
+    switch("tlsverify", "use TLS, and know the engine by its certificate (also DOCKER_TLS_VERIFY)"),
+    switch("tls", "use TLS with whatever answers"),
+    Option(
+        "tlscacert",
+        "FILE",
+        "the authority of the engine's certificate; default ca.pem in DOCKER_CERT_PATH or ~/.docker",
+    ),
+    Option("tlscert", "FILE", "your certificate; default cert.pem in the same folder"),
+    Option("tlskey", "FILE", "its key; default key.pem in the same folder"),
     switch("version v", "the version of this command"),
     switch("help h", "this help, or that of a command"),
 )
@@ -117,7 +128,7 @@ def _forgiving(stream: TextIO | None) -> TextIO:
 
 
 def _main(words: list[str]) -> int:
-    host, words = _globals(words)
+    engine, words = target(words, os.environ)
     if not words or words[0] in ("--help", "-h"):
         return _overview()
     if words[0] in ("--version", "-v"):
@@ -132,8 +143,8 @@ def _main(words: list[str]) -> int:
     if words[0] == "__complete":
         from seaway.cli.completion import answer  # noqa: PLC0415
 
-        return answer(words[1:], host)
-    return _dispatch(words, host)
+        return answer(words[1:], engine)
+    return _dispatch(words, engine)
 
 
 def _overview() -> int:
@@ -141,26 +152,6 @@ def _overview() -> int:
 
     sys.stdout.write(overview())
     return 0
-
-
-def _told_by_environment() -> str:
-    return os.environ.get("SEAWAY_HOST", "")
-
-
-def _globals(words: list[str]) -> tuple[str, list[str]]:
-    """The host that ``-H`` or the environment names, and the words after the options."""
-    host = _told_by_environment()
-    while words and words[0].startswith(("-H", "--host")):
-        word, words = words[0], words[1:]
-        if word in ("-H", "--host"):
-            if not words:
-                raise Failure(f"flag needs an argument: {word} unix://PATH", FLAG_ERROR)
-            host, words = words[0], words[1:]
-        elif word.startswith("--host="):
-            host = word.removeprefix("--host=")
-        else:
-            host = word.removeprefix("-H").removeprefix("=")
-    return host, words
 
 
 def _module(name: str) -> Mapping[str, Command]:
@@ -171,23 +162,23 @@ def _module(name: str) -> Mapping[str, Command]:
     return commands
 
 
-def _dispatch(words: list[str], host: str) -> int:
+def _dispatch(words: list[str], engine: Target) -> int:
     first, rest = words[0], words[1:]
     if first in GROUPS:
-        return _group(first, rest, host)
+        return _group(first, rest, engine)
     if first == "daemon":
         from seaway.cli.daemon import become_daemon  # noqa: PLC0415
 
-        become_daemon([*(("-H", host) if host != _told_by_environment() else ()), *rest])
+        become_daemon([*daemon_words(engine), *rest])
     if first.startswith("-"):
         raise Failure(f"unknown flag: {first}\nSee 'seaway --help'.", FLAG_ERROR)
     if first not in COMMANDS:
         like = near(first, [*GROUPS, *COMMANDS])
         raise Failure(f"'{first}' is no command of seaway{like}\nSee 'seaway --help'.")
-    return _run(f"seaway {first}", _module(COMMANDS[first])[first], rest, host)
+    return _run(f"seaway {first}", _module(COMMANDS[first])[first], rest, engine)
 
 
-def _group(group: str, words: list[str], host: str) -> int:
+def _group(group: str, words: list[str], engine: Target) -> int:
     commands = _module(group)
     if not words or words[0] in ("--help", "-h"):
         from seaway.cli.help import group_overview  # noqa: PLC0415
@@ -198,10 +189,10 @@ def _group(group: str, words: list[str], host: str) -> int:
     if name not in commands:
         like, whole = near(name, commands), f"seaway {group}"
         raise Failure(f"'{name}' is no command of {whole}{like}\nSee '{whole} --help'.")
-    return _run(f"seaway {group} {name}", commands[name], words[1:], host)
+    return _run(f"seaway {group} {name}", commands[name], words[1:], engine)
 
 
-def _run(name: str, command: Command, words: list[str], host: str) -> int:
+def _run(name: str, command: Command, words: list[str], engine: Target) -> int:
     try:
         args = read(name, command, words)
     except HelpAsked:
@@ -209,4 +200,4 @@ def _run(name: str, command: Command, words: list[str], host: str) -> int:
 
         sys.stdout.write(help_text(name, command))
         return 0
-    return command.run(args, Api(host))
+    return command.run(args, Api(engine.host, engine.tls))

@@ -55,7 +55,7 @@ async def met(proc: Path) -> list[bool]:
     peers, found = Peers(proc), list[bool]()
     for _ in range(3):
         try:
-            peers.refuse_sandboxes(writer.transport)
+            await peers.refuse_sandboxes(writer.transport)
         except InsideSandbox:
             found.append(True)
         else:
@@ -96,3 +96,42 @@ async def test_a_refused_client_is_told_in_one_sentence_and_nothing_happens(
         "the API is not for processes inside sandboxes, nor for those whose cgroup cannot be read",
     )
     assert "lan" not in {n.name for n in stage.world.store.networks()}
+
+
+async def tcp_met(proc: Path, family: socket.AddressFamily, host: str) -> bool:
+    """Whether a request of this process over loopback TCP is refused; *proc* knows it as 77."""
+    with socket.socket(family) as listening:
+        listening.bind((host, 0))
+        listening.listen()
+        with socket.create_connection(listening.getsockname()[:2]) as client:
+            accepted, _ = listening.accept()
+            link = os.readlink(f"/proc/self/fd/{client.fileno()}")  # noqa: PTH115
+            (proc / "77/fd").mkdir(parents=True, exist_ok=True)
+            (proc / "77/fd/3").symlink_to(link)
+            (proc / "net").symlink_to("/proc/net")
+            _, writer = await asyncio.open_connection(sock=accepted)
+            try:
+                await Peers(proc).refuse_sandboxes(writer.transport)
+            except InsideSandbox:
+                return True
+            finally:
+                writer.close()
+                await writer.wait_closed()
+    return False
+
+
+@pytest.mark.parametrize(
+    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+)
+@pytest.mark.parametrize(("text", "refused"), [("0::/user\n", False), (f"0::/seaway-{ID}\n", True)])
+async def test_the_process_at_the_other_end_of_loopback_is_found(
+    tmp_path: Path, family: socket.AddressFamily, host: str, text: str, refused: bool
+) -> None:
+    (tmp_path / "77").mkdir()
+    (tmp_path / "77/cgroup").write_text(text)
+
+    assert await tcp_met(tmp_path, family, host) == refused
+
+
+async def test_a_client_that_no_process_holds_is_refused(tmp_path: Path) -> None:
+    assert await tcp_met(tmp_path, socket.AF_INET, "127.0.0.1")

@@ -112,10 +112,12 @@ def test_whoever_may_not_use_the_socket_is_told_the_group(tmp_path: Path) -> Non
     assert "sudo usermod -aG seaway $USER, then log in again" in done.stderr
 
 
-@pytest.mark.parametrize("host", ["tcp://127.0.0.1:2375", "/run/x.sock", "unix://"])
-def test_only_unix_sockets_are_hosts(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("host", ["ssh://host", "/run/x.sock", "unix://", "tcp://"])
+def test_only_unix_sockets_and_tcp_are_hosts(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-H", host, "ps"]) == 1
-    assert capsys.readouterr().err.endswith(": name one as unix:///run/seaway/seaway.sock\n")
+    assert capsys.readouterr().err.endswith(
+        ": name it as unix:///run/seaway/seaway.sock or tcp://HOST:2376\n"
+    )
 
 
 @pytest.mark.parametrize(
