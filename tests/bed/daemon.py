@@ -34,6 +34,8 @@ class Daemon:
         self.options = options
         self.env = dict(env or {})
         self.socket = RUN_DIR / "seaway.sock"
+        self.docker_client = docker_client
+        """Gives the client that ``docker`` runs."""
         self._log = log
         self._process: subprocess.Popen[str] | None = None
 
@@ -116,9 +118,11 @@ class Daemon:
         return self.host.popen(argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 
     def docker(self, *arguments: str, stdin: str = "", check: bool = True) -> Result:
-        """Run Debian's docker client against the daemon; raises CommandFailed if *check*."""
+        """Run a docker client, Debian's 20.10 by default, against the daemon; raises CommandFailed if *check*."""
         env = {"DOCKER_HOST": self.address, "DOCKER_CONFIG": "/run/docker-client"}
-        return self.host.run([str(docker_client()), *arguments], env=env, stdin=stdin, check=check)
+        return self.host.run(
+            [str(self.docker_client()), *arguments], env=env, stdin=stdin, check=check
+        )
 
     def get(self, path: str) -> object:
         """What the API answers to ``GET path``, read as JSON; raises CommandFailed unless 200."""

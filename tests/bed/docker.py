@@ -1,4 +1,4 @@
-"""Debian's docker client, unpacked by ``./check`` and never installed."""
+"""Docker clients of Debian, unpacked by ``./check`` and never installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ from bed.spot import ROOT, CommandFailed
 
 def docker_client() -> Path:
     """Where the client is; raises CommandFailed when ``./check`` has not brought it yet."""
-    client = ROOT / ".check/docker/usr/bin/docker"
+    return _unpacked("docker")
+
+
+def newest_docker() -> Path:
+    """The newest client at hand, as ``docker_client``: it speaks a later API than we do."""
+    return _unpacked("docker-newest")
+
+
+DOCKERS = {"20.10": docker_client, "newest": newest_docker}
+"""Each client by what it is called in the tests."""
+
+
+def _unpacked(folder: str) -> Path:
+    client = ROOT / f".check/{folder}/usr/bin/docker"
     if not client.exists():
         raise CommandFailed(f"{client} is not there: ./check unpacks it")
     return client

@@ -1,4 +1,4 @@
-"""Debian's docker client against the daemon: columns, texts and exit codes are Docker's."""
+"""Docker's clients, old and new, against the daemon: columns, texts and exit codes are Docker's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,44 @@ import json
 import re
 import subprocess
 import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import pytest
 
 from bed.daemon import Daemon
-from bed.docker import docker_client
+from bed.docker import DOCKERS
 from bed.host import Host
 from bed.spot import Result
 from e2e.stage import within
+
+
+class Words(NamedTuple):
+    """What a client says in its own words of what the daemon answers."""
+
+    no_network: str
+    no_container: str
+    port_81: str
+
+
+WORDS = {
+    "20.10": Words(
+        no_network="Error: No such network: nosuch",
+        no_container="Error: No such container: www",
+        port_81="81/tcp",
+    ),
+    "newest": Words(
+        no_network="Error response from daemon: network nosuch not found",
+        no_container="Error response from daemon: No such container: www",
+        port_81="81",
+    ),
+}
+
+
+@pytest.fixture(params=DOCKERS, autouse=True)
+def words(request: pytest.FixtureRequest, daemon: Daemon) -> Words:
+    """The words of the client that the test is about."""
+    daemon.docker_client = DOCKERS[request.param]
+    return WORDS[request.param]
 
 
 def rows(text: str) -> list[list[str]]:
@@ -191,24 +222,24 @@ def test_connect_and_disconnect_take_all_flags(daemon: Daemon) -> None:
     assert daemon.docker("network", "rm", "front").out == "front\n"
 
 
-def test_network_rm_of_several_goes_on_after_an_error(daemon: Daemon) -> None:
+def test_network_rm_of_several_goes_on_after_an_error(daemon: Daemon, words: Words) -> None:
     daemon.docker("network", "create", "one")
     daemon.docker("network", "create", "two")
 
     done = daemon.docker("network", "rm", "one", "nosuch", "bridge", "two", check=False)
 
     assert (done.code, done.out) == (1, "one\ntwo\n")
-    assert "Error: No such network: nosuch" in done.err
+    assert words.no_network in done.err
     assert "bridge is a pre-defined network and cannot be removed" in done.err
 
 
-def test_network_inspect_of_what_is_not_there(daemon: Daemon) -> None:
+def test_network_inspect_of_what_is_not_there(daemon: Daemon, words: Words) -> None:
     done = daemon.docker("network", "inspect", "nosuch", check=False)
 
     assert (done.code, done.out, done.err) == (
         1,
         "[]\n",
-        "Error: No such network: nosuch\n",
+        f"{words.no_network}\n",
     )
 
 
@@ -311,7 +342,7 @@ def test_inspect_of_anything_finds_networks_too(daemon: Daemon) -> None:
     assert (done.code, done.out, done.err) == (1, "[]\n", "Error: No such object: nosuch\n")
 
 
-def test_port_lists_what_is_published(daemon: Daemon) -> None:
+def test_port_lists_what_is_published(daemon: Daemon, words: Words) -> None:
     daemon.docker(
         "run",
         "-d",
@@ -332,7 +363,7 @@ def test_port_lists_what_is_published(daemon: Daemon) -> None:
     ]
     assert daemon.docker("port", "web", "80").out == "0.0.0.0:8080\n"
     code, text = refused(daemon, "port", "web", "81")
-    assert (code, text) == (1, "Error: No public port '81/tcp' published for web")
+    assert (code, text) == (1, f"Error: No public port '{words.port_81}' published for web")
 
 
 def test_run_has_dockers_exit_codes_and_streams(daemon: Daemon) -> None:
@@ -402,7 +433,7 @@ def test_attach_gives_output_and_exit_code(daemon: Daemon) -> None:
     assert (done.code, done.out) == (8, "got word\n")
 
 
-def test_the_life_of_a_container(daemon: Daemon) -> None:
+def test_the_life_of_a_container(daemon: Daemon, words: Words) -> None:
     daemon.docker("create", "--name", "web", "host", "sleep", "60")
     assert daemon.docker("start", "web").out == "web\n"
     assert daemon.docker("rename", "web", "www").out == ""
@@ -415,7 +446,7 @@ def test_the_life_of_a_container(daemon: Daemon) -> None:
     assert daemon.docker("start", "www").out == "www\n"
     assert daemon.docker("stop", "-t", "0", "www").out == "www\n"
     assert daemon.docker("rm", "www").out == "www\n"
-    assert refused(daemon, "rm", "www") == (1, "Error: No such container: www")
+    assert refused(daemon, "rm", "www") == (1, words.no_container)
     daemon.docker("run", "-d", "--name", "again", "host", "sleep", "60")
     assert daemon.docker("rm", "-f", "again").out == "again\n"
 
@@ -431,7 +462,14 @@ def test_container_prune(daemon: Daemon) -> None:
 def test_events_come_in_the_order_recorded_of_dockers_daemon(daemon: Daemon) -> None:
     daemon.docker("network", "create", "n1")
     client = daemon.host.popen(
-        [str(docker_client()), "events", "--since", "1h", "--format", "{{.Type}} {{.Action}}"],
+        [
+            str(daemon.docker_client()),
+            "events",
+            "--since",
+            "1h",
+            "--format",
+            "{{.Type}} {{.Action}}",
+        ],
         env={"DOCKER_HOST": daemon.address, "DOCKER_CONFIG": "/run/docker-client"},
         stdout=subprocess.PIPE,
     )
