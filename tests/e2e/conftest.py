@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bed.daemon import Daemon
-from bed.host import Host
+from bed.host import Host, a_host
 from bed.spot import Spot
 from e2e.stage import make_network, make_server
 
@@ -36,3 +37,18 @@ def daemon(stopped_daemon: Daemon) -> Daemon:
 def web(daemon: Daemon) -> Spot:
     """The sandbox "web" on network n1, 10.77.1.2 and fd77:1::2; it answers on port 80."""
     return make_server(daemon, "web", make_network(daemon, 1))
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A running daemon for all tests of a file, which leave nothing behind to one another."""
+    if os.geteuid() != 0:
+        pytest.skip("namespaces need root")
+    with a_host() as host:
+        daemon = Daemon(host, tmp_path_factory.mktemp("daemon") / "log")
+        try:
+            daemon.start()
+            yield daemon
+        finally:
+            daemon.close()
+            sys.stdout.write(daemon.log)

@@ -13,12 +13,12 @@ from seaway.api.carriage import Carriage, first_of, frame
 from seaway.api.containers import TERMINAL_SIZE, size
 from seaway.api.declaration import FRAMED, RAW, json, nothing, stream
 from seaway.api.detaching import key_bytes
-from seaway.api.hijack import Hijacked, content_type, hijacked
+from seaway.api.hijack import Hijacked, RawStream, content_type, hijacked
 from seaway.api.parts import Parts
 from seaway.api.wishes import console_size, directory, environment, words
 from seaway.contracts import Stream
 from seaway.engine.execs import Exec
-from seaway.model.errors import CannotRun, InvalidRequest
+from seaway.model.errors import EngineError, InvalidRequest
 from seaway.model.sandbox import Process
 
 
@@ -90,38 +90,40 @@ class ExecRoutes:
         return await self._attached(call, found)
 
     async def _attached(self, call: Call, found: Exec) -> web.StreamResponse:
-        """One that cannot be run says so on its stream, as clients expect."""
-        tty = found.process.tty
-        try:
-            stream = await self._execs.start(found.id)
-        except CannotRun as error:
-            async with hijacked(call, content_type(call, tty=tty), call.headers) as client:
-                text = f"{error}\r\n".encode()
-                client.writer.write(text if tty else frame(2, text))
-            return Hijacked()
-        try:
-            await self._carry(call, found, stream)
-        finally:
-            await stream.close()
-        return Hijacked()
+        """The head goes out before the process starts: docker-py loses output that comes with it.
 
-    async def _carry(self, call: Call, found: Exec, stream: Stream) -> None:
+        One that cannot be run says so on its stream, as clients expect.
+        """
+        self._execs.startable(found.id)
         tty = found.process.tty
         async with hijacked(call, content_type(call, tty=tty), call.headers) as client:
-            carriage = Carriage(
-                client,
-                stream,
-                tty=tty,
-                takes_input=found.process.stdin_open,
-                ends_input=found.process.stdin_once,
-                streams=BOTH,
-                keys=key_bytes(found.detach_keys),
-            )
-            await carriage.run()
-            if carriage.detached:
-                self._execs.detached(found.id)
-            else:  # clients ask for the exit code when the stream ends
-                await first_of(self._execs.ended(found.id), client.gone())
+            try:
+                stream = await self._execs.start(found.id)
+            except EngineError as error:
+                text = f"{error}\r\n".encode()
+                client.writer.write(text if tty else frame(2, text))
+                return Hijacked()
+            try:
+                await self._carry(client, found, stream)
+            finally:
+                await stream.close()
+        return Hijacked()
+
+    async def _carry(self, client: RawStream, found: Exec, stream: Stream) -> None:
+        carriage = Carriage(
+            client,
+            stream,
+            tty=found.process.tty,
+            takes_input=found.process.stdin_open,
+            ends_input=found.process.stdin_once,
+            streams=BOTH,
+            keys=key_bytes(found.detach_keys),
+        )
+        await carriage.run()
+        if carriage.detached:
+            self._execs.detached(found.id)
+        else:  # clients ask for the exit code when the stream ends
+            await first_of(self._execs.ended(found.id), client.gone())
 
     async def resize(self, call: Call) -> web.Response:
         """Tell its terminal the size."""

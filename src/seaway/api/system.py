@@ -94,7 +94,7 @@ class SystemRoutes:
                 containers_running=running,
                 containers_paused=paused,
                 containers_stopped=len(states) - running - paused,
-                plugins=wire.Plugins(volume=[], network=[*KINDS], log=["k8s-file"]),
+                plugins=wire.Plugins(volume=[], network=[*KINDS], log=["json-file"]),
                 ipv4_forwarding=await self._is_on("net/ipv4/ip_forward"),
                 bridge_nf_iptables=await self._is_on("net/bridge/bridge-nf-call-iptables"),
                 bridge_nf_ip6tables=await self._is_on("net/bridge/bridge-nf-call-ip6tables"),

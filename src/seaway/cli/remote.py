@@ -29,9 +29,7 @@ _UNKNOWN_AUTHORITY = frozenset((18, 19, 20, 21))  # X509_V_ERR_…, openssl-veri
 _NOT_YET, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 
 
-def connection(
-    where: str, tls: Tls, patience: float | None
-) -> socket.socket | TlsConnection:
+def connection(where: str, tls: Tls, patience: float | None) -> socket.socket | TlsConnection:
     """A new connection to *where* (``HOST:PORT``), each wait of which takes *patience* seconds at most.
 
     Raises Unreachable, Failure.

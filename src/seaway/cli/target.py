@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FLAG_ERROR = 125
-_VALUES = {"-H": "unix://PATH", "--host": "unix://PATH"}
+_VALUES = {"-H": "URL", "--host": "URL"}
 _FILES = {"--tlscacert": "ca.pem", "--tlscert": "cert.pem", "--tlskey": "key.pem"}
 _SWITCHES = ("--tls", "--tlsverify")
 
@@ -62,9 +62,9 @@ def target(words: list[str], environment: Mapping[str, str]) -> tuple[Target, li
     flags: dict[str, str] = {}
     while words and (found := _flag(words)):
         name, value, words = found
-        flags["--host" if name == "-H" else name] = value
+        flags["-H" if name == "--host" else name] = value
     usual = environment.get("SEAWAY_HOST") or environment.get("DOCKER_HOST", "")
-    return Target(flags.get("--host", usual), flags, Tls(flags, environment)), words
+    return Target(flags.get("-H", usual), flags, Tls(flags, environment)), words
 
 
 def _flag(words: list[str]) -> tuple[str, str, list[str]] | None:

@@ -73,12 +73,17 @@ class Execs:
         """The ids of processes that run in *sandbox*."""
         return tuple(e.id for e in self._execs.values() if e.sandbox == sandbox and e.running)
 
-    async def start(self, exec_id: str) -> Stream:
-        """Let it run; gives its streams. Raises NotFound, Conflict (started before), CannotRun."""
+    def startable(self, exec_id: str) -> Exec:
+        """The one with that id; raises NotFound, Conflict (started before, the sandbox is not up)."""
         found = self.get(exec_id)
         if found.started:
             raise Conflict(f"exec instance {exec_id} was started before; make a new one")
         self._running(found.sandbox)
+        return found
+
+    async def start(self, exec_id: str) -> Stream:
+        """Let it run; gives its streams. Raises as ``startable``, and CannotRun."""
+        found = self.startable(exec_id)
         found = self._keep(replace(found, started=True))
         self._tell("exec_start", found, _command(found))  # also of one that cannot run, as Docker
         try:

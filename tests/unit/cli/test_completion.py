@@ -71,7 +71,7 @@ def offered(*words: str) -> list[str]:
         ("logs -f", ["-f"]),
         ("completion ", ["bash", "zsh", "fish"]),
         ("help netw", ["network"]),
-        ("-H ", ["unix://"]),
+        ("-H ", ["unix://", "tcp://"]),
         ("-H unix:///x network in", ["inspect"]),
         ("--ho", ["--host"]),
         ("bogus ", []),

@@ -218,9 +218,9 @@ class ShownRestartPolicy(Reply, kw_only=True):
 
 
 class ShownLogConfig(Reply, kw_only=True):
-    """Where output goes: conmon's file."""
+    """Where output goes: a file that ``logs`` reads; docker-py gives no output of drivers it does not know."""
 
-    type: str = "k8s-file"
+    type: str = "json-file"
     config: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -108,7 +108,7 @@ class Info(Reply, kw_only=True):
     bridge_nf_iptables: bool
     bridge_nf_ip6tables: bool
     system_time: str
-    logging_driver: str = "k8s-file"
+    logging_driver: str = "json-file"
     cgroup_driver: str = "cgroupfs"
     cgroup_version: str
     kernel_version: str
