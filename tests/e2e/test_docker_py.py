@@ -20,6 +20,12 @@ from docker.types import EndpointConfig, IPAMConfig, IPAMPool
 from bed.daemon import Daemon
 from e2e.stage import within
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed <socket:ResourceWarning",
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning",
+)
+"""docker-py leaves the sockets of its streams to the garbage collector."""
+
 
 @pytest.fixture(scope="module")
 def client(shared_daemon: Daemon) -> Iterator[docker.DockerClient]:
