@@ -60,7 +60,7 @@ class Remote:
     ) -> Result:
         """Our own command on the neighbour."""
         argv = self.daemon.command(*words)
-        env = {**self.environment(folder), "DOCKER_HOST": host}
+        env = {**self.environment(folder), "SEAWAY_HOST": host}
         return self.host.neighbour.run(argv, env=env, stdin=stdin, check=False)
 
     def follow(self, *words: str) -> subprocess.Popen[str]:

@@ -59,7 +59,7 @@ OPTIONS = (
     Option(
         "host H",
         "URL",
-        "the engine, unix://PATH or tcp://HOST:PORT (also SEAWAY_HOST, DOCKER_HOST; default "
+        "the engine, unix://PATH or tcp://HOST:PORT (also SEAWAY_HOST; default "
         "unix:///run/seaway/seaway.sock)",
     ),
     switch("tlsverify", "use TLS, and know the engine by its certificate (also DOCKER_TLS_VERIFY)"),

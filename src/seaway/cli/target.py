@@ -57,13 +57,14 @@ class Target:
 def target(words: list[str], environment: Mapping[str, str]) -> tuple[Target, list[str]]:
     """The engine that the options at the beginning of *words* name, and the words after them.
 
-    SEAWAY_HOST counts before DOCKER_HOST. Raises Failure for a flag that cannot be understood.
+    DOCKER_HOST is not heeded: it names a Docker engine, and its networks are not ours. Raises Failure
+    for a flag that cannot be understood.
     """
     flags: dict[str, str] = {}
     while words and (found := _flag(words)):
         name, value, words = found
         flags["-H" if name == "--host" else name] = value
-    usual = environment.get("SEAWAY_HOST") or environment.get("DOCKER_HOST", "")
+    usual = environment.get("SEAWAY_HOST", "")
     return Target(flags.get("-H", usual), flags, Tls(flags, environment)), words
 
 

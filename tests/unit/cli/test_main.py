@@ -74,6 +74,19 @@ def test_the_environment_names_the_host_and_the_flag_wins(engine: Engine) -> Non
     assert (told.returncode, flagged.returncode) == (0, 0)
 
 
+def test_the_host_of_docker_is_not_ours(engine: Engine) -> None:
+    engine.answers["GET /networks"] = (200, [])
+    environment = {"SEAWAY_HOST": engine.host, "DOCKER_HOST": "unix:///nowhere/at/all"}
+
+    found = started("sys.exit(main(sys.argv[1:]))", "network", "ls", environment=environment)
+    alone = started(
+        "sys.exit(main(sys.argv[1:]))", "network", "ls", environment={"DOCKER_HOST": engine.host}
+    )
+
+    assert found.returncode == 0
+    assert "nobody answers on /run/seaway/seaway.sock" in alone.stderr
+
+
 def test_without_an_engine_it_says_how_to_start_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
