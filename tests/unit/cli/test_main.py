@@ -45,7 +45,7 @@ def test_a_list_of_networks_loads_nothing_that_is_slow(engine: Engine) -> None:
     assert title == "NETWORK ID   NAME      DRIVER    SCOPE"
     slow = "re json argparse enum typing dataclasses socket signal select pathlib subprocess ssl"
     assert set(modules.split()) & set(slow.split()) == set()
-    assert len([name for name in modules.split() if name.startswith("seaway")]) == 11
+    assert len([name for name in modules.split() if name.startswith("seaway")]) == 12
 
 
 def test_the_program_writes_all_before_it_ends(engine: Engine) -> None:
