@@ -12,6 +12,7 @@ from bed.spot import Spot
 from e2e.resolving import resolve, upstream
 from e2e.stage import (
     answer,
+    bridge_of,
     ends,
     make_ipv4_network,
     make_network,
@@ -81,6 +82,34 @@ def test_the_mtu_changes_at_all_ends_and_open_streams_go_on(host: Host, daemon: 
     assert {link["mtu"] for link in links if link["ifname"].startswith(("sw-", "sv-"))} == {1300}
     late = make_sandbox(daemon, "late", "n1")
     assert mtu(late) == 1300
+
+
+def test_an_mtu_that_was_too_small_for_ipv6_brings_none_when_it_grows(
+    host: Host, daemon: Daemon
+) -> None:
+    make_ipv4_network(daemon, 1, "-o", "seaway.source_guard=false")
+    cli = make_sandbox(daemon, "cli", "n1")
+    accepts = f"cat /proc/sys/net/ipv6/conf/{bridge_of(daemon, 'n1')}/accept_ra"
+    inside = "ip -6 -o address show dev eth0"
+    before = (host.sh(accepts).out, cli.sh(inside).out)
+
+    update(daemon, "--mtu", "1000", "n1")
+    update(daemon, "--mtu", "1500", "n1")
+
+    assert before == ("0\n", "")
+    assert (host.sh(accepts).out, cli.sh(inside).out) == before
+
+
+def test_who_shares_a_network_reads_the_new_addresses_too(daemon: Daemon) -> None:
+    make_ipv4_network(daemon, 1)
+    for name, network in (("app", "n1"), ("side", "container:app")):
+        daemon.seaway("run", "-d", "--name", name, "--network", network, "--", "sleep", "600")
+
+    update(daemon, "--add-subnet", "fd77:1::/64", "n1")
+
+    both = [daemon.seaway("exec", name, "cat", "/etc/hosts").out for name in ("app", "side")]
+    assert "fd77:1::2\t" in both[0]
+    assert both[1] == both[0]
 
 
 def test_a_network_gets_ipv6_while_it_is_used(host: Host, daemon: Daemon) -> None:

@@ -48,14 +48,20 @@ class Files:
         return host_resolv_conf(sandbox.dns, servers, search)
 
     async def refresh(self, sandbox: Sandbox) -> None:
-        """Write the files of a running sandbox anew; a failure is only logged, its networks stand."""
-        if sandbox.process is None:
+        """Write the files of a running sandbox anew, and of those that share its networks.
+
+        A failure is only logged, its networks stand.
+        """
+        readers = [s for s in (sandbox, *self._wires.sharers(sandbox)) if s.process is not None]
+        if not readers:
             return
         hosts_text, resolv_text = self.texts(sandbox, self._wires.wiring(sandbox))
-        try:
-            await self._runtime.write_files(sandbox.id, hosts=hosts_text, resolv_conf=resolv_text)
-        except EngineError as error:
-            log.warning("files not written", extra={"sandbox": sandbox.name, "reason": str(error)})
+        for each in readers:
+            try:
+                await self._runtime.write_files(each.id, hosts=hosts_text, resolv_conf=resolv_text)
+            except EngineError as error:
+                facts = {"sandbox": each.name, "reason": str(error)}
+                log.warning("files not written", extra=facts)
 
 
 def _shown(upstream: Upstream) -> str:

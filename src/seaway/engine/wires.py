@@ -52,6 +52,10 @@ class Wires:
         except KernelRefused:
             return True
 
+    def sharers(self, sandbox: Sandbox) -> list[Sandbox]:
+        """Those that run in the namespace of *sandbox* (``--network container:NAME``)."""
+        return [s for s in self._store.sandboxes() if s.shares == sandbox.id and s.running]
+
     # Changes
 
     async def lay(

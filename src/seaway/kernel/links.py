@@ -31,6 +31,7 @@ from seaway.kernel.netlink import Netlink, Refused, strerror
 from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Interface
+from seaway.model.network import MIN_MTU6
 from seaway.plan.operations import (
     ADOPTED_GROUP,
     BRIDGE_GROUP,
@@ -204,6 +205,25 @@ def change_mtu(visits: Visits, op: ChangeMtu) -> None:
             netlink = visits.to(op.netns).netlink
             index = _far_end(visits, op.link, op.netns).index
         netlink.do(rtnetlink.change_link(index, LinkChange(mtu=op.new)))
+        if op.old < MIN_MTU6 <= op.new:
+            _no_ipv6_again(visits, op, index)
+
+
+def _no_ipv6_again(visits: Visits, op: ChangeMtu, index: int) -> None:
+    """Let a link that is large enough for IPv6 again have none, as it was made.
+
+    Linux takes IPv6 off a link that is too small for it, and later begins anew with its own settings
+    (``addrconf_notify()``).
+    """
+    if op.netns is None:
+        link = visits.host.netlink.link(index)
+        if link is not None and link.kind == "bridge":
+            _set_ipv6(op.link, "accept_ra", "0", needed=False)
+        return
+    inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
+    with inside.enter():
+        _set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=False)
+    _drop_addresses(inside.netlink, index, versions=(6,))
 
 
 def _far_end(visits: Visits, name: IfName, netns: Path) -> Link:
