@@ -17,9 +17,27 @@ from seaway.drivers.null import NullDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Mac, NetworkId, NetworkName
-from seaway.model.network import Adopted, BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
+from seaway.model.network import (
+    Adopted,
+    BridgeOptions,
+    GatewayMode,
+    HostOptions,
+    Icc,
+    Network,
+    NullOptions,
+)
 from seaway.plan.firewall import network_elements
-from seaway.plan.operations import AddBridge, AttachVeth, ChangeElements, DeleteLink, DetachVeth
+from seaway.plan.operations import (
+    AddBridge,
+    AttachVeth,
+    ChangeAddresses,
+    ChangeElements,
+    ChangeGateways,
+    ChangeGuard,
+    ChangeMtu,
+    DeleteLink,
+    DetachVeth,
+)
 from seaway.plan.wiring import Attachment
 
 FACTS = NetworkFacts(
@@ -303,6 +321,98 @@ def test_a_wish_takes_the_guard_away() -> None:
 
     assert isinstance(attach, AttachVeth)
     assert not attach.guarded
+
+
+# Changes
+
+
+def altered(**options: object) -> Network:
+    """FRONT with other options."""
+    assert isinstance(FRONT.options, BridgeOptions)
+    return replace(FRONT, options=replace(FRONT.options, **options))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def on(network: Network, *addresses: str, wish: EndpointWish | None = None) -> Attachment:
+    """The endpoint e1 on *network*."""
+    endpoint = an_endpoint("e1", network=network, addresses=addresses, wish=wish)
+    return Attachment(network=network, endpoint=endpoint)
+
+
+NEAR, FAR, BRIDGE_AA = IfName("sv-e10000000000"), IfName("eth0"), IfName("sw-aa0000000000")
+FOUR, SIX = ip_interface("10.77.1.2/24"), ip_interface("fd77:1::2/64")
+
+
+def test_what_stays_is_not_touched() -> None:
+    after = replace(FRONT, labels=(("a", "b"),))
+
+    assert BridgeDriver().network_ops(FRONT, after) == ()
+    assert BridgeDriver().endpoint_ops(on(FRONT, str(FOUR)), on(after, str(FOUR)), NETNS) == ()
+
+
+def test_an_mtu_changes_at_the_bridge_and_at_both_ends() -> None:
+    after = altered(mtu=1400)
+
+    assert BridgeDriver().network_ops(FRONT, after) == (
+        ChangeMtu(link=BRIDGE_AA, old=1500, new=1400),
+    )
+    assert BridgeDriver().endpoint_ops(on(FRONT, str(FOUR)), on(after, str(FOUR)), NETNS) == (
+        ChangeMtu(link=NEAR, old=1500, new=1400),
+        ChangeMtu(link=NEAR, netns=NETNS, old=1500, new=1400),
+    )
+
+
+def test_a_subnet_more_is_a_gateway_more_once_the_rules_know_it() -> None:
+    only4 = replace(FRONT, subnets=FRONT.subnets[:1])
+    rules, gateways = BridgeDriver().network_ops(only4, FRONT)
+
+    assert rules == ChangeElements(old=network_elements(only4), new=network_elements(FRONT))
+    assert gateways == ChangeGateways(
+        bridge=BRIDGE_AA,
+        old=(ip_interface("10.77.1.1/24"),),
+        new=(ip_interface("10.77.1.1/24"), ip_interface("fd77:1::1/64")),
+    )
+
+
+def test_an_endpoint_gets_an_address_more() -> None:
+    before, after = on(FRONT, str(FOUR)), on(FRONT, str(FOUR), str(SIX))
+
+    assert BridgeDriver().endpoint_ops(before, after, NETNS) == (
+        ChangeAddresses(
+            link=NEAR,
+            netns=NETNS,
+            ifname=FAR,
+            mac=before.place.mac,
+            old=(FOUR,),
+            new=(FOUR, SIX),
+        ),
+    )
+
+
+def test_the_guard_changes_with_the_network_unless_the_endpoint_has_a_wish() -> None:
+    after = altered(source_guard=False)
+    wish = EndpointWish(source_guard=True)
+
+    assert BridgeDriver().endpoint_ops(on(FRONT, str(FOUR)), on(after, str(FOUR)), NETNS) == (
+        ChangeGuard(link=NEAR, mac=on(FRONT).place.mac, old=True, new=False),
+    )
+    mine = on(FRONT, str(FOUR), wish=wish), on(after, str(FOUR), wish=wish)
+    assert BridgeDriver().endpoint_ops(*mine, NETNS) == ()
+
+
+def test_an_adopted_bridge_keeps_its_mtu_and_the_addresses_that_it_had() -> None:
+    held = (ip_interface("10.77.1.1/24"),)
+    adopted = Adopted(mac=Mac("02:00:00:00:00:09"), group=7, up=True, held=held)
+    only4 = replace(altered(adopted=adopted), subnets=FRONT.subnets[:1])
+    assert isinstance(only4.options, BridgeOptions)
+    after = replace(only4, options=replace(only4.options, mtu=1400), subnets=FRONT.subnets)
+
+    changes = [
+        o for o in BridgeDriver().network_ops(only4, after) if not isinstance(o, ChangeElements)
+    ]
+
+    assert changes == [
+        ChangeGateways(bridge=BRIDGE_AA, old=(), new=(ip_interface("fd77:1::1/64"),))
+    ]
 
 
 # The drivers without Linux parts
