@@ -277,7 +277,7 @@ class FakeKernel:
             case ChangeAddresses():
                 self._change_far_end(op, op.link, op.netns, addresses=op.new)
             case ChangeGuard():
-                pass  # it shows no flags of ports
+                self._change_guard(op)
             case ChangeRoute():
                 self._change_route(op)
             case RedirectNames():
@@ -347,6 +347,12 @@ class FakeKernel:
             self._change_far_end(op, op.link, op.netns, mtu=op.new)
         elif op.link in self.links:
             self.links[op.link] = replace(self.links[op.link], mtu=op.new)
+
+    def _change_guard(self, op: ChangeGuard) -> None:
+        for inside in self.namespaces.values():
+            for name, made in inside.links.items():
+                if made.link == op.link:
+                    inside.links[name] = replace(made, guarded=op.new)
 
     def _change_far_end(self, op: Operation, link: IfName, netns: Path, **new: object) -> None:
         inside = self._netns(type(op).__name__, netns)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seaway.model.errors import Forbidden, InvalidRequest
 from seaway.model.ids import Address
-from seaway.model.network import Icc, Network, NetworkChange
+from seaway.model.network import GatewayMode, Icc, Network, NetworkChange, Reach
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.elements import NO_ELEMENTS
@@ -28,6 +28,7 @@ from seaway.plan.wiring import (
     Wiring,
     bound,
     change_ops,
+    reach,
     route,
     target,
 )
@@ -240,22 +241,56 @@ def _way_changes(rehanging: Rehanging) -> Iterator[str]:
 
 def _port_changes(rehanging: Rehanging) -> Iterator[str]:
     for port in rehanging.sandbox.wanted_ports:
-        places = [
-            [v for v in VERSIONS if port.is_on(v) and w.ports and target(w, v) is not None]
-            for w in (rehanging.before, rehanging.after)
-        ]
-        if places[0] and not places[1]:
-            yield f"port {port.port}/{port.proto} is published no longer"
-        elif places[1] and not places[0]:
-            yield f"port {port.port}/{port.proto} is published"
+        old, new = (_reached(port, w) for w in (rehanging.before, rehanging.after))
+        last = port.port + port.count - 1
+        numbers = f"{port.port}" if port.count == 1 else f"{port.port}-{last}"
+        if old and not new:
+            yield f"port {numbers}/{port.proto} is published no longer"
+        elif new and not old:
+            yield f"port {numbers}/{port.proto} is published"
+        elif old != new:
+            yield f"port {numbers}/{port.proto} is reached {' and '.join(new.values())}"
+
+
+def _reached(port: PublishedPort, wiring: Wiring) -> dict[int, str]:
+    """Where *port* of a sandbox that hangs so is reached, in words, by family."""
+    at = {Reach.HOST: "at the host by IPv{}", Reach.OWN: "at its own IPv{} address"}
+    versions = (v for v in VERSIONS if port.is_on(v) and wiring.ports)
+    return {v: at[reach(wiring, v)].format(v) for v in versions if target(wiring, v) is not None}
 
 
 def _company_changes(before: Network, after: Network) -> Iterator[str]:
     if before.options.icc is not after.options.icc:
         closed = after.options.icc is Icc.CLOSED
         yield f"{'is cut off from' if closed else 'reaches'} the others on {after.name}"
-    if before.masquerades != after.masquerades and before.internal == after.internal:
-        yield f"goes outside with {'the address of the host' if after.masquerades else 'its own address'}"
+    if before.internal == after.internal:
+        yield from _sender_changes(before, after)
+    for version in before.versions:
+        old, new = (_is_open(n, version) for n in (before, after))
+        if old != new:
+            yield f"all its IPv{version} ports are {'open to' if new else 'closed for'} the outside"
+
+
+def _sender_changes(before: Network, after: Network) -> Iterator[str]:
+    changed = [v for v in before.versions if _sender(before, v) != _sender(after, v)]
+    senders = {v: _sender(after, v) for v in changed}
+    if changed == list(before.versions) and len(set(senders.values())) == 1:
+        yield f"goes outside with {senders[changed[0]]}"
+        return
+    for version, sender in senders.items():
+        yield f"goes outside by IPv{version} with {sender}"
+
+
+def _sender(network: Network, version: int) -> str:
+    """With which address packets of *network* leave the host."""
+    if not network.translates(version):
+        return "its own address"
+    return str(network.source(version) or "the address of the host")
+
+
+def _is_open(network: Network, version: int) -> bool:
+    """Whether everybody outside reaches all ports of its sandboxes."""
+    return not network.internal and network.gateway_mode(version) is GatewayMode.UNPROTECTED
 
 
 def _later_changes(before: Network, after: Network, rehanging: Rehanging) -> Iterator[str]:

@@ -19,9 +19,9 @@ from seaway.model.network import NetworkChange, NetworkWish, Reach, SubnetWish
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.elements import Elements
-from seaway.plan.firewall import network_elements
+from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import ADOPTED_GROUP
-from seaway.plan.wiring import Attachment, Wiring, elements, ways_in
+from seaway.plan.wiring import VERSIONS, Attachment, Wiring, elements, route, ways_in
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ def mode(word: str) -> NetworkChange:
     return NetworkChange(options=((f"{BRIDGE}gateway_mode_ipv4", word),))
 
 
+def option(name: str, value: str | None) -> NetworkChange:
+    """Have one option of the driver so."""
+    return NetworkChange(options=((name, value),))
+
+
+BINDING = f"{BRIDGE}host_binding_ipv4"
 ISOLATED = NetworkChange(
     options=(
         ("com.docker.network.bridge.enable_icc", "false"),
@@ -95,6 +101,10 @@ USE_CASES: dict[str, UseCase] = {
     "isolate": lambda w, _, net: w.updates.update(net, ISOLATED),
     "route": lambda w, _, net: w.updates.update(net, mode("routed")),
     "translate": lambda w, _, net: w.updates.update(net, mode("nat")),
+    "unguard": lambda w, _, net: w.updates.update(net, option("seaway.source_guard", "false")),
+    "bind": lambda w, _, net: w.updates.update(net, option(BINDING, "127.0.0.1")),
+    "unbind": lambda w, _, net: w.updates.update(net, option(BINDING, None)),
+    "label": lambda w, _, net: w.updates.update(net, NetworkChange(labels=(("a", "b"),))),
     "plan": lambda w, _, net: w.updates.plan(net, ISOLATED),
     "widen": lambda w, _, net: w.updates.update(net, wider(w, net)),
     "remove": lambda w, box, _: w.sandboxes.remove(box, force=True),
@@ -170,12 +180,20 @@ async def refused(work: Callable[[], Awaitable[object]]) -> bool:
 def seen(world: World) -> dict[str, object]:
     """What the world has."""
     return {
-        "links": {n: state.master for n, state in world.kernel.links.items() if n != "lo"},
+        "links": {
+            n: (state.master, state.mtu, frozenset(state.interfaces))
+            for n, state in world.kernel.links.items()
+            if n != "lo"
+        },
         "old bridge": (
             replace(world.kernel.links[OLD], index=99),
             list(world.store.facts("bridge:")),
         ),
-        "inside": {p: set(n.links) for p, n in world.kernel.namespaces.items()},
+        "inside": {
+            p: {name: (op.mtu, op.addresses, op.guarded) for name, op in n.links.items()}
+            for p, n in world.kernel.namespaces.items()
+        },
+        "routes": {p: n.default_routes for p, n in world.kernel.namespaces.items()},
         "paths": world.kernel.names,
         "elements": world.kernel.elements,
         "ports": world.host_ports.all_held,
@@ -196,13 +214,32 @@ def wanted(world: World) -> dict[str, object]:
         found |= each
     return {
         "links": {
-            **dict.fromkeys((OLD, *bridges.values())),
-            **{a.endpoint.link: bridges[a.network.id] for a in hung},
+            OLD: (None, SOMEBODYS.mtu, frozenset(old_bridge(world)[0].interfaces)),
+            **{
+                b: (None, n.options.mtu, frozenset(n.bridge_addresses))
+                for n in networks
+                if (b := n.options.bridge) not in {None, OLD}
+            },
+            **{
+                a.endpoint.link: (bridges[a.network.id], a.network.options.mtu, frozenset())
+                for a in hung
+            },
         },
         "old bridge": old_bridge(world),
         "inside": {
             world.paths.bound(s): {
-                a.endpoint.place.ifname for a in wirings[s.id].attachments if a.endpoint.place
+                a.place.ifname: (
+                    a.network.options.mtu,
+                    a.place.addresses,
+                    guarded(a.network, a.endpoint),
+                )
+                for a in wirings[s.id].attachments
+            }
+            for s in running
+        },
+        "routes": {
+            world.paths.bound(s): {
+                v: way for v in VERSIONS if (way := route(wirings[s.id], v)) is not None
             }
             for s in running
         },
@@ -234,7 +271,8 @@ def old_bridge(world: World) -> tuple[LinkState, list[str]]:
 def held_ports(ports: Iterable[PublishedPort], wiring: Wiring) -> dict[Hold, set[int]]:
     """What is held for *ports*: in families in which the host translates."""
     families = set(ways_in(wiring, Reach.HOST))
-    return {Hold.of(p): families for p in ports} if families else {}
+    found = {Hold.of(p): {v for v in families if p.is_on(v)} for p in ports}
+    return {hold: versions for hold, versions in found.items() if versions}
 
 
 def wiring_of(world: World, sandbox: Sandbox) -> Wiring:
