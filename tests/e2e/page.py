@@ -133,6 +133,7 @@ RULES = (
     (r"\bfe80::[0-9a-f:]+", "LINK-LOCAL"),
     (r"\bfd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}(?=::)", "ULA"),
     (r"@if\d+", "@if"),
+    (r"^(eth\d@if) +(?:UP|UNKNOWN) ", r"\1 UP "),
     (r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z| UTC)?", "TIME"),
     (r"(?:Less than a second|About a minute|\d+ seconds?)( ago)?", r"SECONDS\1"),
     (r"time=[\d.]+ ms|time \d+ms", "time"),
@@ -142,7 +143,8 @@ RULES = (
     (r":(?:3[3-9]|[45]\d|60)\d{3}\b", ":PORT"),
     (r" {2,}", "  "),
 )
-"""What differs each time: ids, addresses that are drawn by lot, times, ports that are free."""
+"""What differs each time: ids, addresses that are drawn by lot, times, ports that are free; and
+whether Linux has seen the carrier of a new link yet."""
 
 
 def normal(line: str) -> str:

@@ -88,6 +88,7 @@ def desk(host: Host) -> Host:
 )
 def test_what_a_page_shows_is_what_happens(desk: Host, daemon: Daemon, page: Path) -> None:
     reader = Reader(desk, ENVIRONMENT)
+    reader.type("mkdir /run/work; cd /run/work")
 
     check(unlike(reader, page))
 
