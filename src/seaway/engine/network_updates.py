@@ -127,10 +127,14 @@ class NetworkUpdates:
 
     @asynccontextmanager
     async def _turns_of_all(self, ref: str, change: NetworkChange) -> AsyncGenerator[Network]:
-        """Hold the turns of all sandboxes that *change* concerns, and then the network's; gives it."""
+        """Hold the turns of all sandboxes that *change* concerns, and then the network's; gives it.
+
+        Who waits for one that takes its time to start keeps nobody else waiting, if that can be.
+        """
         network_id = self._store.network(ref).id
         while True:
             members = self._members(network_id) if change.concerns_sandboxes else []
+            await self._turns.quiet(members)
             async with AsyncExitStack() as turns:
                 for sandbox in members:
                     await turns.enter_async_context(self._turns.take(sandbox))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+
+PATIENCE = 16
+"""How many turns ``quiet`` waits for, one after the other."""
 
 
 class Turns:
@@ -12,6 +15,18 @@ class Turns:
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    async def quiet(self, keys: Collection[str]) -> None:
+        """Wait until nobody has a turn of *keys*, holding none meanwhile.
+
+        Where they are never all free it ends after PATIENCE turns.
+        """
+        for _ in range(PATIENCE):
+            busy = next((key for key in keys if key in self._locks), None)
+            if busy is None:
+                return
+            async with self.take(busy):
+                pass
 
     @asynccontextmanager
     async def take(self, key: str) -> AsyncGenerator[None]:
