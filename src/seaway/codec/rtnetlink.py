@@ -12,9 +12,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
-from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
+from seaway.model.ids import Address, IfName, Interface, Mac, Prefix, interface
 from seaway.model.usage import Traffic
 
 NLM_F_REQUEST = 0x1
@@ -606,7 +606,13 @@ def address(body: bytes) -> tuple[int, Interface]:
     family, length, _, _, index = _read(_ADDRESS, body)
     found = attributes(body[_ADDRESS.size :])
     packed = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
-    return index, ip_interface((_ip(family, packed), _prefix_length(family, length)))
+    ip, bits = _ip(family, packed), _prefix_length(family, length)
+    return index, interface(ip, bits)
+
+
+def is_local_route(body: bytes) -> bool:
+    """Whether an RTM_NEWROUTE is of the table of the host's own addresses, which each address fills."""
+    return body[4:5] == bytes([RT_TABLE_LOCAL])
 
 
 def route(body: bytes) -> Route:
@@ -614,9 +620,10 @@ def route(body: bytes) -> Route:
     family, length, _, _, table, _, _, kind, _ = _read(_ROUTE, body)
     found = attributes(body[_ROUTE.size :])
     destination = _ip(family, found.get(_RTA_DST, bytes(4 if family == AF_INET else 16)))
+    bits = _prefix_length(family, length)
     one = (_number(found, _RTA_OIF),) if _RTA_OIF in found else ()
     return Route(
-        prefix=ip_network((destination, _prefix_length(family, length)), strict=False),
+        prefix=interface(destination, bits).network,
         table=_number(found, _RTA_TABLE) or table,
         type=kind,
         links=one or tuple(_nexthops(found.get(_RTA_MULTIPATH, b""))),

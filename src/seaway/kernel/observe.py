@@ -43,6 +43,7 @@ def observe(netlink: Netlink) -> Observed:
         rtnetlink.route(body)
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_routes(version))
+        if not rtnetlink.is_local_route(body)
     ]
     bridges = {link.index for link in found if link.group in BRIDGE_GROUPS}
     interfaces: dict[int, list[Interface]] = {}
@@ -97,8 +98,7 @@ def _destinations(routes: Iterable[Route], links: Mapping[int, Link]) -> tuple[P
     found = {
         route.prefix: None
         for route in routes
-        if route.table != rtnetlink.RT_TABLE_LOCAL
-        and route.type in _LEADING
+        if route.type in _LEADING
         and route.prefix not in _EVERYTHING
         and not route.prefix.is_link_local
         and not route.prefix.is_loopback

@@ -12,7 +12,6 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_address,
-    ip_interface,
     ip_network,
 )
 from signal import NSIG, Signals
@@ -186,8 +185,10 @@ def address(text: str) -> Address:
 
 
 def interface(address: Address, length: int) -> Interface:
-    """*address* with the length of its prefix."""
-    return ip_interface(f"{address}/{length}")
+    """*address* with the length of its prefix, by numbers: by way of text it takes ten times as long."""
+    if isinstance(address, IPv4Address):
+        return IPv4Interface((int(address), length))
+    return IPv6Interface((int(address), length))
 
 
 def prefix(text: str, what: str = "prefix") -> Prefix:
