@@ -19,6 +19,7 @@ from seaway.model.network import (
     Subnet,
 )
 from seaway.plan import configuration
+from seaway.plan.default_network import MTU
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome
 from seaway.plan.subnets import (
     AddressPool,
@@ -127,7 +128,7 @@ class NetworkPlans:
                 ipv6=6 in after.versions,
                 predefined=before.predefined,
                 internal=after.internal,
-                default_mtu=before.options.mtu or MAX_MTU,
+                default_mtu=_default_mtu(before, after, observed),
                 links=observed.links,
                 uplinks=observed.uplinks,
                 adopted=before.options.adopted,
@@ -166,6 +167,19 @@ class NetworkPlans:
             if name not in known
         ]
         return tuple(found)
+
+
+def _default_mtu(before: Network, after: Network, observed: Observed) -> int:
+    """The MTU of *after* where none is asked for: the one chosen for *before*.
+
+    One that was asked for is not the default, so what the host has now is, or its owner's bridge.
+    """
+    was_asked = bool(dict(before.asked_options).get(MTU))
+    if not was_asked or dict(after.asked_options).get(MTU):
+        return before.options.mtu or MAX_MTU
+    bridge = before.options.bridge if before.options.adopted is not None else None
+    link = observed.links.get(bridge) if bridge is not None else None
+    return observed.default_mtu if link is None else link.mtu
 
 
 def _foreign_routes(network: Network, observed: Observed) -> Iterable[Prefix]:

@@ -99,3 +99,21 @@ async def test_a_plan_leaves_nothing_behind() -> None:
         await world.updates.plan("web", MTU)
 
         assert world.snapshot() == before
+
+
+async def test_an_mtu_that_is_asked_for_no_longer_is_the_hosts_again() -> None:
+    async with a_world() as world:
+        await world.recovery.restore()
+        await world.networks.create(network_wish("web"))
+        world.kernel.default_mtu = 9000  # the host's changes meanwhile
+
+        await world.updates.update("web", NetworkChange(internal=True))
+        assert world.store.network("web").options.mtu == 1500
+
+        await world.updates.update("web", MTU)
+        await world.updates.update("web", NetworkChange(internal=False))
+        assert world.store.network("web").options.mtu == 1400
+
+        back = NetworkChange(options=(("com.docker.network.driver.mtu", None),))
+        await world.updates.update("web", back)
+        assert world.store.network("web").options.mtu == 9000
