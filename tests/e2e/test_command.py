@@ -384,12 +384,14 @@ def test_wrong_words_are_told_in_one_sentence(daemon: Daemon) -> None:
 
 def test_every_command_has_help_with_an_example(daemon: Daemon) -> None:
     usage = daemon.seaway("--help").out
-    commands = re.findall(r"^  ([a-z]+) {2,}", usage.partition("Commands:")[2], re.MULTILINE)
+    sections = usage.partition("Networks and namespaces:")[2].partition("Options:")[0]
+    commands = re.findall(r"^  ([a-z]+) {2,}", sections, re.MULTILINE)
 
-    assert len(commands) >= 24
+    assert len(commands) >= 27
     for command in commands:
         text = daemon.seaway(command, "--help").out
-        assert text.lower().startswith(("usage: seaway ", "usage: seaway")), command
+        assert text.lower().startswith(f"usage: seaway {command}"), command
+        assert command in {"network", "pool", "sandbox"} or "\nExample" in text, command
 
 
 def test_without_an_engine_the_command_says_what_to_do(stopped_daemon: Daemon) -> None:

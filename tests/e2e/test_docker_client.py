@@ -546,7 +546,8 @@ def test_configuration_networks_by_docker(daemon: Daemon) -> None:
     assert made["IPAM"]["Config"] == [{"Subnet": "10.62.0.0/24", "Gateway": "10.62.0.1"}]
     assert made["Options"] == {"com.docker.network.driver.mtu": "1400"}
     assert made["Labels"] == {"a": "b"}
-    assert refused(daemon, "network", "rm", "cfg1") == (
+    code, text = refused(daemon, "network", "rm", "cfg1")
+    assert (code, text.removesuffix("\nexit status 1")) == (
         1,
         (
             "Error response from daemon: error while removing network: "
@@ -639,10 +640,9 @@ def test_what_needs_images_volumes_or_plugins_is_empty_or_says_what_to_do(daemon
     assert "Seaway has no images" in refused(daemon, "pull", "busybox")[1]
     assert "No such image: busybox" in refused(daemon, "rmi", "busybox")[1]
     assert "Seaway has no volumes" in refused(daemon, "volume", "create", "v1")[1]
-    assert refused(daemon, "run", "--network", "nosuch", "host", "true") == (
-        125,
-        ("docker: Error response from daemon: network nosuch not found.\nSee 'docker run --help'."),
-    )
+    code, text = refused(daemon, "run", "--network", "nosuch", "host", "true")
+    assert code == 125
+    assert text.startswith("docker: Error response from daemon: network nosuch not found")
 
 
 def test_pause_and_unpause(daemon: Daemon) -> None:

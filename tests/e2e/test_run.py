@@ -686,7 +686,8 @@ def test_ports_of_the_commands_are_open_while_it_runs(host: Host, daemon: Daemon
     assert not host.neighbour.reaches("tcp", "192.0.2.1", 8080)
 
 
-LONG = "head -c 4000000 /dev/zero | tr '\\0' a | fold; sleep 1"
+LONG = "sleep 1; head -c 4000000 /dev/zero | tr '\\0' a | fold; sleep 1"
+"""Not before its start is noted: the disk is for both."""
 
 
 def test_a_disk_that_a_log_has_filled_is_told_and_not_blamed_on_a_device(
