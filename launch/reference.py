@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from launch import api_paths, walk
+from launch import api_paths, api_shapes, walk
 from launch.docker_words import WITHOUT
 
 from seaway.cli import conventions
@@ -167,11 +167,17 @@ def api_page(written: str) -> str:
     return _between(written, "src/seaway/api", _table(("path", ""), rows))
 
 
+def api_shapes_page(_written: str) -> str:
+    """docs/reference/api-paths.md."""
+    return api_shapes.page(MARK.format(source="src/seaway/api"))
+
+
 PAGES: dict[str, Callable[[str], str]] = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/docker.md": docker_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/api.md": api_page,
+    "docs/reference/api-paths.md": api_shapes_page,
 }
 """Each page, and what makes it out of what is written there."""
 
