@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 from collections.abc import Iterator
@@ -37,8 +38,9 @@ def client(shared_daemon: Daemon) -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(autouse=True)
 def clean(client: docker.DockerClient) -> Iterator[None]:
-    """Nothing of one test is there in the next."""
+    """Nothing of one test is there in the next, unclosed sockets least of all."""
     yield
+    gc.collect()
     for each in client.containers.list(all=True):
         each.remove(force=True)
     client.networks.prune()
