@@ -13,7 +13,7 @@ from typing import assert_never
 
 from seaway.codec import rtnetlink
 from seaway.contracts import Steps
-from seaway.kernel import links, netns, nft, sysctl
+from seaway.kernel import bridges, links, netns, nft, routes, sysctl, veths
 from seaway.kernel.announce import announcements
 from seaway.kernel.descriptors import moved_up
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
@@ -80,7 +80,7 @@ class Worker:
                     raise refused(op, error) from error
                 done.append(op)
             with suppress(OSError):  # a link that is gone again has nothing to wait for
-                links.await_carrier(self.host.netlink, operations)
+                veths.await_carrier(self.host.netlink, operations)
             for each in announcements(operations, visits):
                 self._aside(each.send)
         self._reap_when_many()
@@ -170,12 +170,12 @@ class Worker:
     def _do(self, op: Operation, visits: Visits) -> None:  # noqa: C901
         match op:
             case AddBridge():
-                links.add_bridge(self.host, op)
+                bridges.add_bridge(self.host, op)
             case AdoptBridge():
-                links.adopt_bridge(self.host, op)
+                bridges.adopt_bridge(self.host, op)
             case ReleaseBridge():
                 self.reaper.set_down()
-                links.release_bridge(self.host, op)
+                bridges.release_bridge(self.host, op)
             case DeleteLink():
                 self.reaper.set_down()
                 links.delete_link(self.host, op)
@@ -191,20 +191,20 @@ class Worker:
                 visits.forget(op.path)
                 netns.unbind(op.path)
             case AttachVeth():
-                links.attach_veth(visits, op)
+                veths.attach_veth(visits, op)
             case DetachVeth():
-                if (doomed := links.detach_veth(visits, op)) is not None:
+                if (doomed := veths.detach_veth(visits, op)) is not None:
                     self.reaper.doom(doomed)
             case ChangeMtu():
-                links.change_mtu(visits, op)
+                veths.change_mtu(visits, op)
             case ChangeGateways():
-                links.change_gateways(self.host, op)
+                bridges.change_gateways(self.host, op)
             case ChangeAddresses():
-                links.change_addresses(visits, op)
+                veths.change_addresses(visits, op)
             case ChangeGuard():
-                links.change_guard(self.host, op)
+                veths.change_guard(self.host, op)
             case ChangeRoute():
-                links.change_route(visits, op)
+                routes.change_route(visits, op)
             case RedirectNames():
                 self._redirect_names(visits, op)
             case LeaveNames():
