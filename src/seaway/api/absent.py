@@ -15,8 +15,9 @@ from seaway.api import wire
 from seaway.api.call import Call, Handler, Route, answer, empty
 from seaway.api.declaration import flag, json, nothing, text
 from seaway.api.errors import STATUS, NoSwarm, NotHere
+from seaway.api.network_wishes import NO_SWARM
 from seaway.api.parts import Parts
-from seaway.api.wishes import NO_SWARM, no_image
+from seaway.api.process_wishes import no_image
 from seaway.model.errors import EngineError, NotFound
 
 NO_IMAGES = (

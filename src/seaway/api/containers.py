@@ -15,8 +15,8 @@ from seaway.api.inspection import Inspection
 from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
 from seaway.api.query import has_label
+from seaway.api.sandbox_wishes import container_wish, warnings
 from seaway.api.selection import LISTED, selected
-from seaway.api.wishes import container_wish, warnings
 from seaway.model.errors import Conflict, EngineError, InvalidRequest, NotFound
 from seaway.model.event import sandbox_event
 from seaway.model.ids import IfName, Signal, sandbox_name, signal

@@ -15,7 +15,7 @@ from seaway.api.declaration import FRAMED, RAW, json, nothing, stream
 from seaway.api.detaching import key_bytes
 from seaway.api.hijack import Hijacked, RawStream, content_type, hijacked
 from seaway.api.parts import Parts
-from seaway.api.wishes import console_size, directory, environment, words
+from seaway.api.process_wishes import console_size, directory, environment, words
 from seaway.contracts import Stream
 from seaway.engine.execs import Exec
 from seaway.model.errors import EngineError, InvalidRequest

@@ -12,10 +12,11 @@ from msgspec import UNSET, UnsetType
 from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
 from seaway.api.declaration import filters, flag, json, nothing, text
+from seaway.api.endpoint_wishes import endpoint_wish
 from seaway.api.errors import WrongFilterValue
+from seaway.api.network_wishes import network_wish
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
-from seaway.api.wishes import endpoint_wish, network_wish
 from seaway.model.address import Reservation
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, InvalidRequest, NotFound

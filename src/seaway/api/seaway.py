@@ -13,9 +13,10 @@ from seaway.api import moments, wire
 from seaway.api.call import Call, Route, answer, empty
 from seaway.api.declaration import flag, json, nothing
 from seaway.api.inspection import Inspection, hanging
+from seaway.api.network_wishes import network_change
 from seaway.api.parts import Parts
+from seaway.api.sandbox_wishes import namespace_wish
 from seaway.api.topology import published, summary, whole_map
-from seaway.api.wishes import namespace_wish, network_change
 from seaway.model.errors import InvalidRequest
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
