@@ -114,7 +114,9 @@ def a_stage() -> Generator[Stage]:
     """A host with a running daemon; nothing of it is left afterwards."""
     with tempfile.TemporaryDirectory() as folder, a_host() as host:
         daemon = Daemon(host, Path(folder, "daemon.log"))
-        daemon.start()
+        daemon.start(
+            timeout=60
+        )  # a stage before may still be taken down, which Linux does under one lock
         try:
             with Api(host.path(daemon.socket)) as api:
                 config = {"Config": [{"Subnet": SUBNET}]}

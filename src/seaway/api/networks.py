@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -14,16 +13,14 @@ from seaway.api.call import Call, Route, answer, empty
 from seaway.api.declaration import filters, flag, json, nothing, text
 from seaway.api.endpoint_wishes import endpoint_wish
 from seaway.api.errors import WrongFilterValue
+from seaway.api.network_view import ListedNetworks, Shape, shown
 from seaway.api.network_wishes import network_wish
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
-from seaway.model.address import Reservation
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName
-from seaway.model.network import Icc, Network, Subnet, SubnetWish
-
-Shape = TypeVar("Shape", bound=wire.Network)
+from seaway.model.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +32,7 @@ class NetworkRoutes:
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._store = parts, parts.store
+        self._listed = ListedNetworks(parts.store)
 
     def routes(self) -> Sequence[Route]:
         """Methods and paths."""
@@ -94,11 +92,11 @@ class NetworkRoutes:
         """All networks that the filters let through."""
         filters = call.query.filters()
         _refuse_filters(filters)
-        everything = sorted(self._store.networks(), key=lambda n: n.created)
-        found = [n for n in everything if self._fits(n, filters)]
+        found = sorted(self._store.networks(), key=lambda n: n.created)
+        if filters.keys:
+            found = [n for n in found if self._fits(n, filters)]
         if call.version > wire.LISTED_MEMBERS_UNTIL:
-            nobody = dict[str, wire.NetworkMember]()
-            return call.answer([self._shown(wire.ListedNetwork, n, nobody) for n in found])
+            return answer(self._listed.texts(found, call.version))
         members = [await self._members(n) for n in found]
         pairs = zip(found, members, strict=True)
         return call.answer([self._shown(wire.ListedNetwork, n, m) for n, m in pairs])
@@ -202,78 +200,6 @@ async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
     except EngineError as error:
         log.warning("drops could not be read", extra={"reason": str(error)})
         return dict[IfName, int]()
-
-
-def shown(
-    shape: type[Shape],
-    network: Network,
-    source: str,
-    members: dict[str, wire.NetworkMember] | UnsetType = UNSET,
-) -> Shape:
-    """*network*, made from the configuration network *source*, as the API shows it."""
-    no_subnets = not network.subnets
-    return shape(
-        name=network.name,
-        id=network.id,
-        created=moments.shown(network.created),
-        driver=network.driver,
-        enable_ipv4=network.config.ipv4 if network.config else 4 in network.versions or no_subnets,
-        enable_ipv6=network.config.ipv6 if network.config else 6 in network.versions,
-        ipam=_ipam(network),
-        internal=network.internal,
-        attachable=network.attachable,
-        config_from=wire.ShownConfigFrom(network=source),
-        config_only=network.config is not None,
-        options=_options(network),
-        labels=dict(network.labels),
-        containers=members,
-        reservations=[_reserved(r) for r in network.reservations] or UNSET,
-    )
-
-
-def _reserved(reservation: Reservation) -> wire.ReservedAddress:
-    return wire.ReservedAddress(address=str(reservation.address), sandbox=reservation.name)
-
-
-def _ipam(network: Network) -> wire.ShownIpam:
-    config = network.config
-    subnets: tuple[Subnet | SubnetWish, ...] = config.subnets if config else network.subnets
-    asked = network.ipam_options
-    return wire.ShownIpam(
-        options=None if asked is None else dict(asked),
-        config=[_subnet(network, s) for s in subnets] if subnets or config else None,
-    )
-
-
-def _subnet(network: Network, subnet: Subnet | SubnetWish) -> wire.ShownIpamConfig:
-    hidden = isinstance(subnet, Subnet) and not network.has_gateway(subnet.version)
-    return wire.ShownIpamConfig(
-        subnet=str(subnet.prefix),
-        ip_range=str(subnet.range or ""),
-        gateway="" if hidden else str(subnet.gateway or ""),
-        auxiliary_addresses={name: str(a) for name, a in subnet.auxiliary} or UNSET,
-    )
-
-
-def _options(network: Network) -> dict[str, str]:
-    """As asked for; those of the predefined bridge as Docker shows its own."""
-    options = network.options
-    if not network.predefined or options.bridge is None:
-        return dict(network.asked_options)
-    bridge = "com.docker.network.bridge."
-    return {
-        f"{bridge}default_bridge": "true",
-        f"{bridge}enable_icc": _word(options.icc is Icc.OPEN),
-        f"{bridge}enable_ip_masquerade": _word(options.masquerade),
-        f"{bridge}host_binding_ipv4": str(options.host_binding or "0.0.0.0"),
-        f"{bridge}name": options.bridge,
-        "com.docker.network.driver.mtu": str(options.mtu),
-        **dict(network.asked_options),
-    }
-
-
-def _word(flag: bool) -> str:
-    return "true" if flag else "false"
 
 
 def _refuse_filters(filters: Filters) -> None:

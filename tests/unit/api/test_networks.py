@@ -557,3 +557,23 @@ async def test_pools_that_are_empty_are_a_400(stage: Stage) -> None:
 
     assert answer.status == 400
     assert answer.message.startswith("all predefined address pools have been fully subnetted")
+
+
+async def test_a_list_shows_what_changed_since_the_last(stage: Stage) -> None:
+    await stage.good("POST", "/networks/create", {"Name": "cfg", "ConfigOnly": True})
+    made = {"Name": "web", "ConfigFrom": {"Network": "cfg"}}
+    await stage.good("POST", "/networks/create", made)
+    before = {n["Name"]: n for n in await stage.good("GET", "/networks")}
+
+    change = {"Name": "front", "Labels": {"tier": "1"}}
+    await stage.good("POST", "/seaway/networks/web/update", change)
+    await stage.good("POST", "/seaway/networks/cfg/update", {"Name": "base"})
+    after = {n["Name"]: n for n in await stage.good("GET", "/networks")}
+    older = {n["Name"]: n for n in await stage.good("GET", "/v1.44/networks")}
+
+    assert before["web"]["ConfigFrom"] == {"Network": "cfg"}
+    assert set(after) == {"bridge", "host", "none", "base", "front"}
+    assert after["front"]["Labels"] == {"tier": "1"}
+    assert after["front"]["ConfigFrom"] == {"Network": "base"}
+    assert "EnableIPv4" in after["front"]
+    assert "EnableIPv4" not in older["front"]
