@@ -6,8 +6,10 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import cast
 
 from aiohttp import HttpVersion11, web
+from aiohttp.typedefs import Handler
 
 from seaway.api import wire
 from seaway.api.absent import AbsentRoutes
@@ -15,14 +17,16 @@ from seaway.api.addresses import AddressRoutes
 from seaway.api.attachment import AttachRoutes
 from seaway.api.call import Call, Route, answer
 from seaway.api.certificates import Certificates
+from seaway.api.connection import MAX_HEADERS, MAX_LINE, Connection, expected, message
 from seaway.api.containers import ContainerRoutes
-from seaway.api.declaration import JSON, json
-from seaway.api.errors import summary
+from seaway.api.declaration import json
+from seaway.api.errors import PageNotFound, summary
 from seaway.api.events import EventRoutes
 from seaway.api.execs import ExecRoutes
 from seaway.api.logs import LogRoutes
 from seaway.api.networks import NetworkRoutes
 from seaway.api.openapi import document
+from seaway.api.pages import refuse_pages
 from seaway.api.parts import Parts
 from seaway.api.peers import Peers
 from seaway.api.query import Query
@@ -37,8 +41,6 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 16 << 20
 """Bytes of a request's body."""
-MAX_LINE = 64 << 10
-"""Bytes of a request's first line, and of a header: filters may be long."""
 LARGE = 2048
 """Bytes of a body from which on its length is not said beforehand."""
 GRACE = 0.5
@@ -105,24 +107,28 @@ class Server:
                 access_log=None,
                 handler_cancellation=True,
                 shutdown_timeout=GRACE,
-                max_line_size=MAX_LINE,
-                max_field_size=MAX_LINE,
             )
             await runner.setup()
+            loop, protocols = asyncio.get_running_loop(), _protocols(runner)
+            open_: list[asyncio.Server] = []
             doors: list[asyncio.Task[None]] = []
             try:
                 for sock in listening:
                     if certificates is None or sock.family == socket.AF_UNIX:
-                        await web.SockSite(runner, sock, backlog=BACKLOG).start()
+                        open_.append(
+                            await loop.create_server(protocols, sock=sock, backlog=BACKLOG)
+                        )
                     else:
-                        door = TlsDoor(certificates, _protocols(runner))
+                        door = TlsDoor(certificates, protocols)
                         doors.append(tasks.create_task(door.serve(sock)))
                 await stop.wait()
             finally:
+                for each in open_:
+                    each.close()
                 await runner.cleanup()
                 await jobs.end(LAST_WORDS)
-                for each in doors:
-                    each.cancel()
+                for job in doors:
+                    job.cancel()
 
     def _application(self, jobs: Jobs) -> web.Application:
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -135,14 +141,15 @@ class Server:
             request[_BEGUN] = True
             response.headers.update(self._headers)
 
-        application = web.Application(client_max_size=MAX_BODY)
-        application.router.add_route("*", r"/{path:[\s\S]*}", answer)
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[_found])
+        application.router.add_route("*", r"/{path:[\s\S]*}", answer, expect_handler=expected)
         application.on_response_prepare.append(add_headers)
         return application
 
     async def _answer(self, request: web.Request, jobs: Jobs) -> web.StreamResponse:
         """Streams end when the client hangs up; everything else is finished all the same."""
         try:
+            refuse_pages(request.transport, request.headers)
             await self._peers.refuse_sandboxes(request.transport)
             route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
         except Moved as moved:
@@ -171,9 +178,25 @@ def _is_large(response: web.StreamResponse) -> bool:
 
 
 def _protocols(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
-    server = runner.server
+    server, loop = runner.server, asyncio.get_running_loop()
     assert server is not None, "the runner is set up"
-    return server
+    return lambda: Connection(
+        server,
+        loop=loop,
+        access_log=cast(logging.Logger, None),  # aiohttp tells so in its documentation
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_LINE,
+        max_headers=MAX_HEADERS,
+    )
+
+
+@web.middleware
+async def _found(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer; that there is no such page is told in our words, too (of ``CONNECT``, ``OPTIONS *``)."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return _refusal(PageNotFound())
 
 
 class Jobs:
@@ -223,23 +246,18 @@ def _cut_off(request: web.Request) -> web.StreamResponse:
 def _refusal(error: Exception) -> web.Response:
     """What the client is told of *error*: one sentence; a bug goes to the log with its trace."""
     if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return _message(413, f"the body is larger than {MAX_BODY >> 20} MB")
+        return message(413, f"the body is larger than {MAX_BODY >> 20} MB")
     if isinstance(error, web.RequestPayloadError):
-        return _message(400, "the body is not coded as its headers say")
+        return message(400, "the body is not coded as its headers say")
     known = summary(error)
     if known is None:
         log.error("a request failed unexpectedly", exc_info=error)
-        return _message(500, f"internal error: {type(error).__name__}; the daemon's log has more")
+        return message(500, f"internal error: {type(error).__name__}; the daemon's log has more")
     status, text = known
     if status == _NOT_MODIFIED:
         return web.Response(status=status)
-    return _message(status, text)
+    return message(status, text)
 
 
 def _moved(path: str) -> web.Response:
     return web.Response(status=301, headers={"Location": path})
-
-
-def _message(status: int, text: str) -> web.Response:
-    body = wire.encoded(wire.Message(text))
-    return web.Response(status=status, body=body, headers={"Content-Type": JSON})

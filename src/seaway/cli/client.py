@@ -248,7 +248,7 @@ class Api:
         content = b"" if body is None else compact(body).encode()
         head = [
             f"{method} {where}{query_text(query)} HTTP/1.1",
-            "Host: seaway",
+            f"Host: {self._remote or 'seaway'}",
             "User-Agent: seaway",
         ]
         head += ["Connection: Upgrade", "Upgrade: tcp"] if upgrade else ["Connection: close"]
