@@ -50,5 +50,7 @@ class _Json(logging.Formatter):
 
 
 def _word(value: object) -> str:
+    """*value*; quoted where it would not be one word, or would speak to a terminal."""
     text = str(value)
-    return json.dumps(text) if not text or any(c.isspace() or c == '"' for c in text) else text
+    plain = text and text.isprintable() and not any(c in ' "' for c in text)
+    return text if plain else json.dumps(text)

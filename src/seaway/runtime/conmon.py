@@ -49,6 +49,8 @@ _EXEC_KEPT = 300.0
 """Seconds for which the exit status of a further process can be asked, at least."""
 _PS_TIMEOUT = 10.0
 """Seconds for ps to look at all processes of the host."""
+_PS_MOST = 16 << 20
+"""Bytes that ps may write; a sandbox chooses how long its processes' command lines are."""
 _CHUNK = 1 << 16
 """Bytes of a log that are read at once."""
 
@@ -253,9 +255,13 @@ class ConmonRuntime:
         if ps is None:
             raise Unavailable("ps is not installed: the package procps has it")
         try:
-            done = await programs.run([ps, *options], timeout=_PS_TIMEOUT)
+            done = await programs.run([ps, *options], timeout=_PS_TIMEOUT, most=_PS_MOST)
         except TimeoutError as error:
             raise Unavailable(f"ps did not end within {_PS_TIMEOUT:.0f} seconds") from error
+        if done.code == -signals.SIGXFSZ:
+            raise Unavailable(
+                f"ps wrote more than {_PS_MOST >> 20} MB: ask for shorter columns, as in: -e -o pid,comm"
+            )
         if done.code != 0:
             raise InvalidRequest(f"ps refused its ps_args: {shown(done.output.strip())}")
         return usage.table(done.output, usage.members(cgroup(sandbox)))

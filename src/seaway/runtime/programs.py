@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import subprocess  # noqa: TID251
 import threading
 from collections.abc import Mapping, Sequence
@@ -49,15 +50,19 @@ async def run(
     env: Mapping[str, str] | None = None,
     keep: Sequence[int] = (),
     output: Path | None = None,
+    most: int | None = None,
 ) -> Finished:
     """Run *command* to its end, in a session of its own, with the descriptors *keep* open.
 
     With *output* what it writes goes there, and not into the answer: for programs that leave a
-    child behind. Raises TimeoutError after *timeout* seconds; the program is killed then, as it is
-    when the wait is cancelled, and nobody waits for one that even so does not end.
+    child behind. One that writes more than *most* bytes is ended by SIGXFSZ. Raises TimeoutError
+    after *timeout* seconds; the program is killed then, as it is when the wait is cancelled, and
+    nobody waits for one that even so does not end.
     """
     with _memory() if output is None else output.open("ab+") as stream:
         process = _spawn(command, stream.fileno(), env or {}, keep)
+        if most is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
         try:
             with watch.process_handle(process.pid) as handle:
                 if handle is not None:

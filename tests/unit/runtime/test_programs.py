@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -79,3 +80,12 @@ async def test_a_program_given_up_by_its_caller_is_killed(tmp_path: Path) -> Non
 
     assert task.cancelled()
     assert not mark.exists()
+
+
+async def test_a_program_that_writes_too_much_is_ended() -> None:
+    command = ["/bin/sh", "-c", "sleep 0.2; exec head -c 64M /dev/zero"]
+
+    done = await programs.run(command, timeout=SOON, most=1 << 20)
+
+    assert done.code == -signal.SIGXFSZ
+    assert len(done.output) == 1 << 20
