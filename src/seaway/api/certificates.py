@@ -6,7 +6,9 @@ The files are looked at for each new connection, so a renewed certificate needs 
 from __future__ import annotations
 
 import logging
+import os
 import ssl
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SOON = timedelta(days=14)
 """A certificate that ends within this time is told of."""
+LARGEST = 1 << 20
+"""Bytes of a file with certificates, or a key."""
 _OTHERS = 0o077
 _Seen = tuple[tuple[int, int, int], ...]
 """Of each file: inode, nanoseconds of the last change, bytes."""
@@ -93,7 +97,7 @@ def _context(files: CertificateFiles) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_RENEGOTIATION
     for path in files.all:
-        _refuse_unreadable(path)
+        _content(path)
     try:
         context.load_verify_locations(files.ca)
     except (ssl.SSLError, OSError) as error:
@@ -114,11 +118,27 @@ def _no_password() -> str:
     return ""
 
 
-def _refuse_unreadable(path: Path) -> None:
+def _content(path: Path) -> bytes:
+    """The bytes of a file; raises Unavailable for what is none, or might never be read to its end.
+
+    A pipe without a writer would hold up the daemon, a device would fill its memory.
+    """
     try:
-        path.read_bytes()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Unavailable(f"TLS needs {path}: {error.strerror or error}") from None
+    try:
+        _refuse_odd(path, os.fstat(handle))
+        return os.read(handle, LARGEST)
+    finally:
+        os.close(handle)
+
+
+def _refuse_odd(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise Unavailable(f"TLS needs {path}: it should be a file")
+    if found.st_size > LARGEST:
+        raise Unavailable(f"TLS needs {path}: it is larger than {LARGEST >> 20} MB")
 
 
 def _why(error: OSError) -> str:
@@ -130,8 +150,8 @@ def _why(error: OSError) -> str:
 def _ending(path: Path, now: datetime) -> str:
     """A sentence when a certificate of *path* has ended, ends soon, or has not begun."""
     try:
-        found = validities(path.read_bytes())
-    except (OSError, NotACertificate):
+        found = validities(_content(path))
+    except (Unavailable, NotACertificate):
         return ""  # told of when it was read
     ends, begins = min(v.ends for v in found), max(v.begins for v in found)
     if ends <= now:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 HANDSHAKE = 10.0
 """Seconds for a client to show who it is."""
 STRANGERS = 256
-"""Clients at a time that have not shown it yet; others wait in the backlog."""
+"""Clients at a time that have not shown it yet; for one more, the one that took longest is let go."""
 LAST_WORDS = 1.0
 """Seconds for a client to read why it is refused, or the end."""
 _CHUNK = 1 << 16
@@ -124,7 +124,7 @@ class TlsDoor:
 
     def __init__(self, certificates: Certificates, factory: Factory) -> None:
         self._certificates, self._factory = certificates, factory
-        self._strangers = asyncio.Semaphore(STRANGERS)
+        self._strangers: dict[asyncio.Task[None], None] = {}
         self._open = set[asyncio.Task[None]]()
 
     async def serve(self, listening: socket.socket) -> None:
@@ -137,13 +137,26 @@ class TlsDoor:
                         job = tasks.create_task(self._one(sock, peer))
                         self._open.add(job)
                         job.add_done_callback(self._open.discard)
+                        await self._make_room(job)
+                        await asyncio.sleep(0)  # it begins, and so closes its socket in any case
                 finally:  # what the server said last goes out
                     if self._open:
                         await asyncio.wait(self._open, timeout=LAST_WORDS)
 
+    async def _make_room(self, stranger: asyncio.Task[None]) -> None:
+        """Count *stranger* in; the oldest goes, so that nobody keeps others out by saying nothing."""
+        self._strangers[stranger] = None
+        stranger.add_done_callback(self._known_by_now)
+        if len(self._strangers) > STRANGERS:
+            oldest = next(iter(self._strangers))
+            oldest.cancel()
+            await asyncio.wait([oldest])
+
+    def _known_by_now(self, stranger: asyncio.Task[None]) -> None:
+        self._strangers.pop(stranger, None)
+
     async def _next(self, listening: socket.socket) -> tuple[socket.socket, str]:
         """The next client and its address."""
-        await self._strangers.acquire()
         while True:
             try:
                 sock, peer = await asyncio.get_running_loop().sock_accept(listening)
@@ -155,12 +168,15 @@ class TlsDoor:
 
     async def _one(self, sock: socket.socket, peer: str) -> None:
         """A whole connection; whatever happens to it is no error of the server's."""
+        job = asyncio.current_task()
+        assert job is not None, "a connection is a task of its own"
         with sock:
             sock.setblocking(False)
             end = await self._known(sock, peer)
             if end is None:
                 await linger(sock)
                 return
+            self._known_by_now(job)
             with suppress(OSError, ssl.SSLError):
                 await self._carry(end)
 
@@ -174,8 +190,6 @@ class TlsDoor:
             why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
             log.info("refused a client", extra={"peer": peer, "reason": str(why)})
             return None
-        finally:
-            self._strangers.release()
         return end
 
     async def _carry(self, end: TlsEnd) -> None:
