@@ -22,6 +22,11 @@ from seaway.model.errors import Forbidden
 
 _SANDBOX = re.compile(r"seaway-[0-9a-f]{64}")
 """A sandbox's cgroup (``plan.oci.cgroup``)."""
+LOOKS = 2
+"""Clients on TCP at a time that are looked for among all processes, which takes a thread and its time.
+
+A sandbox on the host's network may ask as often as it likes; the Unix socket does not wait for that.
+"""
 _INODE = 9
 """The column of /proc/net/tcp."""
 _LONGEST_IPV4 = len("0100007F:0947")
@@ -43,6 +48,7 @@ class Peers:
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._outside: WeakKeyDictionary[asyncio.BaseTransport, bool] = WeakKeyDictionary()
+        self._looking = asyncio.Semaphore(LOOKS)
 
     async def refuse_sandboxes(self, connection: asyncio.BaseTransport | None) -> None:
         """Raise InsideSandbox unless a process outside all sandboxes made *connection*."""
@@ -58,7 +64,8 @@ class Peers:
         sock: socket.socket = connection.get_extra_info("socket")
         if sock.family == socket.AF_UNIX:
             return self._is_outside(sock)
-        return await asyncio.to_thread(self._is_outside_by_tcp, sock)
+        async with self._looking:
+            return await asyncio.to_thread(self._is_outside_by_tcp, sock)
 
     def _is_outside(self, sock: socket.socket) -> bool:
         """A process of a namespace beside or above ours has no number here; sandboxes are below."""

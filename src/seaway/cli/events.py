@@ -8,7 +8,7 @@ from time import localtime, strftime, time
 from seaway.cli.moment import seconds
 from seaway.cli.options import Command, Option, filter_option
 from seaway.cli.table import filters
-from seaway.cli.text import parsed
+from seaway.cli.text import parsed, printable
 from seaway.cli.values import fields, number, text
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def line_of(event: object) -> str:
         text(event, "Actor", "ID"),
         f"({said})" if said else "",
     ]
-    return " ".join(word for word in words if word)
+    return printable(" ".join(word for word in words if word))
 
 
 def stamp(nanoseconds: int) -> str:

@@ -6,6 +6,7 @@ import sys
 
 from seaway.cli.failure import Misused
 from seaway.cli.options import FLAG_ERROR, Option, switch
+from seaway.cli.text import printable
 from seaway.cli.values import fields, text
 from seaway.cli.width import padded, width
 
@@ -71,7 +72,7 @@ def show(
         lines = [str(columns[key].read(item)) for item in items]
     elif wish in ("", "table"):
         titles = [columns[name].title for name in default]
-        cells = [[str(columns[name].read(item)) for name in default] for item in items]
+        cells = [[printable(str(columns[name].read(item))) for name in default] for item in items]
         lines = aligned([titles, *cells])
     else:
         lines = _formatted(wish, items, columns)

@@ -58,9 +58,16 @@ _ESCAPES = {
     "\b": "\\b",
     "\f": "\\f",
 }
-_NEEDS = {code: f"\\u{code:04x}" for code in (*range(32), 127, 0x2028, 0x2029)} | {
+_NEEDS = {code: f"\\u{code:04x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {
     ord(char): escape for char, escape in _ESCAPES.items()
 }
+
+
+def printable(value: str) -> str:
+    """*value* for people: what would speak to their terminal becomes U+FFFD."""
+    if value.isprintable():
+        return value
+    return "".join(char if char.isprintable() else "\ufffd" for char in value)
 
 
 def quoted(value: str) -> str:

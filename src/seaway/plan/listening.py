@@ -59,7 +59,9 @@ def _split(text: str) -> tuple[str, str | None]:
     """The host and the port, of which the latter may be left out."""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return (host, rest[1:] if rest.startswith(":") else None) if ":" in host else ("", None)
+        if ":" not in host or (rest and not rest.startswith(":")):
+            return "", None
+        return host, rest[1:] if rest else None
     if text.count(":") > 1:  # an IPv6 address without brackets: nobody knows where it ends
         return "", None
     host, colon, port = text.partition(":")

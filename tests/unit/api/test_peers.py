@@ -135,3 +135,27 @@ async def test_the_process_at_the_other_end_of_loopback_is_found(
 
 async def test_a_client_that_no_process_holds_is_refused(tmp_path: Path) -> None:
     assert await tcp_met(tmp_path, socket.AF_INET, "127.0.0.1")
+
+
+async def test_many_clients_on_tcp_are_looked_for_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers, now, most = Peers(tmp_path), 0, 0
+
+    async def look(*_: object) -> bool:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(0.001)
+        now -= 1
+        return True
+
+    monkeypatch.setattr(asyncio, "to_thread", look)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        clients = [await asyncio.open_connection(*address) for _ in range(20)]
+        await asyncio.gather(*(peers.refuse_sandboxes(w.transport) for _, w in clients))
+        for _, writer in clients:
+            writer.close()
+            await writer.wait_closed()
+
+    assert most == 2

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaway.cli.text import compact, parsed, pretty
+from seaway.cli.events import line_of
+from seaway.cli.text import compact, parsed, pretty, printable
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -68,3 +69,28 @@ def test_bytes_of_a_command_line_that_are_no_unicode_become_a_replacement_sign()
 
 def test_control_characters_are_escaped() -> None:
     assert compact("\x1b[31m\x00\n") == '"\\u001b[31m\\u0000\\n"'
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("web größer 网", "web größer 网"),
+        ("\x1b[2Jweb", "\ufffd[2Jweb"),
+        ("a\x9b2Jb\r\nc", "a\ufffd2Jb\ufffd\ufffdc"),
+        ("abc\u202ecba", "abc\ufffdcba"),
+    ],
+)
+def test_what_would_speak_to_a_terminal_is_not_shown_to_people(told: str, shown: str) -> None:
+    assert printable(told) == shown
+
+
+def test_a_label_cannot_make_a_second_line_of_an_event() -> None:
+    actor = {"ID": "web", "Attributes": {"x": "1\n2026-11-26 network destroy\x1b[1A"}}
+
+    line = line_of({"time": 1, "Type": "network", "Action": "create", "Actor": actor})
+
+    assert line.endswith(" network create web (x=1\ufffd2026-11-26 network destroy\ufffd[1A)")
+
+
+def test_a_command_cannot_speak_to_a_terminal_of_eight_bits() -> None:
+    assert compact("\x9b2J") == '"\\u009b2J"'

@@ -33,6 +33,7 @@ def test_addresses_are_read_as_docker_writes_them(text: str, shown: str, loopbac
         "tcp://:2376",
         "tcp://host.example:2376",
         "tcp://::1:2376",
+        "tcp://[::1]x",
         "tcp://[127.0.0.1]:2376",
         "tcp://127.0.0.1:",
         "tcp://127.0.0.1:0",
