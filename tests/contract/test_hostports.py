@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import pytest
 
@@ -182,6 +185,23 @@ def test_another_programs_port_is_refused(subject: Subject) -> None:
         subject.hold(A, UDP, TCP)
 
     assert subject.ports.held(A) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+def test_a_program_that_calls_itself_by_control_characters_is_told_in_print(tmp_path: Path) -> None:
+    program = os.fsdecode(os.fsencode(tmp_path) + b"/\x1b[2J\xff")
+    shutil.copy("/bin/sleep", program)
+    with closing(Host()) as host:
+        server = host.do(lambda: socket.create_server(("127.0.0.1", 8080)))
+        kept = [server.fileno()]
+        with server, subprocess.Popen([program, "60"], pass_fds=kept) as process:
+            try:
+                with pytest.raises(PortTaken) as refused:
+                    host.do(lambda: host.ports.hold(A, (TCP,), BOTH))
+            finally:
+                process.kill()
+
+    assert f"held by \\x1b[2J\\ufffd (pid {process.pid})" in str(refused.value)
 
 
 def test_another_sandboxs_port_is_refused(subject: Subject) -> None:

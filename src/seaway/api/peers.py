@@ -76,9 +76,10 @@ class Peers:
 
     def _runs_outside(self, pid: str) -> bool:
         try:
-            return not in_sandbox((self._proc / pid / "cgroup").read_text())
+            text = (self._proc / pid / "cgroup").read_text(errors="replace")
         except OSError:  # it has ended
             return False
+        return not in_sandbox(text)
 
     def _is_outside_by_tcp(self, sock: socket.socket) -> bool:
         """Whether a process outside all sandboxes holds the other end, which is on this host."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from seaway.contracts import NO_NUMBERS, Hold, Holds, Steps, Taken
 from seaway.kernel.descriptors import moved_up
 from seaway.model.errors import EngineError, Exhausted, PortTaken
-from seaway.model.ids import SandboxId
+from seaway.model.ids import SandboxId, shown
 from seaway.model.port import Proto, PublishedPort, hosts_meet
 
 SPARE_DESCRIPTORS = 512
@@ -345,7 +345,8 @@ def _owner_of(sockets: Collection[str], end: float) -> str | None:
             continue
         try:
             if _has_one(process, sockets, end):
-                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+                name = (process / "comm").read_text(errors="replace").strip()
+                return f"{shown(name)} (pid {process.name})"
         except TimeoutError:
             raise
         except OSError:  # it ended, or is not ours to look at

@@ -167,16 +167,26 @@ def _without_links(mount: Mount, root: str, own: Iterable[str]) -> Mount:
     return replace(mount, source=os.path.realpath(source), target=target)
 
 
+READ_INSIDE = 1 << 20
+"""Bytes of a sandbox's list of users, or of groups."""
+
+
 def _account(user: str, root: str) -> oci_user.Account:
     passwd, group = (read_inside(root, f"/etc/{name}") for name in ("passwd", "group"))
     return oci_user.account(user, passwd, group)
 
 
 def read_inside(root: str, path: str) -> str:
-    """The text of the file that *path* means inside *root*; empty when it cannot be read."""
+    """The text of the file that *path* means inside *root*; empty when it cannot be read.
+
+    What comes after READ_INSIDE is not read: the file is the sandbox's own, and so is its size.
+    """
     found = Path(root + inside_path(root, path, ()))
     try:
-        return found.read_text(errors="replace") if found.is_file() else ""
+        if not found.is_file():
+            return ""
+        with found.open("rb") as file:
+            return file.read(READ_INSIDE).decode(errors="replace")
     except OSError:
         return ""
 

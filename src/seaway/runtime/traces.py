@@ -64,13 +64,17 @@ def exit_in(directory: Path, name: str) -> Exit | None:
 
 
 def is_in_container(pid: int, container: str) -> bool:
-    """Whether *pid* is a living process in the cgroup of *container*."""
+    """Whether *pid* is a living process in the cgroup of *container*.
+
+    It may have any bytes for its name, and cut in the middle of a character (PR_SET_NAME, prctl(2)).
+    """
     try:
-        cgroups = Path(f"/proc/{pid}/cgroup").read_text()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        cgroups, stat = (
+            Path(f"/proc/{pid}/{name}").read_text(errors="replace") for name in ("cgroup", "stat")
+        )
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return container in cgroups and state not in _DEAD
+    return container in cgroups and stat.rpartition(")")[2].split()[0] not in _DEAD
 
 
 @contextmanager

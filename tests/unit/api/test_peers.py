@@ -77,6 +77,14 @@ async def test_a_connection_is_looked_at_once(tmp_path: Path, text: str, refused
     assert await met(tmp_path) == [refused] * 3
 
 
+async def test_a_cgroup_below_a_sandboxs_may_have_any_bytes_for_its_name(tmp_path: Path) -> None:
+    mine = tmp_path / str(os.getpid())
+    mine.mkdir()
+    (mine / "cgroup").write_bytes(f"0::/seaway-{ID}/".encode() + b"\xff\n")
+
+    assert await met(tmp_path) == [True] * 3
+
+
 async def test_who_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert await met(tmp_path) == [True] * 3
 

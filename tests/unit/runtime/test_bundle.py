@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,13 @@ def test_a_root_cannot_make_us_read_the_hosts_files(tmp_path: Path) -> None:
     assert read_inside(str(tmp_path), "/etc/passwd") == "its own\n"
     assert read_inside(str(tmp_path), "/etc/group") == "its own\n"
     assert read_inside(str(tmp_path), "/etc/nothing") == ""
+
+
+def test_a_list_of_users_is_not_read_without_end(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    with (tmp_path / "etc/passwd").open("wb") as file:
+        file.truncate(8 << 30)
+    os.mkfifo(tmp_path / "etc/group")
+
+    assert len(read_inside(str(tmp_path), "/etc/passwd")) == 1 << 20
+    assert read_inside(str(tmp_path), "/etc/group") == ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,20 @@ def test_a_pid_that_somebody_else_has_now_is_not_taken_for_ours(tmp_path: Path) 
 
     with traces.conmon_of(tmp_path) as conmon, traces.process_in(os.getpid(), "f" * 64) as process:
         assert (conmon, process) == (None, None)
+
+
+@pytest.mark.parametrize("name", [b"\xff", "übersetzungäää".encode(), b") Z 1 (", b"a\nb"])
+def test_a_process_is_found_whatever_it_calls_itself(tmp_path: Path, name: bytes) -> None:
+    program = f"{tmp_path}/{os.fsdecode(name)}"
+    shutil.copy("/bin/sleep", program)
+    group = Path("/proc/self/cgroup").read_text().splitlines()[0]
+
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            assert traces.is_in_container(process.pid, group)
+            assert not traces.is_in_container(process.pid, "f" * 64)
+        finally:
+            process.kill()
 
 
 async def test_nothing_is_killed_that_is_not_the_containers() -> None:
