@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from fakes.kernel import FakeKernel
 from netns.kernel_stage import Stage, Steps, bridge, default_route, detach, tells_overlaps, veth
 from seaway.contracts import Kernel
-from seaway.kernel.fake import FakeKernel
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import IfName
 from seaway.model.port import Proto

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 
+from fakes.kernel import FakeKernel
 from fakes.parts import CountedSteps, CountingClock, FakeHostPorts, FakeNames, FakeRuntime
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import engine_over
-from seaway.kernel.fake import FakeKernel
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import Address, Prefix, network_name, sandbox_name
 from seaway.model.network import Network, NetworkWish, SubnetWish

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes.firewall import TYPICAL_NETWORKS, WEB, WIRINGS, host_elements, moved, typical
+from fakes.tables import FakeTables, TablesRefused
 from netns.kernel_stage import Stage, tells_overlaps
 from netns.test_firewall import OUR_RULES, NetfilterThread, hosts, whole
 from seaway.codec.nftelements import Unpackable, declared
 from seaway.kernel.elements import ElementSocket
-from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.kernel.nft import NftRefused
 from seaway.model.errors import KernelRefused
 from seaway.model.port import Proto, PublishedPort

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
+from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import LinkState, Observed, Steps
-from seaway.kernel.fake_tables import FakeTables, TablesRefused
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
 from seaway.model.usage import Traffic
