@@ -9,7 +9,7 @@ from __future__ import annotations
 from _socket import AF_UNIX, SHUT_WR, SOCK_CLOEXEC, SOCK_STREAM, socket
 
 from seaway.cli.failure import WENT_AWAY, DaemonError, Failure, Unreachable
-from seaway.cli.text import compact, parsed
+from seaway.cli.text import compact, parsed, printable
 from seaway.cli.values import text
 
 TYPE_CHECKING = False
@@ -185,13 +185,13 @@ def _status(line: str) -> int:
 
 
 def reason(body: bytes, status: int) -> str:
-    """The engine's own sentence in an error's *body*."""
+    """The engine's own sentence in an error's *body*; other programs' words may be in it."""
     content = body.decode("utf-8", "replace")
     try:
         said = text(parsed(content), "message")
     except ValueError:
         said = content.strip()
-    return said or f"status {status}"
+    return "\n".join(map(printable, said.splitlines())) or f"status {status}"
 
 
 class Api:

@@ -142,6 +142,7 @@ def test_only_unix_sockets_and_tcp_are_hosts(host: str, capsys: pytest.CaptureFi
         (b"HTTP/1.1 200 OK\r\n\r\n[", "the engine's answer is not JSON"),
         (b"HTTP/1.1 500 Oops\r\n\r\noh no", "Error response from daemon: oh no"),
         (b"HTTP/1.1 500 Oops\r\n\r\n", "Error response from daemon: status 500"),
+        (b"HTTP/1.1 500 Oops\r\n\r\n\x1b]0;x\x07", "Error response from daemon: \ufffd]0;x\ufffd"),
         (b"HTTP/1.1 200 OK\r\n" + b"x" * 200_000, "closed the connection without an answer"),
     ],
 )
