@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -135,18 +135,25 @@ class Door:
         return b""
 
 
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """It, until the test ends."""
+@asynccontextmanager
+async def opened(tmp_path: Path) -> AsyncGenerator[tuple[Door, asyncio.Task[None]]]:
+    """A door, and what serves it until the block ends."""
     AUTHORITY.write(tmp_path, "ca")
     own = holder("server", AUTHORITY, usage=SERVER).write(tmp_path, "server")
     certificates = Certificates(CertificateFiles(ca=tmp_path / "ca.pem", cert=own, key=own))
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listening.setblocking(False)
     serving = asyncio.create_task(tls.TlsDoor(certificates, Echo).serve(listening))
-    yield Door(port=listening.getsockname()[1], folder=tmp_path)
+    yield Door(port=listening.getsockname()[1], folder=tmp_path), serving
     serving.cancel()
     await asyncio.wait([serving])
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """It, until the test ends."""
+    async with opened(tmp_path) as (found, _):
+        yield found
 
 
 def jobs() -> int:
@@ -246,3 +253,22 @@ async def test_clients_that_never_read_and_then_reset_leave_nothing(door: Door) 
 
     await until(lambda: jobs() == 0)
     await until(lambda: open_files() <= before)
+
+
+async def test_an_end_while_much_is_on_its_way_leaves_nothing(tmp_path: Path) -> None:
+    before = open_files()
+    async with opened(tmp_path) as (door, serving):
+        clients = [await door.connect(holder("anna", AUTHORITY)) for _ in range(3)]
+        strangers = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(3)]
+        for _, writer in clients:
+            writer.write(b"x" * (8 << 20))
+        await until(lambda: jobs() == 6)
+
+        async with asyncio.timeout(5):
+            serving.cancel()
+            await asyncio.wait([serving])
+
+        assert jobs() == 0
+        for _, writer in (*clients, *strangers):
+            writer.transport.abort()
+        await until(lambda: open_files() <= before)
