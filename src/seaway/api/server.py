@@ -36,6 +36,7 @@ from seaway.api.sockets import BACKLOG
 from seaway.api.stats import StatsRoutes
 from seaway.api.system import API_VERSION, SystemRoutes, version_text
 from seaway.api.tls import TlsDoor
+from seaway.model.errors import Forbidden
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,11 @@ class Server:
         try:
             refuse_pages(request.transport, request.headers)
             await self._peers.refuse_sandboxes(request.transport)
+        except Forbidden as error:
+            refusal = _refusal(error)
+            refusal.force_close()  # a sandbox would keep it open as long as it likes
+            return refusal
+        try:
             route, version, words = self._routing.find(request.method, request.rel_url.raw_path)
         except Moved as moved:
             text = request.rel_url.raw_query_string
