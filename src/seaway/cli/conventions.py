@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 HOST = """
-`-H`, else the variable `SEAWAY_HOST`, else `unix:///run/seaway/seaway.sock` is the daemon's socket.
-Root and the group `seaway` may use it. Flags, columns and `--format` are docker's where docker has
-the command.
+`-H`, else the variable `SEAWAY_HOST`, else `unix:///run/seaway/seaway.sock` says where the engine
+is: `unix://PATH`, or `tcp://HOST:PORT` with TLS. `DOCKER_HOST` is not heeded, since it may name a
+Docker engine. Root and the group `seaway` may use the socket; behind TCP a certificate decides.
+Flags, columns and `--format` are docker's where docker has the command.
 """
 EXIT_CODES = (
     ("0", "done"),
@@ -31,7 +32,9 @@ Colours and the width of the window are heeded on a terminal only. `NO_COLOR`, w
 empty, and `TERM=dumb` switch colours off; `COLUMNS` says another width.
 """
 ENVIRONMENT = (
-    ("SEAWAY_HOST", "the daemon's socket, as `-H` says it"),
+    ("SEAWAY_HOST", "where the engine is, as `-H` says it"),
+    ("DOCKER_TLS_VERIFY", "use TLS and know the engine by its certificate, when it is not empty"),
+    ("DOCKER_CERT_PATH", "the folder of ca.pem, cert.pem and key.pem; `~/.docker` without it"),
     ("NO_COLOR", "no colours, when it is not empty"),
     ("COLUMNS", "the width of the terminal"),
 )

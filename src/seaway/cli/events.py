@@ -103,7 +103,7 @@ COMMANDS = {
         ),
         docker="docker events",
         notes="""
-            Events are kept in memory since the start of the daemon.
+            The last 4096 events since the start of the engine are kept, in memory.
         """,
         examples=("seaway events -f type=network", "seaway events --since 10m --until 0s"),
     ),
