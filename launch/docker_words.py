@@ -18,19 +18,6 @@ WITHOUT = (
     ("docker container diff", "the host's file system is seen read-only, so nothing differs"),
     ("docker container export", "no images: the directory of `--rootfs` is there to be copied"),
     (
-        "docker container pause",
-        "Seaway is the network: freeze the cgroup `seaway-ID` by systemd or by hand",
-    ),
-    (
-        "docker container stats",
-        "`docker stats` works on the socket; drops of the source guard are in `seaway network inspect`",
-    ),
-    (
-        "docker container top",
-        "`docker top` works on the socket; the processes are the host's: `ps`",
-    ),
-    ("docker container unpause", "see `docker container pause`"),
-    (
         "docker container update",
         "limits are not Seaway's; ports and networks change live: `seaway publish`, `seaway network connect`",
     ),

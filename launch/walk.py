@@ -15,6 +15,7 @@ BEFORE = {
         "seaway stop -t 0 web"
     ),
     "kill": "seaway run -d --name again -- sleep infinity",
+    "pause": "seaway start web",
     "rm": "seaway stop -t 0 web",
     "rename": "seaway run -d --name web --network web -- sleep infinity",
     "wait": "seaway run --name job -- true",

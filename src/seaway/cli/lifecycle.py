@@ -1,4 +1,4 @@
-"""``seaway start stop restart kill rm rename wait prune``."""
+"""``seaway start stop restart kill pause unpause rm rename wait prune``."""
 
 from __future__ import annotations
 
@@ -136,6 +136,24 @@ COMMANDS = {
         takes=("@running",),
         docker="docker kill",
         examples=("seaway kill -s HUP web",),
+    ),
+    "pause": Command(
+        lambda args, api: each(args.rest, lambda ref: api.post(path("containers", ref, "pause"))),
+        "SANDBOX [SANDBOX...]",
+        "Hold the processes of sandboxes still; addresses, names and ports stay.",
+        least=1,
+        takes=("@running",),
+        docker="docker pause",
+        examples=("seaway pause web",),
+    ),
+    "unpause": Command(
+        lambda args, api: each(args.rest, lambda ref: api.post(path("containers", ref, "unpause"))),
+        "SANDBOX [SANDBOX...]",
+        "Let the processes of paused sandboxes go on.",
+        least=1,
+        takes=("@paused",),
+        docker="docker unpause",
+        examples=("seaway unpause web",),
     ),
     "rm": Command(
         _rm,

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from seaway.cli.completion import Live
     from seaway.cli.target import Target
 
-_STATES = {"running": ("running", "restarting"), "ended": ("created", "exited", "dead")}
+_STATES = {
+    "running": ("running", "restarting"),
+    "ended": ("created", "exited", "dead"),
+    "paused": ("paused",),
+}
 
 
 def source_of(engine: Target) -> Live:

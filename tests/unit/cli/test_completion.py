@@ -16,6 +16,7 @@ NAMES = {
     "sandboxes": ["db", "old", "web"],
     "running": ["db", "web"],
     "ended": ["old"],
+    "paused": ["still"],
     "signals": ["HUP", "TERM"],
 }
 
