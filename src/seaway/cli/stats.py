@@ -190,9 +190,9 @@ COMMANDS = {
         takes=("@running",),
         docker="docker stats",
         notes="""
-            Without a name it shows all that run. The list is shown again each second until you interrupt it; with `--no-stream` once.
-            100 % is one processor. Block I/O is not measured, and a namespace without a process
-            has traffic only: `--` stands for what is not known.
+            Without a name it shows all that run. The list is shown again each second until you
+            interrupt it; with `--no-stream` once. 100 % is one processor. Block I/O is not measured,
+            and a namespace without a process has traffic only: `--` stands for what is not known.
         """,
         examples=("seaway stats --no-stream", "seaway stats --no-stream --format json web"),
     ),

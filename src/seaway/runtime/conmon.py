@@ -263,7 +263,8 @@ class ConmonRuntime:
                 f"ps wrote more than {_PS_MOST >> 20} MB: ask for shorter columns, as in: -e -o pid,comm"
             )
         if done.code != 0:
-            raise InvalidRequest(f"ps refused its ps_args: {shown(done.output.strip())}")
+            reason, *_usage = done.output.strip().splitlines() or ["it did not say why"]
+            raise InvalidRequest(f"ps refused its ps_args: {shown(reason)}")
         return usage.table(done.output, usage.members(cgroup(sandbox)))
 
     def _refuse_ended(self, sandbox: SandboxId) -> None:
