@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from seaway.cli import colour
-from seaway.cli.options import Command, Option
+from seaway.cli.failure import Misused
+from seaway.cli.options import FLAG_ERROR, Command, Option
 from seaway.cli.ports import published
 from seaway.cli.values import field, flag, number, rows, text, texts
 from seaway.cli.width import padded
@@ -240,9 +241,13 @@ def _window() -> int:
 def _map(args: Args, api: Api) -> int:
     from seaway.cli.inspection import formatted  # noqa: PLC0415
 
+    wish = args.text("format")
+    if wish not in ("", "json", *LANGUAGES) and "{{" not in wish:
+        known = ", ".join(["json", *LANGUAGES])
+        raise Misused(f"--format: {known}, or a template with {{{{…}}}}, not {wish!r}", FLAG_ERROR)
     found = api.get("/seaway/map")
-    if args.text("format") in LANGUAGES:
-        sys.stdout.write(_rendered(args.text("format"), found))
+    if wish in LANGUAGES:
+        sys.stdout.write(_rendered(wish, found))
         return 0
     if formatted(args, found):
         return 0

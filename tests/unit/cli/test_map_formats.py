@@ -156,3 +156,13 @@ def test_map_prints_what_format_names(engine: Engine, seaway: Run, form: str, be
     code, out, err = seaway("map", "--format", form)
 
     assert (code, out[: len(begin)], err) == (0, begin, "")
+
+
+def test_a_format_that_is_neither_known_nor_a_template_is_refused_before_anything_is_asked(
+    engine: Engine, seaway: Run
+) -> None:
+    code, out, err = seaway("map", "--format", "png")
+
+    assert (code, out) == (125, "")
+    assert err.startswith("--format: json, dot, mermaid, svg, or a template with {{…}}, not 'png'")
+    assert engine.seen == []
