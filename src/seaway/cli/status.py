@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _MEGABYTE = 1_000_000
 
 
+def to_second(stamp: str) -> str:
+    """A time of the API, in UTC, as people read it: ``2026-11-25 17:28:00 UTC``."""
+    return f"{stamp[:19].replace('T', ' ')} UTC" if stamp.endswith("Z") else stamp
+
+
 def _status(args: Args, api: Api) -> int:
     from seaway.cli.colour import YELLOW, painted, wanted  # noqa: PLC0415
 
@@ -28,7 +33,7 @@ def _status(args: Args, api: Api) -> int:
     started = text(found, "Started")
     facts = {
         "Engine": f"running, version {text(found, 'Version')}, process {number(found, 'Pid')}",
-        "Started": started or str(field(found, "Started") or "unknown"),
+        "Started": to_second(started) or str(field(found, "Started") or "unknown"),
         "Networks": str(number(found, "Networks")),
         "Sandboxes": f"{number(found, 'Sandboxes')}, {number(found, 'Running')} running",
         "Memory": f"{number(found, 'MemoryBytes') / _MEGABYTE:.1f} MB",

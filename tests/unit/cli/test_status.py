@@ -21,7 +21,7 @@ def test_status_shows_warnings_and_ends_with_0(engine: Engine, seaway: Run) -> N
         {
             "Version": "0.1.0",
             "Pid": 7,
-            "Started": "2026-11-25T17:28:00Z",
+            "Started": "2026-11-25T17:28:00.518232205Z",
             "Networks": 3,
             "Sandboxes": 5,
             "Running": 2,
@@ -38,7 +38,7 @@ def test_status_shows_warnings_and_ends_with_0(engine: Engine, seaway: Run) -> N
         0,
         (
             "Engine:         running, version 0.1.0, process 7\n"
-            "Started:        2026-11-25T17:28:00Z\n"
+            "Started:        2026-11-25 17:28:00 UTC\n"
             "Networks:       3\n"
             "Sandboxes:      5, 2 running\n"
             "Memory:         41.2 MB\n"
