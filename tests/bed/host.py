@@ -8,6 +8,7 @@ its own, so whatever is started on it ends with it, and its /run is empty.
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -48,6 +49,13 @@ class Host(Spot):
             "mkdir /run/etc; mount -t tmpfs tmpfs /run/etc;"
             "cp -a /etc/. /run/etc; mount --move /run/etc /etc"
         )
+
+    def use_own(self, folder: str) -> None:
+        """Let *folder* be empty, and the host's own; the project and the interpreter stay where they are."""
+        kept = [p for p in (ROOT, Path(sys.base_prefix)) if p.is_relative_to(folder)]
+        away = [f"mkdir -p /run/kept{n}; mount --bind {p} /run/kept{n}" for n, p in enumerate(kept)]
+        back = [f"mkdir -p {p}; mount --bind /run/kept{n} {p}" for n, p in enumerate(kept)]
+        self.sh("; ".join([*away, f"mount -t tmpfs tmpfs {folder}", *back]))
 
     def close(self) -> None:
         """Take the host away with all that runs on it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +29,7 @@ class Configured(Daemon):
 def configured(host: Host, tmp_path: Path) -> Iterator[Daemon]:
     """The daemon of the page; /etc and /root are the host's own."""
     host.use_own_etc()
-    python = Path(sys.base_prefix)  # it may be in what is hidden
-    host.sh(f"mkdir /run/python; mount --bind {python} /run/python; mount -t tmpfs tmpfs /root")
-    host.sh(f"mkdir -p {python} 2>/dev/null; mount --bind /run/python {python}")
+    host.use_own("/root")
     daemon = Configured(host, tmp_path / "daemon.log")
     try:
         yield daemon

@@ -73,8 +73,8 @@ def desk(host: Host) -> Host:
     project's folder only as ``./start`` does.
     """
     host.use_own_etc()
-    host.sh(f"mkdir /run/project; mount --bind {ROOT} /run/project; mount -t tmpfs tmpfs /srv")
-    host.sh(f"mkdir -p {ROOT}; mount --bind /run/project {ROOT}; mount -o remount,bind,ro /")
+    host.use_own("/srv")
+    host.sh(f"mount --bind {ROOT} {ROOT}; mount -o remount,bind,ro /")
     host.path("/run/bin").mkdir()
     text = (ROOT / "launch/seaway.in").read_text().replace("@SRC@", f"{ROOT}/src")
     command = host.path("/run/bin/seaway")
