@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, Interface, Prefix, address, prefix
-from seaway.model.network import MAX_MTU, MIN_MTU
+from seaway.model.options import MAX_MTU, MIN_MTU
 from seaway.plan.default_network import DefaultNetwork, Family
 from seaway.plan.listening import SCHEME, TcpAddress, refuse_plain, tcp_address
 from seaway.plan.subnets import AddressPool

@@ -26,7 +26,8 @@ from seaway.model.ids import (
     Prefix,
     SandboxId,
 )
-from seaway.model.network import Adopted, Network, Options
+from seaway.model.network import Network
+from seaway.model.options import Adopted, Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
 from seaway.model.usage import Processes, Traffic, Usage

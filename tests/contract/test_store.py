@@ -31,7 +31,8 @@ from seaway.model.errors import (
     Unavailable,
 )
 from seaway.model.ids import DnsName, IfName, Mac, SandboxName
-from seaway.model.network import HostOptions, Icc, NetworkConfig, NullOptions, SubnetWish
+from seaway.model.network import NetworkConfig, SubnetWish
+from seaway.model.options import HostOptions, Icc, NullOptions
 from seaway.model.port import ExposedPort, Proto, PublishedPort
 from seaway.model.sandbox import (
     DnsSettings,

@@ -8,7 +8,8 @@ from ipaddress import ip_address, ip_network
 from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName
-from seaway.model.network import BridgeOptions, GatewayMode, Icc, Network
+from seaway.model.network import Network
+from seaway.model.options import BridgeOptions, GatewayMode, Icc
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements

@@ -16,7 +16,8 @@ from seaway.model.ids import (
     SandboxId,
     SandboxName,
 )
-from seaway.model.network import BridgeOptions, Icc, Network, Subnet
+from seaway.model.network import Network, Subnet
+from seaway.model.options import BridgeOptions, Icc
 from seaway.model.sandbox import Sandbox
 from seaway.plan.operations import Route
 

@@ -10,7 +10,8 @@ from msgspec import UNSET, Raw, UnsetType
 from seaway.api import moments, wire
 from seaway.contracts import Store
 from seaway.model.address import Reservation
-from seaway.model.network import Icc, Network, Subnet, SubnetWish
+from seaway.model.network import Network, Subnet, SubnetWish
+from seaway.model.options import Icc
 
 Shape = TypeVar("Shape", bound=wire.Network)
 _SPARE = 64

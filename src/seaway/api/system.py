@@ -15,7 +15,7 @@ from seaway.api.declaration import TEXT, json, stream
 from seaway.api.inspection import PAUSED, Inspection
 from seaway.api.parts import Parts
 from seaway.api.selection import newest_first
-from seaway.model.network import KINDS
+from seaway.model.options import KINDS
 from seaway.model.sandbox import State
 
 API_VERSION, MIN_API_VERSION = wire.LATEST, wire.OLDEST

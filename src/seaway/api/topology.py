@@ -12,7 +12,8 @@ from seaway.api.parts import Parts
 from seaway.contracts import Observed
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import IfName
-from seaway.model.network import Icc, Network, Reach
+from seaway.model.network import Network, Reach
+from seaway.model.options import Icc
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.operations import BRIDGE_GROUPS

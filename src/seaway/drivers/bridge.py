@@ -8,7 +8,8 @@ from pathlib import Path
 from seaway.contracts import NetworkFacts
 from seaway.drivers.bridge_options import KNOWN, bridge_options
 from seaway.model.ids import Address, Interface, mac_of
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
+from seaway.model.options import BridgeOptions
 from seaway.plan.adoption import release_ops
 from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded, network_elements

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from seaway.contracts import LinkState, NetworkFacts
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, IfName, address, ifname, shown
-from seaway.model.network import (
+from seaway.model.options import (
     MAX_MTU,
     MIN_MTU,
     MIN_MTU6,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
-from seaway.model.network import HostOptions, Network
+from seaway.model.network import Network
+from seaway.model.options import HostOptions
 from seaway.plan.operations import Operation
 from seaway.plan.wiring import Attachment
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from seaway.contracts import NetworkFacts
 from seaway.drivers.host import HostDriver
-from seaway.model.network import NullOptions
+from seaway.model.options import NullOptions
 
 
 class NullDriver:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from seaway.contracts import Kernel, Store
 from seaway.model.errors import EngineError
-from seaway.model.network import BridgeOptions, Network
+from seaway.model.network import Network
+from seaway.model.options import BridgeOptions
 from seaway.plan.adoption import SETTINGS, kept_release, kept_text, release_ops
 from seaway.plan.operations import ReleaseBridge
 

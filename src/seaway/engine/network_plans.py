@@ -9,15 +9,8 @@ from seaway.contracts import Clock, Kernel, NetworkFacts, Observed, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, new_id
-from seaway.model.network import (
-    MAX_MTU,
-    GatewayMode,
-    Network,
-    NetworkChange,
-    NetworkWish,
-    Options,
-    Subnet,
-)
+from seaway.model.network import Network, NetworkChange, NetworkWish, Subnet
+from seaway.model.options import MAX_MTU, GatewayMode, Options
 from seaway.plan import configuration
 from seaway.plan.default_network import MTU
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome

@@ -24,7 +24,7 @@ from seaway.kernel.netlink import Netlink, Refused, strerror
 from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName
-from seaway.model.network import MIN_MTU6
+from seaway.model.options import MIN_MTU6
 from seaway.plan.operations import (
     DOOMED_GROUP,
     AttachVeth,

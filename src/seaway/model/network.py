@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Final, get_args
+from typing import Final
 
 from seaway.model.address import Reservation
 from seaway.model.ids import (
     Address,
-    IfName,
     Interface,
     Mac,
     NetworkId,
@@ -19,12 +17,8 @@ from seaway.model.ids import (
     interface,
     mac_of,
 )
+from seaway.model.options import GatewayMode, Options
 
-MIN_MTU = 68
-"""Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
-MIN_MTU6 = 1280
-"""Bytes; the least that IPv6 asks of a link (RFC 8200, section 5)."""
-MAX_MTU = 65535
 DEFAULT_GATEWAY: Final = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
 """Names of the auxiliary addresses that are the endpoints' default gateway in the bridge's place, as
 with Docker: somebody else's on the bridge."""
@@ -54,26 +48,6 @@ class Subnet:
         return dict(self.auxiliary).get(DEFAULT_GATEWAY[self.version], self.gateway)
 
 
-class Icc(StrEnum):
-    """Inter-container communication within one bridge."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class GatewayMode(StrEnum):
-    """How a network hangs on the host in one family, in Docker's words."""
-
-    NAT = "nat"
-    """Outward with the host's address; reached by ports of the host alone."""
-    UNPROTECTED = "nat-unprotected"
-    """The same, and every port of a sandbox is reached from outside at its own address."""
-    ROUTED = "routed"
-    """Nothing is translated; published ports are reached at the sandbox's own address."""
-    ISOLATED = "isolated"
-    """The host has no address on the bridge: for internal networks."""
-
-
 class Reach(StrEnum):
     """Where the published ports of a network's sandboxes are reached, in one family."""
 
@@ -82,98 +56,6 @@ class Reach(StrEnum):
     OWN = "own"
     """At the sandbox's own address and port."""
     NOWHERE = "nowhere"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
-    """What a bridge that somebody else made was like before it was a network's: so it is left again."""
-
-    mac: Mac
-    """Which it keeps, whatever ports it gets."""
-    group: int
-    up: bool
-    held: tuple[Interface, ...] = ()
-    """The addresses that the host had on it."""
-    settings: tuple[tuple[str, str], ...] = ()
-    """Kernel settings, by their file under /proc/sys."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeOptions:
-    """Options of the ``bridge`` driver."""
-
-    driver: ClassVar[str] = "bridge"
-    places: ClassVar[bool] = True
-    bridge: IfName
-    """The host's link on which the endpoints are, and by which the rules know the network."""
-    mtu: int
-    """Bytes; MIN_MTU to MAX_MTU, MIN_MTU6 at least where the network has IPv6."""
-    icc: Icc = Icc.OPEN
-    masquerade: bool = True
-    """Whether traffic that leaves the host takes the host's address."""
-    source_guard: bool = True
-    host_binding: Address | None = None
-    """The host address of ports that are published without one; None: all."""
-    dns: tuple[Address, ...] = ()
-    """Who is asked, from inside, for names that are not ours; empty: as the host does."""
-    gateway_mode4: GatewayMode = GatewayMode.NAT
-    gateway_mode6: GatewayMode = GatewayMode.NAT
-    inhibit_ipv4: bool = False
-    """The bridge gets no IPv4 address: somebody else on it is the gateway."""
-    sources: tuple[Address, ...] = ()
-    """The host's addresses that what leaves takes in place of the one the kernel chooses; one for each
-    family at most."""
-    trusted: tuple[IfName, ...] = ()
-    """Links of the host from which published ports are reached at the sandbox's own address, too."""
-    ifname_prefix: str = "eth"
-    """How the interfaces inside begin that nobody names."""
-    adopted: Adopted | None = None
-    """None: the bridge is the network's own, made and deleted with it."""
-
-
-class Unbridged:
-    """What the core knows of a network whose endpoints are on no bridge of the host: nothing to do."""
-
-    __slots__ = ()
-
-    bridge: ClassVar[IfName | None] = None
-    icc: ClassVar[Icc] = Icc.CLOSED
-    masquerade: ClassVar[bool] = False
-    source_guard: ClassVar[bool] = False
-    host_binding: ClassVar[Address | None] = None
-    dns: ClassVar[tuple[Address, ...]] = ()
-    gateway_mode4: ClassVar[GatewayMode] = GatewayMode.NAT
-    gateway_mode6: ClassVar[GatewayMode] = GatewayMode.NAT
-    inhibit_ipv4: ClassVar[bool] = False
-    sources: ClassVar[tuple[Address, ...]] = ()
-    trusted: ClassVar[tuple[IfName, ...]] = ()
-    ifname_prefix: ClassVar[str] = "eth"
-    adopted: ClassVar[Adopted | None] = None
-
-
-@dataclass(frozen=True, slots=True)
-class HostOptions(Unbridged):
-    """The ``host`` driver has none: sandboxes use the host's own namespace."""
-
-    driver: ClassVar[str] = "host"
-    places: ClassVar[bool] = False
-    mtu: ClassVar[int | None] = None
-
-
-@dataclass(frozen=True, slots=True)
-class NullOptions(Unbridged):
-    """The ``null`` driver has none: sandboxes have loopback only."""
-
-    driver: ClassVar[str] = "null"
-    places: ClassVar[bool] = False
-    mtu: ClassVar[int | None] = None
-
-
-Options = BridgeOptions | HostOptions | NullOptions
-"""How a network is made. What the core asks of it, each kind answers; nobody asks which kind it is."""
-
-KINDS: Final[Mapping[str, type[Options]]] = {kind.driver: kind for kind in get_args(Options)}
-"""The kinds of options by the word of their driver. Stores keep that word, so it never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from seaway.model.errors import Forbidden, InvalidRequest, NotFound
-from seaway.model.network import Network, NetworkConfig, NetworkWish, NullOptions
+from seaway.model.network import Network, NetworkConfig, NetworkWish
+from seaway.model.options import NullOptions
 
 
 def keeper(wish: NetworkWish) -> NetworkWish:

@@ -17,7 +17,8 @@ from string import Template
 
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, IfName, Prefix, link_local
-from seaway.model.network import GatewayMode, Icc, Network, Subnet
+from seaway.model.network import Network, Subnet
+from seaway.model.options import GatewayMode, Icc
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Element, Elements
 from seaway.plan.operations import DOOMED_GROUP

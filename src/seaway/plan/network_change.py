@@ -9,7 +9,8 @@ from pathlib import Path
 
 from seaway.model.errors import Forbidden, InvalidRequest
 from seaway.model.ids import Address
-from seaway.model.network import GatewayMode, Icc, Network, NetworkChange, Reach
+from seaway.model.network import Network, NetworkChange, Reach
+from seaway.model.options import GatewayMode, Icc
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.elements import NO_ELEMENTS

@@ -8,7 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from seaway.model.errors import AddressClash, Forbidden, InvalidRequest, PoolsExhausted
 from seaway.model.ids import Address, Interface, NetworkName, Prefix, prefix, shown
-from seaway.model.network import NetworkWish, Options, Subnet, SubnetWish
+from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.options import Options
 
 LONGEST = {4: 30, 6: 126}
 """The longest prefix with room for a gateway and an endpoint beside the addresses of no host."""

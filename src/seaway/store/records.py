@@ -23,7 +23,8 @@ from cattrs import Converter
 from seaway.contracts import Record
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, Interface, Prefix
-from seaway.model.network import KINDS, Network, Options
+from seaway.model.network import Network
+from seaway.model.options import KINDS, Options
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 

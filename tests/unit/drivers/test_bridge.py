@@ -17,15 +17,8 @@ from seaway.drivers.null import NullDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Mac, NetworkId, NetworkName
-from seaway.model.network import (
-    Adopted,
-    BridgeOptions,
-    GatewayMode,
-    HostOptions,
-    Icc,
-    Network,
-    NullOptions,
-)
+from seaway.model.network import Network
+from seaway.model.options import Adopted, BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import (
     AddBridge,

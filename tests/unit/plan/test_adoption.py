@@ -7,7 +7,7 @@ from ipaddress import ip_interface
 
 from fakes.firewall import FRONT
 from seaway.model.ids import IfName, Mac
-from seaway.model.network import Adopted, BridgeOptions
+from seaway.model.options import Adopted, BridgeOptions
 from seaway.plan.adoption import kept_release, kept_text, release_ops
 from seaway.plan.operations import ReleaseBridge
 

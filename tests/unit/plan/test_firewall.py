@@ -11,7 +11,8 @@ from fakes.firewall import BACK, FRONT, ROUTER, TYPICAL_NETWORKS, VAULT, WEB, ty
 from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName, Prefix
-from seaway.model.network import GatewayMode, HostOptions, Network
+from seaway.model.network import Network
+from seaway.model.options import GatewayMode, HostOptions
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Element, Elements, difference
 from seaway.plan.firewall import (

@@ -17,14 +17,8 @@ from seaway.drivers.bridge import BridgeDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Forbidden, InvalidRequest
 from seaway.model.ids import IfName, NetworkName
-from seaway.model.network import (
-    BridgeOptions,
-    GatewayMode,
-    Icc,
-    Network,
-    NetworkChange,
-    NetworkConfig,
-)
+from seaway.model.network import Network, NetworkChange, NetworkConfig
+from seaway.model.options import BridgeOptions, GatewayMode, Icc
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Sandbox
 from seaway.plan.network_change import (

@@ -11,7 +11,7 @@ from fakes.firewall import FRONT, VAULT, WEB
 from fakes.records import a_route
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.ids import IfName
-from seaway.model.network import NullOptions
+from seaway.model.options import NullOptions
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from seaway.config import DEFAULT_POOLS
 from seaway.model.errors import AddressClash, EngineError, Exhausted, Forbidden, InvalidRequest
 from seaway.model.ids import IfName, Mac, NetworkName, Prefix
-from seaway.model.network import Adopted, BridgeOptions, NetworkWish, Subnet, SubnetWish
+from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.options import Adopted, BridgeOptions
 from seaway.plan.subnets import (
     AddressPool,
     fitted,

@@ -15,7 +15,8 @@ from fakes.records import a_network, a_route, an_endpoint
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName
-from seaway.model.network import GatewayMode, Network, Reach
+from seaway.model.network import Network, Reach
+from seaway.model.options import GatewayMode
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.firewall import INET
 from seaway.plan.operations import (

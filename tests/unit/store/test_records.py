@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from fakes.records import a_network
-from seaway.model.network import HostOptions, Network, NullOptions, Options
+from seaway.model.network import Network
+from seaway.model.options import HostOptions, NullOptions, Options
 from seaway.store.records import decoded, encoded
 
 BRIDGE = a_network("a1")
