@@ -78,7 +78,7 @@ class Floor:
         inner = _packed(
             rtnetlink.change_link(_FAR, LinkChange(up=True)),
             rtnetlink.add_address(_FAR, address),
-            rtnetlink.replace_default_route(_FAR, ip_address("10.9.0.1")),
+            rtnetlink.replace_default_route(_FAR, 4, ip_address("10.9.0.1")),
         )
         begin = time.perf_counter()
         _sent(self._netlink, outer, 1)

@@ -8,8 +8,8 @@ one named step first (``Steps``), so that a test can end the daemon at any of th
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -19,15 +19,12 @@ from seaway.model.ids import (
     Address,
     EndpointId,
     IfName,
-    Interface,
-    Mac,
     NetworkId,
-    NetworkName,
-    Prefix,
     SandboxId,
 )
 from seaway.model.network import Network
-from seaway.model.options import Adopted, Options
+from seaway.model.observed import LinkState, Observed
+from seaway.model.options import Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
 from seaway.model.usage import Processes, Traffic, Usage
@@ -97,48 +94,20 @@ class Kernel(Protocol):
         """Packets that the source guard dropped, by the host's end of the link."""
         ...
 
+    async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:
+        """The links in *netns*; raises KernelRefused."""
+        ...
+
+    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
+        """From now on call *changed*, on the loop, with the names of links of the host that come, go or change.
+
+        No name: some were missed, look at all. Raises KernelRefused.
+        """
+        ...
+
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the interfaces in *netns* have carried, but for loopback; raises KernelRefused."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """What Linux has, as far as Seaway is concerned."""
-
-    links: Mapping[IfName, LinkState]
-    """All links of the host's namespace."""
-    routes: tuple[Prefix, ...]
-    """Destinations that the host routes (all tables but local), without those through our own links."""
-    default_mtu: int
-    """MTU of the link of the host's default route; 1500 without one."""
-    addresses: tuple[Address, ...]
-    """The host's own addresses that others can use: no loopback, no link-local."""
-    uplinks: frozenset[IfName] = frozenset()
-    """The links by which default routes go."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkState:
-    """One link of the host."""
-
-    index: int
-    mtu: int
-    up: bool
-    group: int = 0
-    master: IfName | None = None
-    interfaces: tuple[Interface, ...] = ()
-    """Its addresses, with the length of their prefix."""
-    kind: str = ""
-    """``bridge``, ``veth`` and the like; empty for hardware."""
-    mac: Mac | None = None
-    filters_vlans: bool = False
-    """Of a bridge: whether its VLANs are kept apart."""
-
-    @property
-    def addresses(self) -> tuple[Address, ...]:
-        """Its addresses alone."""
-        return tuple(interface.ip for interface in self.interfaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +120,12 @@ class NetworkFacts:
     default_mtu: int
     links: Mapping[IfName, LinkState]
     """Links that the host has."""
-    bridges: Mapping[IfName, NetworkName] = field(default_factory=dict[IfName, NetworkName])
-    """Links that other networks use, there or not, with these."""
+    others: Collection[Network] = ()
+    """The other networks."""
     uplinks: frozenset[IfName] = frozenset()
     """Links by which the host's default routes go."""
-    adopted: Adopted | None = None
-    """What its bridge was like, where the network has one that somebody else made."""
+    before: Options | None = None
+    """The options that it had, of a network that is to be changed."""
     internal: bool = False
 
 
@@ -182,14 +151,25 @@ class Driver(Protocol):
         """*asked* as typed options; raises InvalidRequest."""
         ...
 
-    def network_ops(self, before: Network | None, after: Network | None) -> Sequence[Operation]:
-        """What makes the network that is as *before* as *after*; None: there is none."""
+    def network_ops(
+        self, before: Network | None, after: Network | None, others: Collection[Network] = ()
+    ) -> Sequence[Operation]:
+        """What makes the network that is as *before* as *after*, among *others*; None: there is none."""
         ...
 
     def endpoint_ops(
         self, before: Attachment | None, after: Attachment | None, netns: Path
     ) -> Sequence[Operation]:
         """What makes the interface in *netns* that is as *before* as *after*; None: there is none."""
+        ...
+
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Whether its interface is there, with *host*'s links and those *inside*."""
         ...
 
 

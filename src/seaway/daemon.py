@@ -29,6 +29,8 @@ from seaway.contracts import Steps
 from seaway.dns.names import NameServers
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
+from seaway.drivers.ipvlan import IpvlanDriver
+from seaway.drivers.macvlan import MacvlanDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import Engine, engine_over
 from seaway.faults import Faults, NoFaults
@@ -93,7 +95,7 @@ async def world(config: Config) -> AsyncGenerator[World]:
             names=await stack.enter_async_context(names),
             host_ports=SocketHostPorts(steps, lambda owner: store.sandbox(owner).name),
             runtime=runtime,
-            drivers=[BridgeDriver(), HostDriver(), NullDriver()],
+            drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=SystemClock(),
             paths=paths,
             pools=(*config.default_address_pools, await own_prefix(store)),

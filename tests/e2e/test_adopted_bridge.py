@@ -417,7 +417,7 @@ def test_a_bridge_that_vanishes_is_missed_and_used_again_when_it_is_back(
     daemon.kill()
     daemon.start()
     status = daemon.seaway("status").out
-    assert "network n1 could not be made whole at the start: " in status
+    assert "network n1 could not be made whole: " in status
     assert "there is no interface br0" in status
     assert open_ways((host, "tcp", "10.77.1.2", 80)) == []
 

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
 from fakes.tables import FakeTables, TablesRefused
-from seaway.contracts import LinkState, Observed, Steps
+from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.model.observed import LinkState, Observed
+from seaway.model.parent import Macvlan
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import (
     ADOPTED_GROUP,
     BRIDGE_GROUP,
+    PARENT_GROUP,
     AddBridge,
+    AddDummy,
+    AddShim,
+    AddVlan,
     AdoptBridge,
+    Attach,
+    AttachLink,
     AttachVeth,
     BindNetns,
     ChangeAddresses,
     ChangeElements,
     ChangeGateways,
     ChangeGuard,
+    ChangeHostRoutes,
     ChangeMtu,
     ChangeRoute,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
+    DetachLink,
     DetachVeth,
     ForgetAddress,
     ForgetAmong,
@@ -52,7 +62,7 @@ from seaway.plan.operations import (
 class FakeNetns:
     """What a sandbox's namespace has."""
 
-    links: dict[IfName, AttachVeth] = field(default_factory=dict[IfName, AttachVeth])
+    links: dict[IfName, Attach] = field(default_factory=dict[IfName, Attach])
     default_routes: dict[int, Route] = field(default_factory=dict[int, Route])
     """By family, 4 or 6."""
     names_port: int | None = None
@@ -60,7 +70,12 @@ class FakeNetns:
 
     def cut(self, link: IfName) -> None:
         """Lose the far end of *link*, whatever it is called, with the routes by it."""
-        gone = {name for name, op in self.links.items() if op.link == link}
+        self.lose(
+            {n for n, op in self.links.items() if isinstance(op, AttachVeth) and op.link == link}
+        )
+
+    def lose(self, gone: Collection[IfName]) -> None:
+        """Lose the interfaces *gone*, with the routes by them."""
         self.links = {n: op for n, op in self.links.items() if n not in gone}
         self.default_routes = {v: r for v, r in self.default_routes.items() if r.ifname not in gone}
 
@@ -79,6 +94,7 @@ class FakeState:
     tables: FakeTables = field(default_factory=FakeTables)
     sysctls: dict[str, str] = field(default_factory=dict[str, str])
     """The settings that this kernel has."""
+    host_routes: dict[Address, IfName] = field(default_factory=dict[Address, IfName])
     last_index: int = 1
 
 
@@ -105,6 +121,8 @@ class FakeKernel:
         self.default_mtu = 1500
         self.dropped: dict[IfName, int] = {}
         self.carried: dict[IfName, Traffic] = {}
+        self.gateways: tuple[Address, ...] = ()
+        self.tell_links: Callable[[frozenset[IfName]], None] = lambda names: None
 
     @property
     def links(self) -> dict[IfName, LinkState]:
@@ -125,6 +143,11 @@ class FakeKernel:
     def elements(self) -> Elements:
         """The firewall's elements."""
         return self._state.tables.elements
+
+    @property
+    def host_routes(self) -> dict[Address, IfName]:
+        """The addresses that the host reaches by links of its own, with these."""
+        return self._state.host_routes
 
     @property
     def sysctls(self) -> dict[str, str]:
@@ -185,6 +208,7 @@ class FakeKernel:
             routes=self.routes,
             default_mtu=self.default_mtu,
             addresses=self.addresses,
+            gateways=self.gateways,
         )
 
     async def open_socket(
@@ -215,6 +239,43 @@ class FakeKernel:
     async def drops(self) -> Mapping[IfName, int]:
         """What the test put into ``dropped``."""
         return dict(self.dropped)
+
+    async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:
+        """What the fake has inside: the links on parents that are still there, with their addresses."""
+        self._reach("ReadLinks")
+        inside = self._netns("ReadLinks", netns)
+        return {
+            name: LinkState(
+                index=n,
+                mtu=1500,
+                up=True,
+                interfaces=op.addresses,
+                kind="macvlan" if isinstance(op.link, Macvlan) else "ipvlan",
+                mac=op.mac,
+                lower=self.links[op.parent].index,
+            )
+            for n, (name, op) in enumerate(inside.links.items(), 2)
+            if isinstance(op, AttachLink) and op.parent in self.links
+        }
+
+    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
+        """A test says itself that links changed, by ``tell_links``."""
+        self.tell_links = changed
+
+    def lose_link(self, name: IfName) -> None:
+        """A link of the host goes, with all that is on it."""
+        gone = self.links[name]
+        self._delete_link(name)
+        for other, link in tuple(self.links.items()):
+            if link.lower == gone.index and other in self.links:
+                self.lose_link(other)
+        for inside in self.namespaces.values():
+            on_it = {
+                n
+                for n, op in inside.links.items()
+                if isinstance(op, AttachLink) and op.parent == name
+            }
+            inside.lose(on_it)
 
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the test put into ``carried``, for the interfaces that are there."""
@@ -270,6 +331,26 @@ class FakeKernel:
                 self._attach(op)
             case DetachVeth():
                 self._detach(op)
+            case AddVlan():
+                self._add_on_parent(op.name, op.parent, op, kind="vlan", vlan=op.vlan)
+            case AddDummy():
+                self._add_link(
+                    op.name,
+                    lambda index: LinkState(
+                        index=index, mtu=1500, up=True, group=PARENT_GROUP, kind="dummy"
+                    ),
+                )
+            case AddShim():
+                self._add_on_parent(op.name, op.parent, op, interfaces=op.addresses)
+            case AttachLink():
+                self._attach_link(op)
+            case DetachLink():
+                if op.netns in self.namespaces:
+                    self.namespaces[op.netns].lose({op.ifname})
+            case ChangeHostRoutes():
+                kept = {r: link for r, link in self.host_routes.items() if r not in op.old}
+                self._check(op.link in self.links or not op.new, op, f"no interface {op.link}")
+                self._state.host_routes = {**kept, **dict.fromkeys(op.new, op.link)}
             case ChangeMtu():
                 self._change_mtu(op)
             case ChangeGateways():
@@ -342,21 +423,44 @@ class FakeKernel:
         )
         inside.links[op.ifname] = op
 
+    def _add_on_parent(self, name: IfName, parent: IfName, op: Operation, **more: object) -> None:
+        there = self.links.get(name)
+        if there is not None and there.kind == "vlan":
+            return
+        self._check(there is None, op, "File exists")
+        self._check(parent in self.links, op, f"the host has no interface {parent}")
+        lower = self.links[parent]
+
+        def made(index: int) -> LinkState:
+            link = LinkState(
+                index=index, mtu=lower.mtu, up=True, group=PARENT_GROUP, lower=lower.index
+            )
+            return replace(link, **more)  # type: ignore[arg-type]
+
+        self._add_link(name, made)
+
+    def _attach_link(self, op: AttachLink) -> None:
+        inside = self._netns("AttachLink", op.netns)
+        self._check(op.parent in self.links, op, f"the host has no interface {op.parent}")
+        self._check(op.ifname not in inside.links and op.ifname != "lo", op, "File exists")
+        inside.links[op.ifname] = op
+
     def _change_mtu(self, op: ChangeMtu) -> None:
         if op.netns is not None:
             self._change_far_end(op, op.link, op.netns, mtu=op.new)
         elif op.link in self.links:
+            assert op.new is not None
             self.links[op.link] = replace(self.links[op.link], mtu=op.new)
 
     def _change_guard(self, op: ChangeGuard) -> None:
         for inside in self.namespaces.values():
             for name, made in inside.links.items():
-                if made.link == op.link:
+                if isinstance(made, AttachVeth) and made.link == op.link:
                     inside.links[name] = replace(made, guarded=op.new)
 
     def _change_far_end(self, op: Operation, link: IfName, netns: Path, **new: object) -> None:
         inside = self._netns(type(op).__name__, netns)
-        name = next((n for n, made in inside.links.items() if made.link == link), None)
+        name = next((n for n, made in inside.links.items() if _is_named(made, link)), None)
         if name is not None:
             inside.links[name] = replace(inside.links[name], **new)  # type: ignore[arg-type]
 
@@ -380,6 +484,9 @@ class FakeKernel:
             return
         if link is None:
             raise KernelRefused("ChangeRoute", f"there is no interface {new.ifname}")
+        if new.gateway is None:
+            inside.default_routes[op.version] = new
+            return
         reachable = any(new.gateway in address.network for address in link.addresses)
         if op.version == 4:
             self._check(reachable, op, "Nexthop has invalid gateway")
@@ -401,7 +508,8 @@ class FakeKernel:
         users = (*self._strangers.values(), *self.namespaces.values())
         if gone is not None and not any(gone is user for user in users):
             for link in gone.links.values():
-                self.links.pop(link.link, None)
+                if isinstance(link, AttachVeth):
+                    self.links.pop(link.link, None)
 
     def _source(self, op: BindNetns) -> FakeNetns:
         """The namespace that *op* binds once more: a stranger's, or one that is bound already."""
@@ -436,3 +544,8 @@ class FakeKernel:
     def _check(self, fine: bool, op: Operation, reason: str) -> None:
         if not fine:
             raise KernelRefused(type(op).__name__, reason)
+
+
+def _is_named(made: Attach, link: IfName) -> bool:
+    """Whether *link* means the interface *made*: the near end of a veth pair, or it itself."""
+    return (made.link if isinstance(made, AttachVeth) else made.ifname) == link

@@ -14,6 +14,8 @@ from fakes.kernel import FakeKernel
 from fakes.parts import CountedSteps, CountingClock, FakeHostPorts, FakeNames, FakeRuntime
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
+from seaway.drivers.ipvlan import IpvlanDriver
+from seaway.drivers.macvlan import MacvlanDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import engine_over
 from seaway.model.endpoint import EndpointWish
@@ -60,7 +62,7 @@ class World:
             names=self.names,
             host_ports=self.host_ports,
             runtime=self.runtime,
-            drivers=[BridgeDriver(), HostDriver(), NullDriver()],
+            drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=self.clock,
             paths=self.paths,
             pools=POOLS,

@@ -163,7 +163,7 @@ def endpoint(
         ipam_config=_asked_addresses(end),
         aliases=[*wish.aliases] or None,
         short_id=UNSET if network.predefined else sandbox.short_id,
-        mac_address=place.mac if place else (wish.mac or ""),
+        mac_address=(place.mac or "") if place else (wish.mac or ""),
         driver_opts=dict(wish.options) or None,
         gw_priority=wish.gw_priority,
         network_id=network.id if sandbox.status.started else "",

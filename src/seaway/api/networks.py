@@ -186,7 +186,7 @@ class NetworkRoutes:
         return wire.NetworkMember(
             name=self._store.sandbox(endpoint.sandbox).name,
             endpoint_id=endpoint.id,
-            mac_address=place.mac if place else "",
+            mac_address=(place.mac or "") if place else "",
             ipv4_address=addresses.get(4, ""),
             ipv6_address=addresses.get(6, ""),
             drops=drops.get(endpoint.link, 0) if place else UNSET,

@@ -9,10 +9,10 @@ from seaway.api import wire
 from seaway.api.inspection import Hanging, direct_versions, hanging, host_addresses, kind
 from seaway.api.networks import drop_counts
 from seaway.api.parts import Parts
-from seaway.contracts import Observed
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import IfName
 from seaway.model.network import Network, Reach
+from seaway.model.observed import Observed
 from seaway.model.options import Icc
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
@@ -69,7 +69,7 @@ def _network(
         subnets=[
             wire.MapSubnet(
                 subnet=str(s.prefix),
-                gateway=str(s.gateway) if network.has_gateway(s.version) else "",
+                gateway=str(s.gateway or "") if network.has_gateway(s.version) else "",
             )
             for s in network.subnets
         ],
@@ -90,7 +90,7 @@ def _endpoint(found: Hanging, end: Endpoint, drops: Mapping[IfName, int]) -> wir
         state=found.sandbox.status.state.value,
         ifname=place.ifname if place else "",
         addresses=[str(a.ip) for a in place.addresses] if place else [],
-        mac=place.mac if place else "",
+        mac=(place.mac or "") if place else "",
         default_route=any(a.endpoint.id == end.id for a in ways),
         drops=drops.get(end.link, 0) if place else 0,
     )

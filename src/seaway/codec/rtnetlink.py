@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix, interface
+from seaway.model.parent import Ipvlan, IpvlanFlag, IpvlanMode, LinkKind, Macvlan, MacvlanMode
 from seaway.model.usage import Traffic
 
 NLM_F_REQUEST = 0x1
@@ -81,6 +83,7 @@ _ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst, src, tos, table, protocol, 
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 _NEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
 _INT = struct.Struct("=i")
+_U16 = struct.Struct("=H")
 _U32 = struct.Struct("=I")
 
 _IFLA_ADDRESS = 1
@@ -103,6 +106,19 @@ _IFLA_INFO_DATA = 2
 _IFLA_INFO_SLAVE_KIND = 4
 _IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
+_IFLA_VLAN_ID = 1
+_IFLA_MACVLAN_MODE = 1
+_IFLA_MACVLAN_BC_CUTOFF = 9
+_MACVLAN_MODES = {
+    MacvlanMode.PRIVATE: 1,
+    MacvlanMode.VEPA: 2,
+    MacvlanMode.BRIDGE: 4,
+    MacvlanMode.PASSTHRU: 8,
+}
+_IFLA_IPVLAN_MODE = 1
+_IFLA_IPVLAN_FLAGS = 2
+_IPVLAN_MODES = {IpvlanMode.L2: 0, IpvlanMode.L3: 1, IpvlanMode.L3S: 2}
+_IPVLAN_FLAGS = {IpvlanFlag.BRIDGE: 0, IpvlanFlag.PRIVATE: 1, IpvlanFlag.VEPA: 2}
 _IFLA_BR_FORWARD_DELAY = 1
 _IFLA_BR_STP_STATE = 5
 _IFLA_BR_VLAN_FILTERING = 7
@@ -132,6 +148,7 @@ _NUD_NOARP = (
 )
 _NTF_MASTER = 0x4
 _RTPROT_STATIC = 4
+_RT_SCOPE_LINK = 253
 _RT_SCOPE_HOST = 254
 _NLMSGERR_ATTR_MSG = 1
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
@@ -230,9 +247,37 @@ def new_veth(near: LinkChange, far: LinkChange, netns: int) -> Request:
     return _new_link(near, b"veth", attribute(_VETH_INFO_PEER, peer))
 
 
-def _new_link(near: LinkChange, kind: bytes, data: bytes) -> Request:
+def new_vlan(near: LinkChange, lower: int, vlan: int) -> Request:
+    """Make a VLAN subinterface of the link *lower* for *vlan*, 1 to 4094."""
+    return _new_link(near, b"vlan", attribute(_IFLA_VLAN_ID, _U16.pack(vlan)), lower)
+
+
+def new_dummy(near: LinkChange) -> Request:
+    """Make a link with nothing behind it."""
+    return _new_link(near, b"dummy", b"")
+
+
+def new_on_parent(near: LinkChange, lower: int, kind: LinkKind, netns: int | None) -> Request:
+    """Make a macvlan or ipvlan link on *lower*, in the namespace held by *netns*; None: in this one."""
+    inside = b"" if netns is None else attribute(_IFLA_NET_NS_FD, _U32.pack(netns))
+    match kind:
+        case Macvlan(mode=mode, bclim=bclim):
+            data = attribute(_IFLA_MACVLAN_MODE, _U32.pack(_MACVLAN_MODES[mode]))
+            data += b"" if bclim is None else attribute(_IFLA_MACVLAN_BC_CUTOFF, _INT.pack(bclim))
+            return _new_link(near, b"macvlan", data, lower, inside)
+        case Ipvlan(mode=its_mode, flag=flag):
+            data = attribute(_IFLA_IPVLAN_MODE, _U16.pack(_IPVLAN_MODES[its_mode]))
+            data += attribute(_IFLA_IPVLAN_FLAGS, _U16.pack(_IPVLAN_FLAGS[flag]))
+            return _new_link(near, b"ipvlan", data, lower, inside)
+
+
+def _new_link(
+    near: LinkChange, kind: bytes, data: bytes, lower: int = 0, more: bytes = b""
+) -> Request:
     info = attribute(_IFLA_INFO_KIND, kind) + attribute(_IFLA_INFO_DATA, data)
-    body = _LINK.pack(0, 0, 0, *near.flags()) + near.attributes() + attribute(_IFLA_LINKINFO, info)
+    on = attribute(_IFLA_LINK, _U32.pack(lower)) if lower else b""
+    body = _LINK.pack(0, 0, 0, *near.flags()) + near.attributes() + on + more
+    body += attribute(_IFLA_LINKINFO, info)
     return Request(Kind.NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
 
 
@@ -368,12 +413,17 @@ def dump_addresses(version: int, index: int = 0) -> Request:
     return Request(Kind.GETADDR, NLM_F_DUMP, _ADDRESS.pack(_family(version), 0, 0, 0, index))
 
 
-def replace_default_route(index: int, gateway: Address) -> Request:
-    """Make *gateway* on the link *index* the default route of its family."""
+def replace_default_route(index: int, version: int, gateway: Address | None) -> Request:
+    """Make *gateway* on the link *index* the default route of family *version*.
+
+    None: whoever it is for is right behind the link.
+    """
+    scope = _RT_SCOPE_LINK if gateway is None and version == 4 else 0
     body = _ROUTE.pack(
-        _family(gateway.version), 0, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, 0, RouteType.UNICAST, 0
+        _family(version), 0, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, scope, RouteType.UNICAST, 0
     )
-    body += attribute(_RTA_GATEWAY, gateway.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    body += b"" if gateway is None else attribute(_RTA_GATEWAY, gateway.packed)
+    body += attribute(_RTA_OIF, _U32.pack(index))
     return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
@@ -404,6 +454,25 @@ def _local_route(index: int, address: IPv6Address, metric: int) -> bytes:
         + attribute(_RTA_OIF, _U32.pack(index))
         + attribute(_RTA_PRIORITY, _U32.pack(metric))
     )
+
+
+def add_host_route(index: int, address: Address) -> Request:
+    """Let this host reach *address* right behind the link *index*."""
+    family, bits = _family(address.version), address.max_prefixlen
+    scope = _RT_SCOPE_LINK if address.version == 4 else 0
+    body = _ROUTE.pack(
+        family, bits, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, scope, RouteType.UNICAST, 0
+    )
+    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def delete_host_route(index: int, address: Address) -> Request:
+    """Take away what ``add_host_route`` made; ESRCH when it is not there."""
+    family, bits = _family(address.version), address.max_prefixlen
+    body = _ROUTE.pack(family, bits, 0, 0, RT_TABLE_MAIN, 0, _scope_any(address.version), 0, 0)
+    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    return Request(Kind.DELROUTE, NLM_F_ACK, body)
 
 
 def dump_routes(version: int) -> Request:
@@ -479,6 +548,22 @@ class Link:
         return found.rstrip(b"\0").decode("utf-8", "replace")
 
     @property
+    def vlan(self) -> int:
+        """Of a VLAN subinterface: its VLAN; 0 else."""
+        data = attributes(attributes(self.info).get(_IFLA_INFO_DATA, b""))
+        number = data.get(_IFLA_VLAN_ID, b"")
+        return int.from_bytes(number, sys.byteorder) if self.kind == "vlan" else 0
+
+    @property
+    def bclim(self) -> int | None:
+        """Of a macvlan link: to how many a broadcast goes at once; None where the kernel knows none."""
+        data = attributes(attributes(self.info).get(_IFLA_INFO_DATA, b""))
+        number = data.get(_IFLA_MACVLAN_BC_CUTOFF)
+        if self.kind != "macvlan" or number is None or len(number) != _INT.size:
+            return None
+        return int.from_bytes(number, sys.byteorder, signed=True)
+
+    @property
     def filters_vlans(self) -> bool:
         """Whether it is a bridge that keeps VLANs apart."""
         data = attributes(attributes(self.info).get(_IFLA_INFO_DATA, b""))
@@ -495,6 +580,8 @@ class Route:
     links: tuple[int, ...]
     """Indexes of the links it leads through; empty for blackhole and its like."""
     metric: int
+    gateway: Address | None = None
+    """The router it leads to, if it is one and no more."""
 
 
 def replies(data: bytes) -> Iterator[Reply]:
@@ -628,6 +715,7 @@ def route(body: bytes) -> Route:
         type=kind,
         links=one or tuple(_nexthops(found.get(_RTA_MULTIPATH, b""))),
         metric=_number(found, _RTA_PRIORITY),
+        gateway=_ip(family, found[_RTA_GATEWAY]) if _RTA_GATEWAY in found else None,
     )
 
 

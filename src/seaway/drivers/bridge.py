@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
 from seaway.drivers.bridge_options import KNOWN, bridge_options
-from seaway.model.ids import Address, Interface, mac_of
+from seaway.model.ids import Address, IfName, Interface, mac_of
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.model.options import BridgeOptions
 from seaway.plan.adoption import release_ops
 from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
+    DOOMED_GROUP,
     AddBridge,
     AdoptBridge,
     AttachVeth,
@@ -40,7 +42,9 @@ class BridgeDriver:
         """*asked* as typed options; raises InvalidRequest."""
         return bridge_options(asked, facts)
 
-    def network_ops(self, before: Network | None, after: Network | None) -> tuple[Operation, ...]:
+    def network_ops(
+        self, before: Network | None, after: Network | None, others: Collection[Network] = ()
+    ) -> tuple[Operation, ...]:
         """The rules are there before the bridge, and stay until it is gone: it is never unguarded."""
         rules = _rule_ops(before, after)
         if after is None:
@@ -56,6 +60,21 @@ class BridgeDriver:
             assert before is not None
             return (_detach(before, netns),)
         return (_attach(after, netns),) if before is None else _veth_changes(before, after, netns)
+
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Whether the near end of its veth pair carries traffic to the bridge."""
+        link = host.get(attachment.endpoint.link)
+        return (
+            link is not None
+            and link.up
+            and link.group != DOOMED_GROUP
+            and link.master == _options(attachment.network).bridge
+        )
 
 
 def _rule_ops(before: Network | None, after: Network | None) -> tuple[Operation, ...]:
@@ -103,7 +122,7 @@ def _attach(attachment: Attachment, netns: Path) -> AttachVeth:
         bridge=options.bridge,
         netns=netns,
         ifname=place.ifname,
-        mac=place.mac,
+        mac=place.own_mac,
         host_mac=mac_of(endpoint.id),
         mtu=options.mtu,
         addresses=place.addresses,

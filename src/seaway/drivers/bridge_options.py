@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from seaway.contracts import LinkState, NetworkFacts
+from seaway.contracts import NetworkFacts
+from seaway.drivers.words import (
+    DNS,
+    IFNAME_PREFIX,
+    MTU,
+    flag,
+    ifname_prefix,
+    mtu,
+    one_of,
+    refusal,
+    servers,
+)
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import Address, IfName, address, ifname, shown
+from seaway.model.ids import Address, IfName, address, ifname
+from seaway.model.observed import LinkState
 from seaway.model.options import (
     MAX_MTU,
     MIN_MTU,
@@ -27,11 +39,8 @@ INHIBIT = BRIDGE + "inhibit_ipv4"
 GATEWAY_MODES = {4: BRIDGE + "gateway_mode_ipv4", 6: BRIDGE + "gateway_mode_ipv6"}
 TRUSTED = BRIDGE + "trusted_host_interfaces"
 DEFAULT_BRIDGE = BRIDGE + "default_bridge"
-MTU = "com.docker.network.driver.mtu"
 SOURCES = {4: "com.docker.network.host_ipv4", 6: "com.docker.network.host_ipv6"}
-IFNAME_PREFIX = "com.docker.network.container_iface_prefix"
 SOURCE_GUARD = "seaway.source_guard"
-DNS = "seaway.dns"
 KNOWN = frozenset(
     {
         NAME,
@@ -53,36 +62,32 @@ KNOWN = frozenset(
 
 FOREIGN_LINKS = ("docker", "br-", "veth", "cni", "virbr", "lxc", "lxd", "podman", "eth", "en", "wl")
 """How the links of other engines and of the host begin: none of ours may."""
-LONGEST_PREFIX = 11
-"""Characters; of the 15 of an interface's name four are left for its number."""
 
 
 def bridge_options(asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptions:
     """*asked* as typed options; raises InvalidRequest."""
     _refuse_unknown(asked)
     bridge = _bridge_name(asked, facts)
-    adopted = facts.adopted or (_adopted(bridge, facts) if NAME in asked else None)
+    if facts.before is not None:
+        adopted = facts.before.adopted
+    else:
+        adopted = _adopted(bridge, facts) if NAME in asked else None
     return BridgeOptions(
         bridge=bridge,
         mtu=_mtu(asked.get(MTU), facts) if adopted is None else _adopted_mtu(bridge, asked, facts),
         adopted=adopted,
-        icc=Icc.OPEN if _flag(asked, ICC) else Icc.CLOSED,
-        masquerade=_flag(asked, MASQUERADE),
-        source_guard=_flag(asked, SOURCE_GUARD),
+        icc=Icc.OPEN if flag(asked, ICC) else Icc.CLOSED,
+        masquerade=flag(asked, MASQUERADE),
+        source_guard=flag(asked, SOURCE_GUARD),
         host_binding=_host_binding(asked.get(HOST_BINDING)),
-        dns=tuple(address(a.strip()) for a in asked.get(DNS, "").split(",") if a.strip()),
+        dns=servers(asked.get(DNS, "")),
         gateway_mode4=_gateway_mode(asked, 4, facts, adopted),
         gateway_mode6=_gateway_mode(asked, 6, facts, adopted),
-        inhibit_ipv4=_flag(asked, INHIBIT, default=False),
+        inhibit_ipv4=flag(asked, INHIBIT, default=False),
         sources=tuple(_source(asked[key], v) for v, key in SOURCES.items() if asked.get(key)),
         trusted=_trusted(asked.get(TRUSTED, "")),
-        ifname_prefix=_ifname_prefix(asked.get(IFNAME_PREFIX)),
+        ifname_prefix=ifname_prefix(asked.get(IFNAME_PREFIX)),
     )
-
-
-def refusal(key: str, text: str, why: str) -> InvalidRequest:
-    """That the option *key* cannot be *text*, and what would be right."""
-    return InvalidRequest(f"invalid network config:\noption {key}={shown(text)}: {why}")
 
 
 def _refuse_unknown(asked: Mapping[str, str]) -> None:
@@ -111,8 +116,9 @@ def _bridge_name(asked: Mapping[str, str], facts: NetworkFacts) -> IfName:
 
 def _adopted(bridge: IfName, facts: NetworkFacts) -> Adopted | None:
     """What the bridge is like that is there already; None where there is none."""
-    if bridge in facts.bridges:
-        raise refusal(NAME, bridge, f"network {facts.bridges[bridge]} is on it")
+    for other in facts.others:
+        if bridge == other.options.bridge:
+            raise refusal(NAME, bridge, f"network {other.name} is on it")
     link = facts.links.get(bridge)
     if link is None:
         return None
@@ -147,30 +153,18 @@ def _adopted_mtu(bridge: IfName, asked: Mapping[str, str], facts: NetworkFacts) 
     """That of the sandboxes: the bridge's own when it was adopted, or less."""
     link = facts.links.get(bridge)
     most = MAX_MTU if link is None else link.mtu
-    mtu = _mtu(asked.get(MTU) or str(facts.default_mtu if facts.adopted else most), facts)
-    if mtu > most:
-        raise refusal(MTU, str(mtu), f"bridge {bridge} has {most}, and nobody on it can have more")
-    return mtu
+    wanted = _mtu(asked.get(MTU) or str(facts.default_mtu if facts.before else most), facts)
+    if wanted > most:
+        raise refusal(
+            MTU, str(wanted), f"bridge {bridge} has {most}, and nobody on it can have more"
+        )
+    return wanted
 
 
 def _mtu(text: str | None, facts: NetworkFacts) -> int:
-    least = MIN_MTU6 if facts.ipv6 else MIN_MTU
-    if text is None or text == "":
-        return max(facts.default_mtu, least)
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_MTU))
-    if not is_number or not least <= int(text) <= MAX_MTU:
-        needs = " (IPv6 needs that much)" if facts.ipv6 else ""
-        raise refusal(MTU, text, f"an MTU is a number of bytes from {least}{needs} to {MAX_MTU}")
-    return int(text)
-
-
-def _flag(asked: Mapping[str, str], key: str, *, default: bool = True) -> bool:
-    text = asked.get(key, str(default)).lower()
-    if text in {"1", "t", "true"}:
-        return True
-    if text in {"0", "f", "false"}:
-        return False
-    raise refusal(key, text, "it is true or false")
+    if not text:
+        return max(facts.default_mtu, MIN_MTU6 if facts.ipv6 else MIN_MTU)
+    return mtu(text, ipv6=facts.ipv6)
 
 
 def _host_binding(text: str | None) -> Address | None:
@@ -184,22 +178,15 @@ def _gateway_mode(
     asked: Mapping[str, str], version: int, facts: NetworkFacts, adopted: Adopted | None
 ) -> GatewayMode:
     key = GATEWAY_MODES[version]
-    text = asked.get(key) or GatewayMode.NAT.value
-    if text not in {mode.value for mode in GatewayMode}:
-        raise refusal(key, text, f"it is {_either([mode.value for mode in GatewayMode])}")
-    mode = GatewayMode(text)
+    mode = one_of(GatewayMode, asked, key, GatewayMode.NAT)
     if mode is GatewayMode.ISOLATED and not facts.internal:
         raise refusal(
-            key, text, "only an internal network can be isolated from its host; add --internal"
+            key, mode, "only an internal network can be isolated from its host; add --internal"
         )
     for held in adopted.held if adopted and mode is GatewayMode.ISOLATED else ():
         if held.version == version:
-            raise refusal(key, text, f"the host has the address {held.ip} on the bridge")
+            raise refusal(key, mode, f"the host has the address {held.ip} on the bridge")
     return mode
-
-
-def _either(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _source(text: str, version: int) -> Address:
@@ -217,15 +204,3 @@ def _source(text: str, version: int) -> Address:
 def _trusted(text: str) -> tuple[IfName, ...]:
     """Links with colons between them, as Docker has it."""
     return tuple(dict.fromkeys(ifname(name) for name in text.split(":") if name))
-
-
-def _ifname_prefix(text: str | None) -> str:
-    if not text:
-        return "eth"
-    if len(text) > LONGEST_PREFIX or text[-1].isdigit():
-        raise refusal(
-            IFNAME_PREFIX,
-            text,
-            f"it is at most {LONGEST_PREFIX} characters and ends with no digit, since a number follows",
-        )
-    return ifname(f"{text}0")[:-1]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
+from seaway.model.ids import IfName
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.model.options import HostOptions
 from seaway.plan.operations import Operation
 from seaway.plan.wiring import Attachment
@@ -23,7 +25,9 @@ class HostDriver:
         """It has none."""
         return HostOptions()
 
-    def network_ops(self, before: Network | None, after: Network | None) -> tuple[Operation, ...]:
+    def network_ops(
+        self, before: Network | None, after: Network | None, others: Collection[Network] = ()
+    ) -> tuple[Operation, ...]:
         """Nothing to do."""
         return ()
 
@@ -32,3 +36,12 @@ class HostDriver:
     ) -> tuple[Operation, ...]:
         """Nothing to do."""
         return ()
+
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Nothing can be missing."""
+        return True

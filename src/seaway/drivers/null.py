@@ -22,3 +22,4 @@ class NullDriver:
 
     network_ops = HostDriver.network_ops
     endpoint_ops = HostDriver.endpoint_ops
+    is_whole = HostDriver.is_whole

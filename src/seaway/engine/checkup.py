@@ -11,15 +11,15 @@ from seaway.contracts import Kernel, Store
 from seaway.engine.addresses import Addresses
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.held_ports import HeldPorts
-from seaway.engine.network_plans import missing_sources
+from seaway.engine.mending import Mending, waits_for
 from seaway.engine.networks import Networks
-from seaway.engine.recovery import Recovery
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, NotFound
 from seaway.model.network import Reach
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
+from seaway.plan.network_warnings import missing_sources
 from seaway.plan.subnets import overlap
 from seaway.plan.wiring import ways_in
 
@@ -44,14 +44,14 @@ class Checkup:
         store: Store,
         kernel: Kernel,
         networks: Networks,
-        recovery: Recovery,
+        mending: Mending,
         held_ports: HeldPorts,
         wires: Wires,
         addresses: Addresses,
         endpoints: Endpoints,
         turns: Turns,
     ) -> None:
-        self._store, self._kernel, self._recovery = store, kernel, recovery
+        self._store, self._kernel, self._mending = store, kernel, mending
         self._networks = networks
         self._held_ports, self._wires, self._turns = held_ports, wires, turns
         self._addresses, self._endpoints = addresses, endpoints
@@ -63,8 +63,14 @@ class Checkup:
         there = {n.id for n in self._store.networks()} | {s.id for s in self._store.sandboxes()}
         found += [text for s in running for text in self._closed(s)]
         found += [self._networks.unsettled] if self._networks.unsettled else []
-        found += [text for an_id, text in self._recovery.not_whole.items() if an_id in there]
+        found += [text for an_id, text in self._mending.not_whole.items() if an_id in there]
         observed = await self._kernel.observe()
+        found += [
+            f"network {n.name} waits for its parent {needs}, which the host has not got: it comes up by "
+            "itself when that is there"
+            for n in self._store.networks()
+            if (needs := waits_for(n, observed.links)) is not None
+        ]
         found += [t for n in self._store.networks() for t in missing_sources(n, observed)]
         found += [
             f"network {n.name} is not whole: its bridge {n.options.bridge} is gone; when it is back it is "
@@ -72,7 +78,7 @@ class Checkup:
             for n in self._store.networks()
             if n.options.adopted
             and n.options.bridge not in observed.links
-            and n.id not in self._recovery.not_whole
+            and n.id not in self._mending.not_whole
         ]
         routes = observed.routes
         found += [

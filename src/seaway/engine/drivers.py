@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seaway.contracts import Driver
 from seaway.model.errors import NotFound
+from seaway.model.ids import IfName
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.plan.operations import Operation
 from seaway.plan.wiring import Attachment
 
@@ -30,13 +32,13 @@ class Drivers:
         """The driver that makes *network*."""
         return self._drivers[network.driver]
 
-    def make_ops(self, network: Network) -> Sequence[Operation]:
-        """What makes *network*."""
-        return self.of(network).network_ops(None, network)
+    def make_ops(self, network: Network, others: Collection[Network] = ()) -> Sequence[Operation]:
+        """What makes *network* among *others*."""
+        return self.of(network).network_ops(None, network, others)
 
-    def unmake_ops(self, network: Network) -> Sequence[Operation]:
-        """What takes *network* away."""
-        return self.of(network).network_ops(network, None)
+    def unmake_ops(self, network: Network, others: Collection[Network]) -> Sequence[Operation]:
+        """What takes *network* away from among *others*."""
+        return self.of(network).network_ops(network, None, others)
 
     def endpoint_ops(
         self, before: Attachment | None, after: Attachment | None, netns: Path
@@ -45,3 +47,12 @@ class Drivers:
         either = before or after
         assert either is not None
         return self.of(either.network).endpoint_ops(before, after, netns)
+
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Whether the interface of *attachment* is there, as its network's driver says."""
+        return self.of(attachment.network).is_whole(attachment, host, inside)

@@ -11,6 +11,7 @@ from seaway.engine.addresses import Addresses
 from seaway.engine.adoptions import Adoptions
 from seaway.engine.assembly import Assembly
 from seaway.engine.background import Background
+from seaway.engine.changing import Changing
 from seaway.engine.checkup import Checkup
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
@@ -20,10 +21,12 @@ from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.mending import Mending
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.network_updates import NetworkUpdates
 from seaway.engine.networks import Networks
+from seaway.engine.parents import Parents
 from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.ports import Ports
 from seaway.engine.purge import Purge
@@ -70,7 +73,7 @@ def engine_over(
     """The use cases over one world, real or fake; *tasks* gets those that wait for processes."""
     gate, background = Gate(), Background(tasks)
     turns, events, all_drivers = Turns(), EventBus(clock), Drivers(drivers)
-    adoptions = Adoptions(store=store, kernel=kernel)
+    adoptions, changing = Adoptions(store=store, kernel=kernel), Changing(store)
     forwarding = Forwarding(store=store, kernel=kernel)
     held_ports = HeldPorts(host_ports)
     wires = Wires(
@@ -86,6 +89,19 @@ def engine_over(
     network_plans = NetworkPlans(
         store=store, kernel=kernel, drivers=all_drivers, clock=clock, pools=pools
     )
+    mending = Mending(
+        store=store,
+        kernel=kernel,
+        runtime=runtime,
+        drivers=all_drivers,
+        wires=wires,
+        adoptions=adoptions,
+        changing=changing,
+        paths=paths,
+    )
+    parents = Parents(
+        store=store, kernel=kernel, mending=mending, turns=turns, background=background
+    )
     networks = Networks(
         store=store,
         kernel=kernel,
@@ -93,6 +109,7 @@ def engine_over(
         drivers=all_drivers,
         plans=network_plans,
         adoptions=adoptions,
+        parents=parents,
         events=events,
         turns=turns,
         gate=gate,
@@ -139,12 +156,14 @@ def engine_over(
         kernel=kernel,
         network_names=network_names,
         runtime=runtime,
-        drivers=all_drivers,
         held_ports=held_ports,
         wires=wires,
         sandboxes=sandboxes,
         forwarding=forwarding,
         adoptions=adoptions,
+        changing=changing,
+        mending=mending,
+        parents=parents,
         paths=paths,
         background=background,
     )
@@ -160,6 +179,7 @@ def engine_over(
             wires=wires,
             held_ports=held_ports,
             adoptions=adoptions,
+            changing=changing,
             network_names=network_names,
             files=files,
             events=events,
@@ -186,7 +206,7 @@ def engine_over(
             store=store,
             kernel=kernel,
             networks=networks,
-            recovery=recovery,
+            mending=mending,
             held_ports=held_ports,
             wires=wires,
             addresses=addresses,

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from seaway.contracts import Clock, Kernel, NetworkFacts, Observed, Store
+from seaway.contracts import Clock, Kernel, NetworkFacts, Store
 from seaway.engine.drivers import Drivers
 from seaway.model.errors import InvalidRequest
-from seaway.model.ids import IfName, NetworkId, NetworkName, Prefix, new_id
+from seaway.model.ids import NetworkId, NetworkName, Prefix, new_id
 from seaway.model.network import Network, NetworkChange, NetworkWish, Subnet
-from seaway.model.options import MAX_MTU, GatewayMode, Options
+from seaway.model.observed import Observed
+from seaway.model.options import MAX_MTU, Options
 from seaway.plan import configuration
 from seaway.plan.default_network import MTU
 from seaway.plan.network_change import merged, refuse_change, refuse_outcome
+from seaway.plan.network_warnings import chosen_for_routes, network_warnings, unknown_options
 from seaway.plan.subnets import (
     AddressPool,
     fitted,
     more_subnets,
-    overlap,
     planned_subnets,
     skipped_for_routes,
+    with_host,
 )
 
 NO_IPV6 = "net/ipv6/conf/all/disable_ipv6"
@@ -55,7 +57,7 @@ class NetworkPlans:
                 internal=wish.internal,
                 default_mtu=observed.default_mtu,
                 links=observed.links,
-                bridges=self._bridges(),
+                others=self._store.networks(),
                 uplinks=observed.uplinks,
             ),
         )
@@ -64,7 +66,7 @@ class NetworkPlans:
             name=wish.name,
             created=self._clock.now(),
             options=options,
-            subnets=self._subnets(fitted(wish, options), observed) if options.places else (),
+            subnets=self._subnets(wish, options, observed) if options.places else (),
             internal=wish.internal,
             attachable=wish.attachable,
             predefined=predefined,
@@ -75,16 +77,31 @@ class NetworkPlans:
             config_from=NetworkId(wish.config_from) if wish.config_from else None,
         )
 
-    def _subnets(self, wish: NetworkWish, observed: Observed) -> tuple[Subnet, ...]:
-        return planned_subnets(wish, self._pools, self._used(), observed.routes)
+    def _subnets(
+        self, wish: NetworkWish, options: Options, observed: Observed
+    ) -> tuple[Subnet, ...]:
+        found = planned_subnets(
+            fitted(wish, options, observed),
+            self._pools,
+            self._used_beside(options),
+            observed.routes,
+            shut=[s.prefix for n in self._store.networks() for s in n.subnets],
+            several=options.parent is not None,
+            has_gateway=options.has_gateway,
+        )
+        return tuple(with_host(s) for s in found) if options.host_access else found
 
-    def _used(self) -> list[tuple[NetworkName, Prefix]]:
-        return [(n.name, s.prefix) for n in self._store.networks() for s in n.subnets]
+    def _used_beside(self, options: Options) -> list[tuple[NetworkName, Prefix]]:
+        """The subnets with which a network that has *options* must share no address, with whose they are.
 
-    def _bridges(self) -> Mapping[IfName, NetworkName]:
-        """Links that networks use, though Linux may not have them yet, with these."""
-        networks = self._store.networks()
-        return {b: n.name for n in networks if (b := n.options.bridge) is not None}
+        Two LANs may have the same addresses, so what is on another parent is none of its business.
+        """
+        return [
+            (n.name, s.prefix)
+            for n in self._store.networks()
+            if options.parent is None or n.options.parent in {None, options.parent}
+            for s in n.subnets
+        ]
 
     async def refuse_without_ipv6(self, name: NetworkName) -> None:
         """Raise InvalidRequest where this kernel has no IPv6 for the network *name*."""
@@ -99,7 +116,11 @@ class NetworkPlans:
     def changed(self, network: Network, change: NetworkChange, observed: Observed) -> Network:
         """*network* as *change* wants it; raises InvalidRequest, Forbidden (overlap, predefined)."""
         refuse_change(network, change)
-        added = more_subnets(change.add_subnets, self._used())
+        added = more_subnets(
+            change.add_subnets,
+            self._used_beside(network.options),
+            has_gateway=network.options.has_gateway,
+        )
         after = replace(
             network,
             name=change.name or network.name,
@@ -109,6 +130,9 @@ class NetworkPlans:
             asked_options=merged(network.asked_options, change.options),
         )
         after = replace(after, options=self._options(network, after, observed))
+        if after.options.host_access:
+            taken = self._store.allocation(network.id).taken()
+            after = replace(after, subnets=tuple(with_host(s, taken) for s in after.subnets))
         refuse_outcome(network, after)
         return after
 
@@ -123,8 +147,9 @@ class NetworkPlans:
                 internal=after.internal,
                 default_mtu=_default_mtu(before, after, observed),
                 links=observed.links,
+                others=[n for n in self._store.networks() if n.id != before.id],
                 uplinks=observed.uplinks,
-                adopted=before.options.adopted,
+                before=before.options,
             ),
         )
 
@@ -132,34 +157,18 @@ class NetworkPlans:
 
     def warnings(self, network: Network, observed: Observed) -> tuple[str, ...]:
         """What of a new *network* is not as its maker may think."""
-        used = [p for name, p in self._used() if name != network.name]
-        found = [
-            f"{subnet.prefix} was chosen since the host routes {route} already"
+        used = [s.prefix for n in self._store.networks() if n.id != network.id for s in n.subnets]
+        skipped = {
+            subnet.prefix: skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
             for subnet in network.subnets
             if not subnet.asked
-            for route in skipped_for_routes(self._pools, subnet.prefix, used, observed.routes)
-        ]
-        found += [
-            f"{subnet.prefix} overlaps {route}, which the host routes: what is there cannot be reached "
-            "from the network, nor by the host where it is the same"
-            for subnet in network.subnets
-            if subnet.asked
-            for route in _foreign_routes(network, observed)
-            if overlap(subnet.prefix, route)
-        ]
-        if network.config is not None:
-            return ()
-        found += _shared_bridge(network, observed)
-        found += _without_effect(network)
-        found += missing_sources(network, observed)
-        found += _unused_sources(network)
+        }
         known = self._drivers.of(network).known_options
-        found += [
-            f"option {name} means nothing to Seaway and has no effect"
-            for name, _ in network.asked_options
-            if name not in known
-        ]
-        return tuple(found)
+        return (
+            *chosen_for_routes(skipped),
+            *network_warnings(network, observed),
+            *unknown_options(network, known),
+        )
 
 
 def _default_mtu(before: Network, after: Network, observed: Observed) -> int:
@@ -173,56 +182,3 @@ def _default_mtu(before: Network, after: Network, observed: Observed) -> int:
     bridge = before.options.bridge if before.options.adopted is not None else None
     link = observed.links.get(bridge) if bridge is not None else None
     return observed.default_mtu if link is None else link.mtu
-
-
-def _foreign_routes(network: Network, observed: Observed) -> Iterable[Prefix]:
-    """What the host routes, but by the bridge of *network* itself."""
-    adopted = network.options.adopted
-    own = {interface.network for interface in adopted.held} if adopted else set[Prefix]()
-    return (route for route in observed.routes if route not in own)
-
-
-def _shared_bridge(network: Network, observed: Observed) -> list[str]:
-    """That others are on the adopted bridge of *network* already."""
-    bridge = network.options.bridge
-    ports = [n for n, link in observed.links.items() if bridge and link.master == bridge]
-    if network.options.adopted is None or not ports:
-        return []
-    there = ", ".join(sorted(ports))
-    return [
-        f"bridge {bridge} has ports already ({there}): what the host forwards there is closed now"
-    ]
-
-
-def _without_effect(network: Network) -> list[str]:
-    """What modes of a network do not do while it is internal."""
-    if not network.internal:
-        return []
-    modes = {network.gateway_mode(v) for v in network.versions}
-    return [
-        f"gateway mode {mode} has no effect on {network.name} while it is internal"
-        for mode in sorted(modes & {GatewayMode.UNPROTECTED, GatewayMode.ROUTED})
-    ]
-
-
-def _unused_sources(network: Network) -> list[str]:
-    """The addresses with which packets were to leave *network*, and do not."""
-    return [
-        f"address {source} has no effect: packets leave network {network.name} with their own"
-        for version in network.versions
-        if not network.internal
-        and not network.translates(version)
-        and (source := network.source(version)) is not None
-    ]
-
-
-def missing_sources(network: Network, observed: Observed) -> list[str]:
-    """The addresses that packets are to leave *network* with and that the host has not got."""
-    return [
-        f"the host has no address {source}, with which packets of network {network.name} leave it: "
-        "answers get lost until it has"
-        for version in network.versions
-        if network.translates(version)
-        and (source := network.source(version)) is not None
-        and source not in observed.addresses
-    ]

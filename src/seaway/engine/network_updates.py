@@ -9,21 +9,23 @@ from dataclasses import dataclass, replace
 
 from seaway.contracts import Events, Kernel, Store
 from seaway.engine.adoptions import Adoptions
+from seaway.engine.changing import Changing
 from seaway.engine.drivers import Drivers
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
 from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.mending import NO_LINKS
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
-from seaway.model.errors import EngineError
 from seaway.model.event import network_event
-from seaway.model.ids import IfName, NetworkId, SandboxId
+from seaway.model.ids import NetworkId, SandboxId
 from seaway.model.network import Network, NetworkChange
+from seaway.model.observed import Observed
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.network_change import (
@@ -39,9 +41,6 @@ from seaway.plan.operations import Operation
 from seaway.plan.wiring import Wiring, published
 
 log = logging.getLogger(__name__)
-
-CHANGING = "changing network "
-"""Begins the fact that a network is in the middle of a change; its id follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +88,7 @@ class NetworkUpdates:
         wires: Wires,
         held_ports: HeldPorts,
         adoptions: Adoptions,
+        changing: Changing,
         network_names: NetworkNames,
         files: Files,
         events: Events,
@@ -99,7 +99,7 @@ class NetworkUpdates:
         self._store, self._kernel, self._drivers, self._plans = store, kernel, drivers, plans
         self._endpoints, self._wires, self._held_ports = endpoints, wires, held_ports
         self._adoptions, self._network_names, self._files = adoptions, network_names, files
-        self._events = events
+        self._changing, self._events = changing, events
         self._turns, self._gate, self._paths = turns, gate, paths
 
     async def plan(self, ref: str, change: NetworkChange) -> Update:
@@ -171,7 +171,7 @@ class NetworkUpdates:
                 netns=self._paths.bound(s),
                 before=before[s.id],
                 after=self._held_ports.hold(s, self._wires.wiring(s), undo),
-                lost=_link(before[s.id], network) not in observed.links,
+                lost=not await self._has_interface(s, before[s.id], network, observed),
             )
             for s in running
         ]
@@ -184,6 +184,16 @@ class NetworkUpdates:
             unconcerned=[] if change.concerns_sandboxes else members,
             warnings=tuple(w for w in self._plans.warnings(after, observed) if w not in known),
         )
+
+    async def _has_interface(
+        self, sandbox: Sandbox, wiring: Wiring, network: Network, observed: Observed
+    ) -> bool:
+        """Whether a sandbox that hangs so on *network* has its interface."""
+        attachment = next(a for a in wiring.attachments if a.network.id == network.id)
+        on_parent = network.options.parent is not None
+        path = self._paths.bound(sandbox)
+        inside = await self._kernel.links_inside(path) if on_parent else NO_LINKS
+        return self._drivers.is_whole(attachment, observed.links, inside)
 
     async def _grown(self, network: Network, undo: Undo) -> list[Endpoint]:
         """The live endpoints that get an address in a family which the network has now."""
@@ -202,9 +212,8 @@ class NetworkUpdates:
         """Linux first, then the promise. A daemon that is killed between leaves a fact that tells of it."""
         operations = self._ops(claimed, claimed.before, claimed.after)
         if changes_links(operations):
-            fact = CHANGING + claimed.before.id
-            await self._store.keep_fact(fact, claimed.before.name)
-            undo.by(self._store.keep_fact, fact, None)
+            await self._changing.begin(claimed.before)
+            undo.by(self._changing.end, claimed.before)
             await self._adoptions.remember(claimed.after)
             undo.by(self._adoptions.remember, claimed.before)
         if operations:
@@ -216,7 +225,7 @@ class NetworkUpdates:
         await self._store.commit(put=[claimed.after, *claimed.endpoints, *_sandboxes(claimed)])
 
     def _ops(self, claimed: _Claimed, before: Network, after: Network) -> tuple[Operation, ...]:
-        network_ops = self._drivers.of(before).network_ops(before, after)
+        network_ops = self._drivers.of(before).network_ops(before, after, self._store.networks())
         return network_change_ops(before, after, network_ops, claimed.rehangings, self._drivers)
 
     def _ops_back(self, claimed: _Claimed) -> tuple[Operation, ...]:
@@ -232,21 +241,7 @@ class NetworkUpdates:
                 self._wires.name(r.sandbox, [new])
             self._wires.show(r.sandbox)
             await self._files.refresh(r.sandbox)
-        await self._forget(CHANGING + claimed.before.id)
-
-    async def _forget(self, fact: str) -> None:
-        """Forget the *fact*; one that stays has the next start make links anew that are whole."""
-        if self._store.fact(fact) is None:
-            return
-        try:
-            await self._store.keep_fact(fact, None)
-        except EngineError as error:
-            log.warning("a fact is left over", extra={"fact": fact, "reason": str(error)})
-
-
-def _link(wiring: Wiring, network: Network) -> IfName:
-    """The host's end of a sandbox that hangs so on *network*."""
-    return next(a.endpoint.link for a in wiring.attachments if a.network.id == network.id)
+        await self._changing.end(claimed.before)
 
 
 def _sandboxes(claimed: _Claimed) -> list[Sandbox]:

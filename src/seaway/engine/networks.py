@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 from seaway.contracts import Events, Kernel, Store
 from seaway.engine.adoptions import Adoptions
@@ -11,6 +12,7 @@ from seaway.engine.drivers import Drivers
 from seaway.engine.gate import Gate
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
+from seaway.engine.parents import Parents
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.model.errors import EngineError, Forbidden, InUse, NotFound
@@ -44,12 +46,13 @@ class Networks:
         drivers: Drivers,
         plans: NetworkPlans,
         adoptions: Adoptions,
+        parents: Parents,
         events: Events,
         turns: Turns,
         gate: Gate,
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
-        self._adoptions = adoptions
+        self._adoptions, self._parents = adoptions, parents
         self.unsettled = ""
         """Why the default network is not as the settings say, in words."""
         self._plans, self._events, self._turns, self._gate = plans, events, turns, gate
@@ -129,17 +132,19 @@ class Networks:
     ) -> tuple[Network, tuple[str, ...]]:
         observed = await self._kernel.observe()
         network = self._plans.network(wish, observed, predefined=predefined)
-        async with self._turns.take(network.id):
+        async with self._turns.take(network.id), self._alone_on_parent(network):
             async with Undo() as undo:
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
                 network = await self._adoptions.surveyed(network)
                 await self._adoptions.remember(network)
                 undo.by(self._adoptions.forget, network)
-                await self._kernel.apply(self._drivers.make_ops(network))
-                undo.by(self._kernel.remove, self._drivers.unmake_ops(network))
+                others = self._store.networks()
+                await self._kernel.apply(self._drivers.make_ops(network, others))
+                undo.by(self._kernel.remove, self._drivers.unmake_ops(network, others))
                 await self._store.commit(put=[network])
             await self._names.begin(network)
+            await self._parents.watch()
             if not predefined:  # they are always there
                 self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
@@ -150,6 +155,15 @@ class Networks:
             )
         return network, warnings
 
+    @asynccontextmanager
+    async def _alone_on_parent(self, network: Network) -> AsyncGenerator[None]:
+        """Hold the turn of the parent of *network*, which others may make or take away."""
+        if (parent := network.options.parent) is None:
+            yield
+            return
+        async with self._turns.take(f"parent {parent.name}"):
+            yield
+
     async def remove(self, ref: str) -> None:
         """Take a network away that nobody is connected to; raises NotFound, Forbidden, InUse."""
         network = self._store.network(ref)
@@ -159,12 +173,13 @@ class Networks:
 
     async def take_away(self, network: Network) -> None:
         """Take *network* away, predefined or not; raises InUse."""
-        async with self._turns.take(network.id):
+        async with self._turns.take(network.id), self._alone_on_parent(network):
             network = self._store.network(network.id)
             self._refuse_used(network)
             async with Undo() as undo:
                 undo.by(self._put_back, network)
-                await self._kernel.remove(self._drivers.unmake_ops(network))
+                unmake = self._drivers.unmake_ops(network, self._store.networks())
+                await self._kernel.remove(unmake)
                 await self._store.commit(delete=[network.id])
             await self._adoptions.forget(network)
             await self._names.end(network)

@@ -33,7 +33,7 @@ class Turns:
         """Wait for the turn of *key*, and hold it inside the block.
 
         Take a sandbox's turn before that of a network, and hold no network's while waiting for
-        another, so that nobody waits in a circle.
+        another, so that nobody waits in a circle; that of a parent of networks comes last.
         """
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)

@@ -7,11 +7,14 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENODEV
 
 from seaway.codec.frames import announcement
+from seaway.kernel.netlink import Refused
 from seaway.kernel.visit import Visits
-from seaway.model.ids import IfName, Interface
-from seaway.plan.operations import AttachVeth, ChangeAddresses, Operation
+from seaway.model.ids import IfName, Interface, Mac
+from seaway.model.parent import has_neighbours
+from seaway.plan.operations import AttachLink, AttachVeth, ChangeAddresses, Operation
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +50,32 @@ def announcements(operations: Sequence[Operation], visits: Visits) -> Iterator[A
         addresses = _new_addresses(op)
         if not addresses:
             continue
-        assert isinstance(op, AttachVeth | ChangeAddresses)
+        assert isinstance(op, AttachVeth | AttachLink | ChangeAddresses)
         try:
+            mac = op.mac or _mac(visits, op)
             sock = visits.to(op.netns).socket(socket.AF_PACKET, socket.SOCK_RAW)
         except OSError:
             log.exception("no socket to announce an address", extra={"netns": op.netns})
             continue
-        frames = tuple(announcement(op.mac, address.ip) for address in addresses)
+        frames = tuple(announcement(mac, address.ip) for address in addresses)
         yield Announcement(sock=sock, ifname=op.ifname, frames=frames)
+
+
+def _mac(visits: Visits, op: AttachVeth | AttachLink | ChangeAddresses) -> Mac:
+    """That of the interface inside, which has its parent's; raises OSError."""
+    netlink = visits.to(op.netns).netlink
+    link = netlink.link(netlink.index(op.ifname))
+    if link is None or link.mac is None:
+        raise Refused(ENODEV, f"there is no interface {op.ifname}")
+    return link.mac
 
 
 def _new_addresses(op: Operation) -> tuple[Interface, ...]:
     match op:
         case AttachVeth(addresses=addresses):
             return addresses
+        case AttachLink(addresses=addresses, link=link):
+            return addresses if has_neighbours(link) else ()
         case ChangeAddresses(old=old, new=new):
             return tuple(a for a in new if a not in old)
         case _:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from seaway.contracts import Observed, Steps
+from seaway.contracts import Steps
 from seaway.kernel import conntrack, sysctl
 from seaway.kernel.forgetting import Forgetting
+from seaway.kernel.linkwatch import LinkWatch
 from seaway.kernel.netlink import Netlink, strerror
 from seaway.kernel.netns import bound, enter
 from seaway.kernel.observe import observe
@@ -22,13 +23,14 @@ from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import Address, IfName
+from seaway.model.observed import LinkState, Observed
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements
 from seaway.plan.operations import (
-    AttachVeth,
+    Attach,
     BindNetns,
     CreateNetns,
-    DetachVeth,
+    Detach,
     Forget,
     ForgetAddress,
     ForgetPort,
@@ -57,6 +59,7 @@ class LinuxKernel:
         self._worker = self._thread.submit(lambda: self._begin(host)).result()
         self._forgetting = Forgetting(self._worker.host.home)
         self._tables: TableWatch | None = None
+        self._links: LinkWatch | None = None
         reaper = self._worker.reaper
         self._thread.when_idle(reaper.step, lambda: reaper.has_work)
 
@@ -69,9 +72,10 @@ class LinuxKernel:
         """Delete the links that wait for it, and end the threads; closed already is fine."""
         if self._thread.ended:
             return
-        if self._tables is not None:
-            asyncio.get_running_loop().remove_reader(self._tables)
-            self._tables.close()
+        for watch in (self._tables, self._links):
+            if watch is not None:
+                asyncio.get_running_loop().remove_reader(watch)
+                watch.close()
         self._forgetting.close()
         closed = self._thread.submit(self._worker.close)
         self._thread.end()
@@ -104,7 +108,9 @@ class LinuxKernel:
         ops = tuple(operations)
         errors = await self._thread.call(lambda: self._worker.remove(ops))
         gone = [op.address for op in ops if isinstance(op, ForgetAddress)]
-        self._forgetting.let_go(gone, _namespace_of(ops, DetachVeth))
+        self._forgetting.let_go(
+            gone, _namespace_of(ops, [op for op in ops if isinstance(op, Detach)])
+        )
         try:
             await self._forget_flows([op for op in ops if isinstance(op, ForgetPort)])
         except KernelRefused as error:
@@ -156,6 +162,19 @@ class LinuxKernel:
         """Packets that the source guard dropped, by the host's end of the link."""
         return await self._thread.call(self._worker.host.firewall.drops)
 
+    async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:
+        """The links in *netns*; raises KernelRefused."""
+        return await self._ask("ReadLinks", lambda: self._worker.links_inside(netns))
+
+    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
+        """Call *changed* with the names of links of the host that come, go or change; raises KernelRefused."""
+        if self._links is not None:
+            return
+        self._links = await self._ask("WatchLinks", LinkWatch)
+        asyncio.get_running_loop().add_reader(
+            self._links, lambda watch: changed(watch.changed()), self._links
+        )
+
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the interfaces in *netns* have carried; raises KernelRefused."""
         return await self._ask("ReadTraffic", lambda: self._worker.traffic(netns))
@@ -187,8 +206,9 @@ class LinuxKernel:
         Those that a namespace takes back keep theirs; gives them.
         """
         kept: list[Address] = []
-        netns = _namespace_of(ops, AttachVeth)
-        for address in (a.ip for op in ops if isinstance(op, AttachVeth) for a in op.addresses):
+        attached = [op for op in ops if isinstance(op, Attach)]
+        netns = _namespace_of(ops, attached)
+        for address in (a.ip for op in attached for a in op.addresses):
             if netns is not None and self._forgetting.keep(address, netns):
                 kept.append(address)
             elif (done := self._forgetting.forgotten(address)) is not None:
@@ -196,11 +216,11 @@ class LinuxKernel:
         return kept
 
 
-def _namespace_of(ops: Sequence[Operation], kind: type[AttachVeth | DetachVeth]) -> Path | None:
-    """The namespace whose links *ops* make or cut; None where it begins or ends with them."""
+def _namespace_of(ops: Sequence[Operation], ends: Sequence[Attach | Detach]) -> Path | None:
+    """The namespace whose links, *ends*, *ops* make or cut; None where it begins or ends with them."""
     if any(isinstance(op, CreateNetns | BindNetns | UnnameNetns) for op in ops):
         return None
-    return next((op.netns for op in ops if isinstance(op, kind)), None)
+    return next((op.netns for op in ends), None)
 
 
 def _close_result(future: Future[socket.socket]) -> None:

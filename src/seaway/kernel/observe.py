@@ -7,12 +7,12 @@ from ipaddress import IPv4Network, IPv6Network
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
-from seaway.contracts import LinkState, Observed
 from seaway.kernel.netlink import Netlink
-from seaway.model.ids import Interface, Prefix
-from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP
+from seaway.model.ids import IfName, Interface, Prefix
+from seaway.model.observed import LinkState, Observed
+from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
 
-_OURS = BRIDGE_GROUPS | {DOOMED_GROUP}
+_OURS = BRIDGE_GROUPS | {DOOMED_GROUP, PARENT_GROUP}
 _EVERYTHING: frozenset[Prefix] = frozenset(
     {
         IPv4Network("0.0.0.0/0"),
@@ -32,40 +32,48 @@ _ETHERNET = 1500
 
 def observe(netlink: Netlink) -> Observed:
     """What the namespace of *netlink* has."""
-    found = [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
+    found, held = _found_links(netlink), _held_addresses(netlink)
     links = {link.index: link for link in found}
-    held = [
-        rtnetlink.address(body)
-        for version in (4, 6)
-        for body in _dump(netlink, version, rtnetlink.dump_addresses(version))
-    ]
     routes = [
         rtnetlink.route(body)
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_routes(version))
         if not rtnetlink.is_local_route(body)
     ]
-    bridges = {link.index for link in found if link.group in BRIDGE_GROUPS}
-    interfaces: dict[int, list[Interface]] = {}
-    for index, interface in held:
-        interfaces.setdefault(index, []).append(interface)
+    ours = {link.index for link in found if link.group in _OURS}
+    defaults = [r for r in routes if r.prefix in _EVERYTHING and r.type == RouteType.UNICAST]
     return Observed(
-        links={link.name: _state(link, links, interfaces) for link in links.values()},
+        links=_states(found, held),
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(
             a.ip
             for index, a in held
-            if not (a.ip.is_loopback or a.ip.is_link_local or index in bridges)
+            if not (a.ip.is_loopback or a.ip.is_link_local or index in ours)
         ),
         uplinks=frozenset(
-            links[index].name
-            for route in routes
-            if route.prefix in _EVERYTHING and route.type == RouteType.UNICAST
-            for index in route.links
-            if index in links
+            links[index].name for route in defaults for index in route.links if index in links
         ),
+        gateways=tuple(route.gateway for route in defaults if route.gateway is not None),
     )
+
+
+def links(netlink: Netlink) -> Mapping[IfName, LinkState]:
+    """The links that the namespace of *netlink* has."""
+    return _states(_found_links(netlink), _held_addresses(netlink))
+
+
+def _found_links(netlink: Netlink) -> list[Link]:
+    return [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
+
+
+def _held_addresses(netlink: Netlink) -> list[tuple[int, Interface]]:
+    """All addresses, each with the index of its link."""
+    return [
+        rtnetlink.address(body)
+        for version in (4, 6)
+        for body in _dump(netlink, version, rtnetlink.dump_addresses(version))
+    ]
 
 
 def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
@@ -74,6 +82,16 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
     for reply in netlink.dump(request):
         if reply.body[:1] == bytes([family]):
             yield reply.body
+
+
+def _states(
+    found: Sequence[Link], held: Sequence[tuple[int, Interface]]
+) -> dict[IfName, LinkState]:
+    links = {link.index: link for link in found}
+    interfaces: dict[int, list[Interface]] = {}
+    for index, interface in held:
+        interfaces.setdefault(index, []).append(interface)
+    return {link.name: _state(link, links, interfaces) for link in found}
 
 
 def _state(
@@ -90,6 +108,8 @@ def _state(
         kind=link.kind,
         mac=link.mac,
         filters_vlans=link.filters_vlans,
+        lower=link.peer,
+        vlan=link.vlan,
     )
 
 

@@ -18,14 +18,15 @@ def change_route(visits: Visits, op: ChangeRoute) -> None:
             _no_default_route(visits, op.netns, op.version)
         case Route() if op.settled:
             with passing_over(op, op.new.ifname):
-                _set_default_route(visits, op.netns, op.new)
+                _set_default_route(visits, op, op.new)
         case Route():
-            _set_default_route(visits, op.netns, op.new)
+            _set_default_route(visits, op, op.new)
 
 
-def _set_default_route(visits: Visits, netns: Path, route: Route) -> None:
-    netlink = visits.to(netns).netlink
-    netlink.do(rtnetlink.replace_default_route(netlink.index(route.ifname), route.gateway))
+def _set_default_route(visits: Visits, op: ChangeRoute, route: Route) -> None:
+    netlink = visits.to(op.netns).netlink
+    index = netlink.index(route.ifname)
+    netlink.do(rtnetlink.replace_default_route(index, op.version, route.gateway))
 
 
 def _no_default_route(visits: Visits, netns: Path, version: int) -> None:

@@ -1,36 +1,27 @@
-"""Veth pairs: made, changed while they carry traffic, and cut off. All of it runs on the kernel thread."""
+"""Veth pairs: made, guarded, and cut off. All of it runs on the kernel thread."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Sequence
-from errno import EACCES, ENODEV
-from pathlib import Path
+from errno import ENODEV
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange, PortFlags
-from seaway.kernel import sysctl
+from seaway.kernel.doomed import clear_far_name, clear_near_name
+from seaway.kernel.interfaces import set_up
 from seaway.kernel.links import (
     GONE,
-    MEDDLED,
     drop_addresses,
-    exchange_addresses,
-    has_ipv6,
     passing_over,
-    set_ipv6,
 )
-from seaway.kernel.netlink import Netlink, Refused, strerror
-from seaway.kernel.visit import Host, Inside, Visits
-from seaway.model.errors import InvalidRequest
-from seaway.model.ids import IfName
-from seaway.model.options import MIN_MTU6
+from seaway.kernel.netlink import Netlink
+from seaway.kernel.visit import Host, Visits
 from seaway.plan.operations import (
     DOOMED_GROUP,
     AttachVeth,
-    ChangeAddresses,
     ChangeGuard,
-    ChangeMtu,
     DetachVeth,
     Operation,
 )
@@ -39,8 +30,6 @@ log = logging.getLogger(__name__)
 
 _CARRIER_WAIT, _CARRIER_STEP = 0.05, 0.0001
 """Seconds to wait for a carrier in all, and between two looks."""
-_EUI64, _NO_ADDRESS = "0", "1"
-"""Which link-local address a link gives itself (``addr_gen_mode``, ip-sysctl)."""
 
 
 def attach_veth(visits: Visits, op: AttachVeth) -> None:
@@ -57,54 +46,16 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
     make = rtnetlink.new_veth(near, far, inside.fd)
     (refused,) = host.netlink.attempt(make)
     if refused is not None:
-        _clear_doomed_names(host.netlink, inside.netlink, op)
+        clear_near_name(host.netlink, op.link)
+        clear_far_name(host.netlink, inside.netlink, op.ifname)
         host.netlink.do(make)
     index = host.netlink.index(op.link)
     try:
         _raise_near_end(host, index, op)
-        _set_up_far_end(inside, op)
+        set_up(inside, op)
     except BaseException:
         host.netlink.attempt(rtnetlink.delete_link(index))
         raise
-
-
-def _clear_doomed_names(host: Netlink, inside: Netlink, op: AttachVeth) -> None:
-    """Rename doomed links whose names are wanted again; those of others stay.
-
-    A new name waits for an RCU grace period, so ``detach_veth`` leaves the old ones alone.
-    """
-    near = _named(host, op.link)
-    if near is not None and near.group == DOOMED_GROUP:
-        _rename_away(host, near.index)
-    far = _named(inside, op.ifname)
-    near = host.link(far.peer) if far is not None and far.peer else None
-    if (
-        far is not None
-        and near is not None
-        and near.group == DOOMED_GROUP
-        and near.peer == far.index
-    ):
-        try:
-            _rename_away(inside, far.index)
-        except Refused:  # the sandbox has given that name to a link of its own
-            host.do_unless({ENODEV}, rtnetlink.delete_link(near.index))
-
-
-def _named(netlink: Netlink, name: IfName) -> Link | None:
-    index = netlink.find(name)
-    return None if index is None else netlink.link(index)
-
-
-def _rename_away(netlink: Netlink, index: int) -> None:
-    new_name = rtnetlink.change_link(index, LinkChange(name=_doomed_name(index)))
-    (refused,) = netlink.attempt(new_name)
-    if refused is not None:  # kernels before 6.2 rename no link that is up
-        netlink.do_unless({ENODEV}, rtnetlink.change_link(index, LinkChange(up=False)), new_name)
-
-
-def _doomed_name(index: int) -> IfName:
-    """A name that nobody else can have: an index is of one link only."""
-    return IfName(f"sx-{index}")
 
 
 def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
@@ -121,52 +72,6 @@ def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
 
 def _port_flags(*, guarded: bool) -> PortFlags:
     return PortFlags(learning=not guarded, locked=guarded, unicast_flood=not guarded, hairpin=True)
-
-
-def _set_up_far_end(inside: Inside, op: AttachVeth) -> None:
-    """Bring the far end up with its addresses; without an IPv6 one it gets none of its own either."""
-    netlink = inside.netlink
-    far = netlink.index(op.ifname)
-    if all(address.version == 4 for address in op.addresses):
-        netlink.attempt(rtnetlink.no_own_ipv6(far))  # a kernel without IPv6 refuses, and is right
-    if op.sysctls:
-        _set_asked(inside, op)
-    netlink.do(rtnetlink.change_link(far, LinkChange(up=True)))
-    for version in (4, 6):
-        additions = [
-            rtnetlink.add_address(far, address)
-            for address in op.addresses
-            if address.version == version
-        ]
-        refused = next((r for r in netlink.attempt(*additions) if r is not None), None)
-        if refused is not None and refused.errno == EACCES and version == 6:
-            _allow_ipv6(inside, op.ifname)
-            netlink.do(*additions)
-        elif refused is not None:
-            raise Refused(refused.errno, refused.text)
-
-
-def _set_asked(inside: Inside, op: AttachVeth) -> None:
-    """Write the settings that were asked for; raises InvalidRequest for what the kernel refuses."""
-    with inside.enter():
-        for wanted in op.sysctls:
-            try:
-                sysctl.write(wanted.path(op.ifname), wanted.value)
-            except OSError as error:
-                raise InvalidRequest(
-                    f"invalid endpoint settings:\nthe kernel refuses {wanted.said(op.ifname)}: "
-                    f"{strerror(error)}"
-                ) from error
-
-
-def _allow_ipv6(inside: Inside, name: IfName) -> None:
-    """Switch IPv6 on, which the namespace has off by default.
-
-    Only when the kernel asks for it: to find this file takes 1 to 3 ms among a thousand namespaces,
-    which each have one of that name.
-    """
-    with inside.enter():
-        set_ipv6(name, "disable_ipv6", "0", needed=True)
 
 
 def await_carrier(netlink: Netlink, operations: Sequence[Operation]) -> None:
@@ -193,35 +98,6 @@ def _is_open(netlink: Netlink, op: AttachVeth) -> bool:
     return rtnetlink.port_forwards(port.body) and rtnetlink.is_operational(bridge.body)
 
 
-def change_mtu(visits: Visits, op: ChangeMtu) -> None:
-    """Set the MTU of a link of the host, or of its far end."""
-    with passing_over(op, op.link, MEDDLED if op.netns is not None else GONE):
-        netlink, index = visits.host.netlink, visits.host.netlink.index(op.link)
-        if op.netns is not None:
-            netlink = visits.to(op.netns).netlink
-            index = _far_end(visits, op.link, op.netns).index
-        netlink.do(rtnetlink.change_link(index, LinkChange(mtu=op.new)))
-        if op.old < MIN_MTU6 <= op.new:
-            _no_ipv6_again(visits, op, index)
-
-
-def _no_ipv6_again(visits: Visits, op: ChangeMtu, index: int) -> None:
-    """Let a link that is large enough for IPv6 again have none, as it was made.
-
-    Linux takes IPv6 off a link that is too small for it, and later begins anew with its own settings
-    (``addrconf_notify()``).
-    """
-    if op.netns is None:
-        link = visits.host.netlink.link(index)
-        if link is not None and link.kind == "bridge":
-            set_ipv6(op.link, "accept_ra", "0", needed=False)
-        return
-    inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
-    with inside.enter():
-        set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=False)
-    drop_addresses(inside.netlink, index, versions=(6,))
-
-
 def change_guard(host: Host, op: ChangeGuard) -> None:
     """Lock a port, or open it."""
     with passing_over(op, op.link, GONE):
@@ -230,32 +106,6 @@ def change_guard(host: Host, op: ChangeGuard) -> None:
         neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac)
         if op.new:
             host.netlink.do(neighbour)
-
-
-def change_addresses(visits: Visits, op: ChangeAddresses) -> None:
-    """Change the addresses of a far end."""
-    with passing_over(op, op.link):
-        inside, far = visits.to(op.netns), _far_end(visits, op.link, op.netns)
-        had, has = has_ipv6(op.old), has_ipv6(op.new)
-        if has and not had:
-            with inside.enter():
-                set_ipv6(far.name, "disable_ipv6", "0", needed=True)
-                set_ipv6(far.name, "addr_gen_mode", _EUI64, needed=True)
-        exchange_addresses(inside.netlink, far.index, op.old, op.new)
-        if had and not has:
-            with inside.enter():
-                set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=True)
-            drop_addresses(inside.netlink, far.index, versions=(6,))
-
-
-def _far_end(visits: Visits, name: IfName, netns: Path) -> Link:
-    """The other end of the host's link *name*, whatever it is called by now; raises Refused."""
-    netlink = visits.host.netlink
-    near = netlink.link(netlink.index(name))
-    far = visits.to(netns).netlink.link(near.peer) if near is not None and near.peer else None
-    if near is None or far is None or far.peer != near.index:
-        raise Refused(ENODEV, f"the other end of {name} is not in its namespace")
-    return far
 
 
 def detach_veth(visits: Visits, op: DetachVeth) -> int | None:

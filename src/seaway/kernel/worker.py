@@ -13,7 +13,18 @@ from typing import assert_never
 
 from seaway.codec import rtnetlink
 from seaway.contracts import Steps
-from seaway.kernel import bridges, links, netns, nft, routes, sysctl, veths
+from seaway.kernel import (
+    bridges,
+    interfaces,
+    links,
+    netns,
+    nft,
+    observe,
+    parents,
+    routes,
+    sysctl,
+    veths,
+)
 from seaway.kernel.announce import announcements
 from seaway.kernel.descriptors import moved_up
 from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink, open_netlink, strerror
@@ -21,22 +32,29 @@ from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Host, Visits
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import IfName, shown
+from seaway.model.observed import LinkState
 from seaway.model.usage import Traffic
 from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
+    AddDummy,
+    AddShim,
+    AddVlan,
     AdoptBridge,
+    AttachLink,
     AttachVeth,
     BindNetns,
     ChangeAddresses,
     ChangeElements,
     ChangeGateways,
     ChangeGuard,
+    ChangeHostRoutes,
     ChangeMtu,
     ChangeRoute,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
+    DetachLink,
     DetachVeth,
     ForgetAddress,
     ForgetAmong,
@@ -132,6 +150,11 @@ class Worker:
         links = [(rtnetlink.link(body), rtnetlink.traffic(body)) for body in bodies]
         return {link.name: carried for link, carried in links if not link.is_loopback}
 
+    def links_inside(self, path: Path) -> Mapping[IfName, LinkState]:
+        """The links of the namespace bound to *path*."""
+        with Visits(self.host) as visits:
+            return observe.links(visits.to(path).netlink)
+
     def open_conntrack(self) -> tuple[Netlink | None, int]:
         """A socket for tracked flows, for any thread, and how many there are; None where nothing is tracked."""
         count = sysctl.read("net/netfilter/nf_conntrack_count")
@@ -195,12 +218,24 @@ class Worker:
             case DetachVeth():
                 if (doomed := veths.detach_veth(visits, op)) is not None:
                     self.reaper.doom(doomed)
+            case AddVlan():
+                parents.add_vlan(self.host, op)
+            case AddDummy():
+                parents.add_dummy(self.host, op)
+            case AddShim():
+                parents.add_shim(self.host, op)
+            case AttachLink():
+                parents.attach_link(visits, op)
+            case DetachLink():
+                parents.detach_link(visits, op)
+            case ChangeHostRoutes():
+                parents.change_host_routes(self.host, op)
             case ChangeMtu():
-                veths.change_mtu(visits, op)
+                interfaces.change_mtu(visits, op)
             case ChangeGateways():
                 bridges.change_gateways(self.host, op)
             case ChangeAddresses():
-                veths.change_addresses(visits, op)
+                interfaces.change_addresses(visits, op)
             case ChangeGuard():
                 veths.change_guard(self.host, op)
             case ChangeRoute():

@@ -64,9 +64,16 @@ class Place:
     """Where an endpoint is: its interface and addresses inside the sandbox."""
 
     ifname: IfName
-    mac: Mac
+    mac: Mac | None
+    """None: that of the parent, which all endpoints of an ipvlan network share."""
     addresses: tuple[Interface, ...]
     """IPv4 first, then IPv6, with the prefix length of their subnet."""
+
+    @property
+    def own_mac(self) -> Mac:
+        """Its MAC address: on a bridge each has one of its own."""
+        assert self.mac is not None
+        return self.mac
 
     def address(self, version: int) -> Address | None:
         """The address of family *version* (4 or 6), if there is one."""

@@ -9,6 +9,7 @@ from typing import Final
 from seaway.model.address import Reservation
 from seaway.model.ids import (
     Address,
+    IfName,
     Interface,
     Mac,
     NetworkId,
@@ -23,13 +24,17 @@ DEFAULT_GATEWAY: Final = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
 """Names of the auxiliary addresses that are the endpoints' default gateway in the bridge's place, as
 with Docker: somebody else's on the bridge."""
 
+HOST: Final = "host"
+"""Name of the auxiliary address that is the host's own, on a network whose endpoints it shall reach."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
     """A network's part of a pool, in one family."""
 
     prefix: Prefix
-    gateway: Address
+    gateway: Address | None
+    """Where endpoints send what leaves the subnet; None: nowhere, since the host itself routes it."""
     range: Prefix | None = None
     """The part that endpoints get when they ask for no address; None: all of it."""
     auxiliary: tuple[tuple[str, Address], ...] = ()
@@ -43,7 +48,7 @@ class Subnet:
         return self.prefix.version
 
     @property
-    def way_out(self) -> Address:
+    def way_out(self) -> Address | None:
         """Where endpoints send what leaves the subnet: the auxiliary address of Docker's name, if any."""
         return dict(self.auxiliary).get(DEFAULT_GATEWAY[self.version], self.gateway)
 
@@ -144,7 +149,8 @@ class Network:
 
     def reach(self, version: int) -> Reach:
         """Where published ports of its sandboxes are reached in family *version*."""
-        if self.internal or (version == 4 and self.options.inhibit_ipv4):
+        options = self.options
+        if self.internal or options.bridge is None or (version == 4 and options.inhibit_ipv4):
             return Reach.NOWHERE
         match self.gateway_mode(version):
             case GatewayMode.ROUTED:
@@ -164,9 +170,33 @@ class Network:
         return tuple(
             interface(subnet.gateway, subnet.prefix.prefixlen)
             for subnet in self.subnets
-            if self.has_gateway(subnet.version)
+            if subnet.gateway is not None
+            and self.has_gateway(subnet.version)
             and not (subnet.version == 4 and self.options.inhibit_ipv4)
         )
+
+    @property
+    def shim(self) -> IfName | None:
+        """The host's own link beside the endpoints on the parent, if there is to be one."""
+        return IfName(f"sw-{self.id[:12]}") if self.options.host_access else None
+
+    @property
+    def host_links(self) -> tuple[IfName, ...]:
+        """The links of the host that are there for its sake alone, or with others of its kind."""
+        options = self.options
+        made = options.parent is not None and (options.parent.alone or options.parent.base)
+        links = (
+            options.bridge,
+            self.shim,
+            options.parent.name if options.parent and made else None,
+        )
+        return tuple(link for link in links if link is not None)
+
+    @property
+    def host_addresses(self) -> tuple[Address, ...]:
+        """The host's addresses on its shim: those that are set aside for it."""
+        found = (dict(subnet.auxiliary).get(HOST) for subnet in self.subnets)
+        return tuple(a for a in found if a is not None) if self.options.host_access else ()
 
     @property
     def versions(self) -> tuple[int, ...]:

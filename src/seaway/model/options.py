@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
 from seaway.model.ids import Address, IfName, Interface, Mac
+from seaway.model.parent import Ipvlan, LinkKind, Macvlan, Parent, has_neighbours
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
@@ -56,6 +57,11 @@ class BridgeOptions:
 
     driver: ClassVar[str] = "bridge"
     places: ClassVar[bool] = True
+    own_macs: ClassVar[bool] = True
+    has_gateway: ClassVar[bool] = True
+    parent: ClassVar[Parent | None] = None
+    link: ClassVar[LinkKind | None] = None
+    host_access: ClassVar[bool] = False
     bridge: IfName
     """The host's link on which the endpoints are, and by which the rules know the network."""
     mtu: int
@@ -93,35 +99,85 @@ class Unbridged:
     masquerade: ClassVar[bool] = False
     source_guard: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
-    dns: ClassVar[tuple[Address, ...]] = ()
     gateway_mode4: ClassVar[GatewayMode] = GatewayMode.NAT
     gateway_mode6: ClassVar[GatewayMode] = GatewayMode.NAT
     inhibit_ipv4: ClassVar[bool] = False
     sources: ClassVar[tuple[Address, ...]] = ()
     trusted: ClassVar[tuple[IfName, ...]] = ()
-    ifname_prefix: ClassVar[str] = "eth"
     adopted: ClassVar[Adopted | None] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnParent(Unbridged):
+    """Options of networks whose endpoints are on an interface of the host, the parent."""
+
+    places: ClassVar[bool] = True
+    parent: Parent
+    mtu: int | None = None
+    """Bytes, no more than the parent has; None: as many."""
+    host_access: bool = False
+    """Whether the host and the endpoints reach each other, which the kernel keeps apart."""
+    dns: tuple[Address, ...] = ()
+    """Who is asked, from inside, for names that are not ours; empty: as the host does."""
+    ifname_prefix: str = "eth"
+    """How the interfaces inside begin that nobody names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacvlanOptions(OnParent):
+    """Options of the ``macvlan`` driver."""
+
+    driver: ClassVar[str] = "macvlan"
+    own_macs: ClassVar[bool] = True
+    has_gateway: ClassVar[bool] = True
+    link: Macvlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpvlanOptions(OnParent):
+    """Options of the ``ipvlan`` driver."""
+
+    driver: ClassVar[str] = "ipvlan"
+    own_macs: ClassVar[bool] = False
+    link: Ipvlan
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether endpoints send to a gateway what leaves their subnet; else the host routes it."""
+        return has_neighbours(self.link)
+
+
+class Placeless(Unbridged):
+    """What the core knows of a network whose sandboxes have no interface on it."""
+
+    __slots__ = ()
+
+    places: ClassVar[bool] = False
+    own_macs: ClassVar[bool] = False
+    has_gateway: ClassVar[bool] = True
+    parent: ClassVar[Parent | None] = None
+    link: ClassVar[LinkKind | None] = None
+    host_access: ClassVar[bool] = False
+    mtu: ClassVar[int | None] = None
+    dns: ClassVar[tuple[Address, ...]] = ()
+    ifname_prefix: ClassVar[str] = "eth"
+
+
 @dataclass(frozen=True, slots=True)
-class HostOptions(Unbridged):
+class HostOptions(Placeless):
     """The ``host`` driver has none: sandboxes use the host's own namespace."""
 
     driver: ClassVar[str] = "host"
-    places: ClassVar[bool] = False
-    mtu: ClassVar[int | None] = None
 
 
 @dataclass(frozen=True, slots=True)
-class NullOptions(Unbridged):
+class NullOptions(Placeless):
     """The ``null`` driver has none: sandboxes have loopback only."""
 
     driver: ClassVar[str] = "null"
-    places: ClassVar[bool] = False
-    mtu: ClassVar[int | None] = None
 
 
-Options = BridgeOptions | HostOptions | NullOptions
+Options = BridgeOptions | MacvlanOptions | IpvlanOptions | HostOptions | NullOptions
 """How a network is made. What the core asks of it, each kind answers; nobody asks which kind it is."""
 
 KINDS: Final[Mapping[str, type[Options]]] = {kind.driver: kind for kind in get_args(Options)}

@@ -108,9 +108,10 @@ def _of_the_network(network: Network) -> Iterator[AddressUse]:
     for subnet in network.subnets:
         for name, address in subnet.auxiliary:
             yield AddressUse(address=address, use=Use.AUXILIARY, holder=name, since=network.created)
-        yield AddressUse(
-            address=subnet.gateway,
-            use=Use.GATEWAY,
-            holder=(network.options.bridge or "") if subnet.gateway in on_bridge else "",
-            since=network.created,
-        )
+        if subnet.gateway is not None:
+            yield AddressUse(
+                address=subnet.gateway,
+                use=Use.GATEWAY,
+                holder=(network.options.bridge or "") if subnet.gateway in on_bridge else "",
+                since=network.created,
+            )

@@ -301,11 +301,11 @@ def guard_elements(network: Network, endpoint: Endpoint) -> Elements:
         return frozenset()
     link = f'"{endpoint.link}"'
     own: list[Address] = [a.ip for a in endpoint.place.addresses]
-    own6 = [a for a in (*own, link_local(endpoint.place.mac)) if isinstance(a, IPv6Address)]
+    own6 = [a for a in (*own, link_local(endpoint.place.own_mac)) if isinstance(a, IPv6Address)]
     found = [
         Element(BRIDGE, "guarded", link),
         Element(BRIDGE, "drops", link),
-        Element(BRIDGE, "own_mac", f"{link} . {endpoint.place.mac}"),
+        Element(BRIDGE, "own_mac", f"{link} . {endpoint.place.own_mac}"),
         *(Element(BRIDGE, "own_ip4", f"{link} . {a}") for a in own if a.version == 4),
         *(Element(BRIDGE, "own_ip6", f"{link} . {a}") for a in own6),
         *(Element(BRIDGE, "own_na", f"{link} . {int(a):#034x}") for a in own6),

@@ -148,7 +148,15 @@ def refuse_address(network: Network, address: Address) -> None:
 
 
 def refuse_mac(network: Network, mac: Mac) -> None:
-    """Raise Conflict where *mac* is the bridge's: whoever has it takes the gateway from all others."""
+    """Raise InvalidRequest where endpoints of *network* have no MAC addresses of their own.
+
+    Raise Conflict where *mac* is the bridge's: whoever has it takes the gateway from all others.
+    """
+    if not network.options.own_macs:
+        raise InvalidRequest(
+            f"invalid endpoint settings:\nall on network {network.name} have the MAC address of its "
+            f"parent, since it is an {network.driver} network: leave {mac} out, or use macvlan"
+        )
     if (bridge := network.options.bridge) is not None and mac == network.bridge_mac:
         raise Conflict(
             f"mac address {mac} is in use on network {network.name} by its bridge {bridge}; "
@@ -157,10 +165,8 @@ def refuse_mac(network: Network, mac: Mac) -> None:
 
 
 def _reserved(subnet: Subnet) -> dict[Address, str]:
-    return {
-        **{a: f"the auxiliary address {name}" for name, a in subnet.auxiliary},
-        subnet.gateway: "the gateway",
-    }
+    set_aside = {a: f"the auxiliary address {name}" for name, a in subnet.auxiliary}
+    return set_aside if subnet.gateway is None else {**set_aside, subnet.gateway: "the gateway"}
 
 
 def _next(network: Network, version: int, allocation: Allocation, claimant: Claimant) -> Address:
@@ -250,7 +256,9 @@ def remembered_mac(allocation: Allocation, name: str) -> Mac | None:
     return Mac(latest.mac) if latest is not None and latest.mac else None
 
 
-def place(network: Network, addresses: Iterable[Address], *, ifname: IfName, mac: Mac) -> Place:
+def place(
+    network: Network, addresses: Iterable[Address], *, ifname: IfName, mac: Mac | None
+) -> Place:
     """An endpoint's place, its addresses with the prefix length of their subnets."""
     found: list[Interface] = []
     for address in addresses:

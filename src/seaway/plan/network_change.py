@@ -10,7 +10,7 @@ from pathlib import Path
 from seaway.model.errors import Forbidden, InvalidRequest
 from seaway.model.ids import Address
 from seaway.model.network import Network, NetworkChange, Reach
-from seaway.model.options import GatewayMode, Icc
+from seaway.model.options import GatewayMode, Icc, Options
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.elements import NO_ELEMENTS
@@ -61,17 +61,24 @@ def refuse_change(network: Network, change: NetworkChange) -> None:
 
 def refuse_outcome(before: Network, after: Network) -> None:
     """Raise InvalidRequest where *before* cannot become *after* while it is used."""
-    if after.options.bridge != before.options.bridge:
+    kept, wanted = _fixed(before.options), _fixed(after.options)
+    if kept != wanted:
         raise InvalidRequest(
-            f"network {before.name} keeps its bridge {before.options.bridge}: "
-            f"for a bridge {after.options.bridge} create another network"
+            f"network {before.name} keeps its {kept}: for a {wanted} create another network"
         )
     twice = [v for v in VERSIONS if len(after.subnets_of(v)) > 1]
-    if after.internal and twice:
+    if after.internal and twice and after.options.bridge is not None:
         raise InvalidRequest(
             f"network {before.name} cannot be internal with several IPv{twice[0]} subnets: "
             "its sandboxes would have no gateway from one to the other"
         )
+
+
+def _fixed(options: Options) -> str:
+    """What stays as long as the network is there, in words."""
+    if options.parent is None or options.link is None:
+        return f"bridge {options.bridge}"
+    return f"parent {options.parent.name} and {options.link.said}"
 
 
 def merged(
@@ -237,7 +244,7 @@ def _way_changes(rehanging: Rehanging) -> Iterator[str]:
         if old != new and new is None:
             yield f"has no way outside by IPv{version} any more"
         elif old != new and new is not None:
-            yield f"goes outside by {new.gateway} on {new.ifname}"
+            yield f"goes outside by {new.gateway or 'the host'} on {new.ifname}"
 
 
 def _port_changes(rehanging: Rehanging) -> Iterator[str]:

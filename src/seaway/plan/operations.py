@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seaway.model.endpoint import LinkSysctl
 from seaway.model.ids import Address, IfName, Interface, Mac
+from seaway.model.parent import LinkKind
 from seaway.model.port import Proto
 from seaway.plan.elements import Element, Elements
 
@@ -21,6 +22,8 @@ DOOMED_GROUP = 0x5EB
 """Link group of host ends that wait for their deletion; one message deletes them all."""
 ADOPTED_GROUP = 0x5EC
 """Link group of bridges that somebody else made: whatever is known of them, they are never deleted."""
+PARENT_GROUP = 0x5ED
+"""Link group of what we make on interfaces of the host for networks that are on these."""
 BRIDGE_GROUPS = frozenset({BRIDGE_GROUP, ADOPTED_GROUP})
 
 
@@ -65,6 +68,43 @@ class ReleaseBridge:
     """Those to take away: what it got from us."""
     settings: tuple[tuple[str, str], ...]
     """Kernel settings, by their file under /proc/sys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVlan:
+    """Make a VLAN subinterface and bring it up, in PARENT_GROUP; one of ours that is there is fine.
+
+    The host itself gets no address in the VLAN. While its parent is down it waits for that.
+    """
+
+    name: IfName
+    parent: IfName
+    vlan: int
+    """1 to 4094."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddDummy:
+    """Make a link with nothing behind it and bring it up, in PARENT_GROUP."""
+
+    name: IfName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddShim:
+    """Give the host a link beside those of the endpoints on *parent*, in PARENT_GROUP, with *addresses*.
+
+    It answers only endpoints for addresses that the host has elsewhere (``arp_filter``), and takes
+    nothing from router advertisements.
+    """
+
+    name: IfName
+    parent: IfName
+    link: LinkKind
+    mac: Mac | None
+    mtu: int | None
+    addresses: tuple[Interface, ...]
+    """Each alone, with the longest prefix: what lies behind the link is said by routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +193,46 @@ class DetachVeth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachLink:
+    """Put a macvlan or ipvlan link on *parent* into *netns*, with its addresses.
+
+    It is made directly inside. Its addresses are used without duplicate address detection by the
+    kernel, and announced as by ``AttachVeth``.
+    """
+
+    parent: IfName
+    netns: Path
+    ifname: IfName
+    link: LinkKind
+    mac: Mac | None
+    """None: the parent's."""
+    mtu: int | None
+    """None: the parent's."""
+    addresses: tuple[Interface, ...]
+    sysctls: tuple[LinkSysctl, ...] = ()
+    """Settings of it, written before it comes up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachLink:
+    """Delete what ``AttachLink`` made; gone already, or with its parent or its namespace, is fine."""
+
+    parent: IfName
+    netns: Path
+    ifname: IfName
+    mac: Mac | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeHostRoutes:
+    """Let the host reach *new* addresses by its *link*, and *old* ones no more; said twice is fine."""
+
+    link: IfName
+    old: tuple[Address, ...] = ()
+    new: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeMtu:
     """Make *new* the MTU of the host's *link*, or that of its far end inside *netns*, while traffic flows.
 
@@ -162,8 +242,11 @@ class ChangeMtu:
 
     link: IfName
     netns: Path | None = None
-    old: int
-    new: int
+    parent: IfName | None = None
+    """The parent of *link*, where that is no veth pair and its name is the one inside."""
+    old: int | None
+    """None: that of the parent."""
+    new: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +269,10 @@ class ChangeAddresses:
     link: IfName
     netns: Path
     ifname: IfName
-    mac: Mac
+    parent: IfName | None = None
+    """As in ``ChangeMtu``."""
+    mac: Mac | None
+    """None: the parent's."""
     old: tuple[Interface, ...]
     new: tuple[Interface, ...]
 
@@ -203,10 +289,10 @@ class ChangeGuard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A default route: by which interface, to which gateway."""
+    """A default route: by which interface, to which gateway; None: all are right behind the interface."""
 
     ifname: IfName
-    gateway: Address
+    gateway: Address | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +382,9 @@ Operation = (
     AddBridge
     | AdoptBridge
     | ReleaseBridge
+    | AddVlan
+    | AddDummy
+    | AddShim
     | DeleteLink
     | CreateNetns
     | BindNetns
@@ -304,6 +393,9 @@ Operation = (
     | DeleteNetns
     | AttachVeth
     | DetachVeth
+    | AttachLink
+    | DetachLink
+    | ChangeHostRoutes
     | ChangeMtu
     | ChangeGateways
     | ChangeAddresses
@@ -319,6 +411,11 @@ Operation = (
 )
 
 
+Attach = AttachVeth | AttachLink
+Detach = DetachVeth | DetachLink
+"""What makes the interface of an endpoint inside, and what takes it away."""
+
+
 Forget = ForgetAddress | ForgetAmong | ForgetPort
 """What drops tracked flows: it is done aside, after the rest, and nothing undoes it."""
 
@@ -329,7 +426,7 @@ def inverse(operation: Operation) -> Operation | None:
     A change from old to new is undone by the change from new to old.
     """
     match operation:
-        case AddBridge(name=name):
+        case AddBridge(name=name) | AddVlan(name=name) | AddDummy(name=name) | AddShim(name=name):
             return DeleteLink(name=name)
         case AdoptBridge(release=release):
             return release
@@ -341,12 +438,15 @@ def inverse(operation: Operation) -> Operation | None:
             return UnnameNetns(name=name)
         case AttachVeth(link=link, netns=netns, ifname=ifname):
             return DetachVeth(link=link, netns=netns, ifname=ifname)
+        case AttachLink(parent=parent, netns=netns, ifname=ifname, mac=mac):
+            return DetachLink(parent=parent, netns=netns, ifname=ifname, mac=mac)
         case (
             ChangeMtu()
             | ChangeGateways()
             | ChangeAddresses()
             | ChangeGuard()
             | ChangeRoute()
+            | ChangeHostRoutes()
             | ChangeElements()
         ):
             return replace(operation, old=operation.new, new=operation.old)  # type: ignore[arg-type]

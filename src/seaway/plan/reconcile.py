@@ -6,13 +6,19 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from seaway.model.ids import IfName
+from seaway.model.ids import IfName, NetworkId
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    PARENT_GROUP,
     AddBridge,
+    AddDummy,
+    AddShim,
+    AddVlan,
     ChangeElements,
+    ChangeHostRoutes,
     ChangeRoute,
     DeleteLink,
     DeleteNetns,
@@ -21,8 +27,12 @@ from seaway.plan.operations import (
 )
 from seaway.plan.wiring import VERSIONS, Cabling, Wiring, route
 
-_OURS = re.compile(r"(sw|sv)-[0-9a-f]{12}|sx-[1-9][0-9]{0,9}")
-"""Bridges and veth ends by their id; what was cut off, by its index."""
+_OURS = re.compile(r"(sw|sv|sd)-[0-9a-f]{12}|sx-[1-9][0-9]{0,9}")
+"""Bridges, shims, dummy links and veth ends by their id; what was cut off, by its index."""
+_OUR_GROUPS = frozenset({BRIDGE_GROUP, PARENT_GROUP})
+
+LinkOp = AddBridge | AddVlan | AddDummy | AddShim
+"""What makes a link of the host that a network has."""
 
 
 def leftover_links(
@@ -32,14 +42,14 @@ def leftover_links(
 
     *groups* are the host's links with their link group. Veth ends go before bridges.
     """
-    bridges = {n.options.bridge for n in networks}
+    wanted = {name for n in networks for name in n.host_links}
     ends = {a.endpoint.link for w in wirings for a in w.attachments}
     found = [
         name
         for name, group in groups.items()
-        if (group == BRIDGE_GROUP or _OURS.fullmatch(name))
+        if (group in _OUR_GROUPS or _OURS.fullmatch(name))
         and group != DOOMED_GROUP
-        and name not in bridges | ends
+        and name not in wanted | ends
     ]
     found.sort(key=lambda name: (groups[name] == BRIDGE_GROUP, name))
     return tuple(DeleteLink(name=name) for name in found)
@@ -62,23 +72,66 @@ def missing_ops(
     return tuple(
         o
         for o in operations
-        if not isinstance(o, ChangeElements) and not (isinstance(o, AddBridge) and o.name in links)
+        if not isinstance(o, ChangeElements) and not (isinstance(o, LinkOp) and o.name in links)
     )
 
 
+def broken_links(
+    operations: Iterable[Operation], links: Mapping[IfName, LinkState]
+) -> tuple[IfName, ...]:
+    """Of the links that *operations* make, those that are there and are not as they were made."""
+    makes = [o for o in operations if isinstance(o, LinkOp) and o.name in links]
+    return tuple(o.name for o in makes if not _is_as_made(o, links[o.name], links))
+
+
+def made_links(operations: Iterable[Operation], links: Collection[IfName]) -> tuple[IfName, ...]:
+    """Of the links that *operations* make, those that are there."""
+    return tuple(o.name for o in operations if isinstance(o, LinkOp) and o.name in links)
+
+
+def _is_as_made(op: LinkOp, link: LinkState, links: Mapping[IfName, LinkState]) -> bool:
+    match op:
+        case AddBridge(addresses=wanted):
+            return link.up and {a.ip for a in wanted}.issubset(link.addresses)
+        case AddShim(addresses=wanted, parent=parent):
+            has_all = link.up and {a.ip for a in wanted}.issubset(link.addresses)
+            return has_all and _is_on(link, links.get(parent))
+        case AddVlan(vlan=vlan, parent=parent):
+            return link.vlan == vlan and _is_on(link, links.get(parent))
+        case AddDummy():
+            return link.up
+
+
+def _is_on(link: LinkState, parent: LinkState | None) -> bool:
+    return parent is not None and link.lower == parent.index
+
+
 def mending_ops(
-    wiring: Wiring, netns: Path, cabling: Cabling, masters: Mapping[IfName, IfName | None]
+    wiring: Wiring,
+    netns: Path,
+    cabling: Cabling,
+    host: Mapping[IfName, LinkState],
+    inside: Mapping[IfName, LinkState],
+    *,
+    anew: Collection[NetworkId] = (),
 ) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
     """What makes a running sandbox whole again: what to remove first, and then what to do.
 
-    *masters* are the host's links with the bridge they are on. A link that is off its bridge is made
-    anew. Default routes are said again, since saying them twice does no harm.
+    *host* are the host's links, *inside* those of the sandbox. An interface that is not whole is made
+    anew, and so are those on the networks *anew*. Routes are said again, since saying them twice does no harm.
     """
     broken = [
-        a for a in wiring.attachments if masters.get(a.endpoint.link) != a.network.options.bridge
+        a
+        for a in wiring.attachments
+        if a.network.id in anew or not cabling.is_whole(a, host, inside)
     ]
     remove = tuple(o for a in broken for o in cabling.endpoint_ops(a, None, netns))
-    attach = [o for a in broken for o in cabling.endpoint_ops(None, a, netns)]
+    attach = [
+        o
+        for a in wiring.attachments
+        for o in cabling.endpoint_ops(None, a, netns)
+        if a in broken or isinstance(o, ChangeHostRoutes)
+    ]
     return remove, (*attach, *_routes(wiring, netns))
 
 

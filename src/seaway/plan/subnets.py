@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from seaway.model.errors import AddressClash, Forbidden, InvalidRequest, PoolsExhausted
+from seaway.model.errors import AddressClash, Exhausted, Forbidden, InvalidRequest, PoolsExhausted
 from seaway.model.ids import Address, Interface, NetworkName, Prefix, prefix, shown
-from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.network import HOST, NetworkWish, Subnet, SubnetWish
+from seaway.model.observed import Observed
 from seaway.model.options import Options
+from seaway.model.parent import Parent
 
 LONGEST = {4: 30, 6: 126}
 """The longest prefix with room for a gateway and an endpoint beside the addresses of no host."""
@@ -72,11 +74,16 @@ def planned_subnets(
     pools: Sequence[AddressPool],
     used: Sequence[tuple[NetworkName, Prefix]],
     routed: Sequence[Prefix],
+    *,
+    shut: Sequence[Prefix] = (),
+    several: bool = False,
+    has_gateway: bool = True,
 ) -> tuple[Subnet, ...]:
     """The subnets of a network that is asked for as *wish*: IPv4 first, then IPv6.
 
-    *used* are the subnets of other networks, *routed* what the host reaches already. Raises
-    InvalidRequest, Forbidden (overlap), PoolsExhausted.
+    *used* are the subnets of other networks with which it must share no address, *shut* others of
+    which it gets none unasked, *routed* what the host reaches already; *several*: it may have more
+    than one of a family. Raises InvalidRequest, Forbidden (overlap), PoolsExhausted.
     """
     found: list[Subnet] = []
     for version in (4, 6):
@@ -88,21 +95,25 @@ def planned_subnets(
                     f"but IPv{version} is not enabled on network {wish.name}"
                 )
             continue
-        if len(wishes) > 1:
-            _refuse_overlapwithin(wishes)
+        _refuse_overlapwithin(wishes)
+        if len(wishes) > 1 and not several:
             raise Forbidden("bridge driver doesn't support multiple subnets")
-        asked = wishes[0] if wishes else SubnetWish()
-        prefix = asked.prefix or free_subnet(pools, version, [p for _, p in used], routed)
-        if asked.prefix is not None:
-            _refuse_overlap(asked.prefix, used)
-        found.append(_subnet(asked, prefix))
+        for asked in wishes or [SubnetWish()]:
+            taken = [*(p for _, p in used), *shut]
+            prefix = asked.prefix or free_subnet(pools, version, taken, routed)
+            if asked.prefix is not None:
+                _refuse_overlap(asked.prefix, used)
+            found.append(_subnet(asked, prefix, has_gateway=has_gateway))
     if not found:
         raise InvalidRequest("invalid network config:\nIPv4 or IPv6 must be enabled")
     return tuple(found)
 
 
 def more_subnets(
-    wishes: Sequence[SubnetWish], used: Sequence[tuple[NetworkName, Prefix]]
+    wishes: Sequence[SubnetWish],
+    used: Sequence[tuple[NetworkName, Prefix]],
+    *,
+    has_gateway: bool = True,
 ) -> tuple[Subnet, ...]:
     """The subnets that a network gets beside those it has, which are among the *used*.
 
@@ -114,11 +125,63 @@ def more_subnets(
         _version(wish)
         assert wish.prefix is not None
         _refuse_overlap(wish.prefix, used)
-        found.append(_subnet(wish, wish.prefix))
+        found.append(_subnet(wish, wish.prefix, has_gateway=has_gateway))
     return tuple(found)
 
 
-def fitted(wish: NetworkWish, options: Options) -> NetworkWish:
+def with_host(subnet: Subnet, taken: Collection[Address] = ()) -> Subnet:
+    """*subnet* with an address set aside for the host: the first of its range that is not *taken*.
+
+    One that has such an address keeps it. Raises Exhausted.
+    """
+    if HOST in dict(subnet.auxiliary):
+        return subnet
+    first, last = bounds(subnet)
+    kind = type(subnet.prefix.network_address)
+    reserved = {subnet.gateway, *(a for _, a in subnet.auxiliary), *taken}
+    for number in range(first, last + 1):
+        if (address := kind(number)) not in reserved:
+            return replace(subnet, auxiliary=(*subnet.auxiliary, (HOST, address)))
+    raise Exhausted(
+        f"{subnet.range or subnet.prefix} has no address left for the host: set one aside by "
+        f"--aux-address {HOST}=ADDRESS, or do without access from the host"
+    )
+
+
+def fitted(wish: NetworkWish, options: Options, observed: Observed) -> NetworkWish:
+    """*wish* for what is there already, a bridge or a LAN: its subnets and addresses are heeded."""
+    if options.parent is not None:
+        return _fitted_to_lan(wish, options.parent, observed)
+    return _fitted_to_bridge(wish, options)
+
+
+def _fitted_to_lan(wish: NetworkWish, parent: Parent, observed: Observed) -> NetworkWish:
+    """*wish* for the LAN behind *parent*: the host's subnet there unless another is asked for.
+
+    The router that the host uses is the gateway, and the host's own addresses are nobody else's.
+    """
+    link = observed.links.get(parent.name)
+    held = [i for i in link.interfaces if not i.ip.is_link_local] if link is not None else []
+    found = [w for w in wish.subnets if w.prefix is None]
+    for version, wanted in ((4, wish.ipv4), (6, wish.ipv6)):
+        mine = [i for i in held if i.version == version]
+        asked = [w for w in wish.subnets if w.prefix is not None and w.prefix.version == version]
+        if not asked and mine and wanted:
+            asked = [SubnetWish(prefix=mine[0].network)]
+        found += [_on_lan(w, mine, parent, observed) for w in asked]
+    return replace(wish, subnets=tuple(found))
+
+
+def _on_lan(
+    wish: SubnetWish, held: Iterable[Interface], parent: Parent, observed: Observed
+) -> SubnetWish:
+    assert wish.prefix is not None
+    routers = (g for g in observed.gateways if g in wish.prefix)
+    gateway = wish.gateway or next(routers, None)
+    return _beside(replace(wish, gateway=gateway), held, parent.name, host_is_gateway=False)
+
+
+def _fitted_to_bridge(wish: NetworkWish, options: Options) -> NetworkWish:
     """*wish* for a bridge that is there already: its subnets, and its addresses in them, are kept.
 
     The host's address in a subnet is the gateway unless another is asked for, or the host shall be
@@ -134,18 +197,20 @@ def fitted(wish: NetworkWish, options: Options) -> NetworkWish:
         if not asked and mine and wanted:
             asked = [SubnetWish(prefix=mine[0].network)]
         host_is_gateway = version == 6 or not options.inhibit_ipv4
-        found += [_beside(w, mine, str(options.bridge), host_is_gateway) for w in asked]
+        found += [
+            _beside(w, mine, str(options.bridge), host_is_gateway=host_is_gateway) for w in asked
+        ]
     return replace(wish, subnets=tuple(found))
 
 
 def _beside(
-    wish: SubnetWish, held: Iterable[Interface], bridge: str, host_is_gateway: bool
+    wish: SubnetWish, held: Iterable[Interface], link: str, *, host_is_gateway: bool
 ) -> SubnetWish:
-    """*wish*, with what the host has in its subnet as the gateway or set aside under *bridge*'s name."""
+    """*wish*, with what the host has in its subnet as the gateway or set aside under *link*'s name."""
     there = [i.ip for i in held if wish.prefix is not None and i.ip in wish.prefix]
     gateway = wish.gateway or (there[0] if there and host_is_gateway else None)
     aside = [a for a in there if a != gateway and a not in dict(wish.auxiliary).values()]
-    names = [bridge if n == 0 else f"{bridge}-{n + 1}" for n in range(len(aside))]
+    names = [link if n == 0 else f"{link}-{n + 1}" for n in range(len(aside))]
     return replace(
         wish, gateway=gateway, auxiliary=(*wish.auxiliary, *zip(names, aside, strict=True))
     )
@@ -262,11 +327,14 @@ def subnet_prefix(text: str) -> Prefix:
         raise InvalidRequest(f"invalid network config:\n{error}") from None
 
 
-def _subnet(wish: SubnetWish, prefix: Prefix) -> Subnet:
+def _subnet(wish: SubnetWish, prefix: Prefix, *, has_gateway: bool) -> Subnet:
     _refuse_prefix(prefix)
-    gateway = wish.gateway or _first_free(prefix, [a for _, a in wish.auxiliary])
-    _refuse_outside("gateway", gateway, prefix)
-    _refuse_no_host("gateway", gateway, prefix)
+    gateway = wish.gateway
+    if gateway is None and has_gateway:
+        gateway = _first_free(prefix, [a for _, a in wish.auxiliary])
+    if gateway is not None:
+        _refuse_outside("gateway", gateway, prefix)
+        _refuse_no_host("gateway", gateway, prefix)
     if wish.range is not None and not within(wish.range, prefix):
         raise InvalidRequest(
             f"invalid network config:\ninvalid ip-range {wish.range}: "
@@ -308,8 +376,8 @@ def bounds(subnet: Subnet) -> tuple[int, int]:
 def usable(subnet: Subnet) -> int:
     """How many addresses endpoints may get without asking."""
     first, last = bounds(subnet)
-    reserved = {subnet.gateway, *(a for _, a in subnet.auxiliary)}
-    return max(last - first + 1, 0) - sum(1 for a in reserved if first <= int(a) <= last)
+    reserved = {subnet.gateway, *(a for _, a in subnet.auxiliary)} - {None}
+    return max(last - first + 1, 0) - sum(1 for a in reserved if a and first <= int(a) <= last)
 
 
 def _refuse_prefix(prefix: Prefix) -> None:

@@ -6,14 +6,15 @@ was this, it shall be that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from seaway.model.endpoint import Endpoint, Place
-from seaway.model.ids import Address, NetworkId
+from seaway.model.ids import Address, IfName, NetworkId
 from seaway.model.network import Network, Reach
+from seaway.model.observed import LinkState
 from seaway.model.port import Proto, PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.changes import changed
@@ -61,6 +62,15 @@ class Cabling(Protocol):
         """What makes an endpoint's interface in *netns* what *after* says; None: there is none."""
         ...
 
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Whether its interface is there, with *host*'s links and those *inside*."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
@@ -79,17 +89,25 @@ def default_attachment(wiring: Wiring, version: int) -> Attachment | None:
     The highest gateway priority wins, among equals the first connected. An internal network leads
     nowhere.
     """
-    able = [a for a in wiring.attachments if gateway(a, version) is not None]
+    able = [a for a in wiring.attachments if leads_out(a, version)]
     return max(able, key=lambda a: (a.endpoint.wish.gw_priority, -a.endpoint.order), default=None)
 
 
+def leads_out(attachment: Attachment, version: int) -> bool:
+    """Whether *attachment* leads to the outside in family *version*, by a gateway or without."""
+    place, network = attachment.endpoint.place, attachment.network
+    if network.internal or place is None or place.address(version) is None:
+        return False
+    return not network.options.has_gateway or gateway(attachment, version) is not None
+
+
 def gateway(attachment: Attachment, version: int) -> Address | None:
-    """Where *attachment* leads to the outside in family *version*, if it does."""
-    place = attachment.endpoint.place
+    """By whom *attachment* leads to the outside in family *version*, if anybody is between."""
+    place, network = attachment.endpoint.place, attachment.network
     address = place.address(version) if place is not None else None
-    if attachment.network.internal or address is None:
+    if network.internal or address is None or not network.options.has_gateway:
         return None
-    subnet = attachment.network.subnet_with(address)
+    subnet = network.subnet_with(address)
     return subnet.way_out if subnet is not None else None
 
 
@@ -193,7 +211,7 @@ def route(wiring: Wiring, version: int) -> Route | None:
     if attachment is None or attachment.endpoint.place is None:
         return None
     way = gateway(attachment, version)
-    return None if way is None else Route(ifname=attachment.endpoint.place.ifname, gateway=way)
+    return Route(ifname=attachment.endpoint.place.ifname, gateway=way)
 
 
 def _route_ops(before: Wiring, after: Wiring, netns: Path) -> list[Operation]:

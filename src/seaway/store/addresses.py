@@ -107,7 +107,8 @@ class NetworkAddresses:
                 self._askers.setdefault(address, {})[endpoint.id] = endpoint.asked
         if not endpoint.live or endpoint.place is None:
             return
-        self._macs[endpoint.place.mac] = endpoint.id
+        if endpoint.place.mac is not None:
+            self._macs[endpoint.place.mac] = endpoint.id
         for interface in endpoint.place.addresses:
             self._take(interface.ip, endpoint.id)
 
@@ -134,7 +135,7 @@ class NetworkAddresses:
             self._ask_no_more(address, endpoint.id)
         if not endpoint.live or endpoint.place is None:
             return
-        self._macs.pop(endpoint.place.mac, None)
+        self._macs.pop(endpoint.place.mac or "", None)
         for address in _held(endpoint):
             if address in self._holders:
                 self._let_go(address, self._lent.pop(address, last))

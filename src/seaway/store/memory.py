@@ -157,7 +157,7 @@ class MemoryStore:
         sandbox, place = self._sandboxes.get(endpoint.sandbox), endpoint.place
         if sandbox is None or place is None:
             return LastHolder(until=self._moment)
-        return LastHolder(name=sandbox.name, mac=place.mac, until=self._moment)
+        return LastHolder(name=sandbox.name, mac=place.mac or "", until=self._moment)
 
     # Where a file comes in
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seaway.contracts import LinkState
 from seaway.model.ids import IfName
+from seaway.model.observed import LinkState
 from unit.api.stage import Stage, serving, with_purge
 
 

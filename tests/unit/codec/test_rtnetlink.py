@@ -156,7 +156,9 @@ def test_an_address_gets_no_duplicate_detection(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["10.7.0.1", "fd00:7::1"])
 def test_a_default_route_replaces_the_former(text: str) -> None:
-    seen = as_pyroute2_sees(rtmsg, rtnetlink.replace_default_route(4, ip_address(text)))
+    seen = as_pyroute2_sees(
+        rtmsg, rtnetlink.replace_default_route(4, ip_address(text).version, ip_address(text))
+    )
 
     assert seen["header"]["flags"] == 1 | 4 | 0x100 | 0x400
     assert (seen["dst_len"], seen["table"], seen["type"]) == (0, 254, 1)

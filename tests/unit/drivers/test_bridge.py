@@ -10,7 +10,7 @@ import pytest
 
 from fakes.firewall import BACK, FRONT, WEB
 from fakes.records import an_endpoint
-from seaway.contracts import Driver, LinkState, NetworkFacts
+from seaway.contracts import Driver, NetworkFacts
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
 from seaway.drivers.null import NullDriver
@@ -18,6 +18,7 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Mac, NetworkId, NetworkName
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.model.options import Adopted, BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import (
@@ -182,12 +183,13 @@ def test_a_bridge_that_is_unfit_is_refused(facts: dict[str, object], why: str) -
 
 def test_a_bridge_is_one_networks_and_not_the_hosts_way_out() -> None:
     br0 = IfName("br0")
-    used = replace(with_bridge(), bridges={br0: NetworkName("first")})
+    first = replace(FRONT, name=NetworkName("first"), options=replace(FRONT.options, bridge=br0))  # type: ignore[arg-type]
+    used = replace(with_bridge(), others=(first,))
     uplink = replace(with_bridge(), uplinks=frozenset({br0}))
 
     assert refusal(used, name="br0") == f"option {BRIDGE}name=br0: network first is on it"
     assert "the host's default route goes by it" in refusal(uplink, name="br0")
-    gone = replace(FACTS, bridges={br0: NetworkName("first")})
+    gone = replace(FACTS, others=(first,))
     assert refusal(gone, name="br0") == f"option {BRIDGE}name=br0: network first is on it"
 
 
@@ -374,7 +376,7 @@ def test_an_endpoint_gets_an_address_more() -> None:
             link=NEAR,
             netns=NETNS,
             ifname=FAR,
-            mac=before.place.mac,
+            mac=before.place.own_mac,
             old=(FOUR,),
             new=(FOUR, SIX),
         ),
@@ -386,7 +388,7 @@ def test_the_guard_changes_with_the_network_unless_the_endpoint_has_a_wish() -> 
     wish = EndpointWish(source_guard=True)
 
     assert BridgeDriver().endpoint_ops(on(FRONT, str(FOUR)), on(after, str(FOUR)), NETNS) == (
-        ChangeGuard(link=NEAR, mac=on(FRONT).place.mac, old=True, new=False),
+        ChangeGuard(link=NEAR, mac=on(FRONT).place.own_mac, old=True, new=False),
     )
     mine = on(FRONT, str(FOUR), wish=wish), on(after, str(FOUR), wish=wish)
     assert BridgeDriver().endpoint_ops(*mine, NETNS) == ()

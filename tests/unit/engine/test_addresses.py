@@ -23,7 +23,7 @@ def place(world: World, name: str) -> tuple[str, ...]:
     """The addresses and the MAC of a sandbox on its only network."""
     (endpoint,) = world.store.endpoints_of(world.store.sandbox(name).id)
     assert endpoint.place is not None
-    return (*(str(a.ip) for a in endpoint.place.addresses), endpoint.place.mac)
+    return (*(str(a.ip) for a in endpoint.place.addresses), endpoint.place.own_mac)
 
 
 async def app(world: World, name: str, wish: EndpointWish | None = None) -> None:

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.world import World, a_world, network_wish, tcp, udp
-from seaway.contracts import Hold, LinkState
+from seaway.contracts import Hold
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import IfName, Mac, SandboxName, sandbox_name
 from seaway.model.network import NetworkChange, NetworkWish, Reach, SubnetWish
+from seaway.model.observed import LinkState
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import guarded, network_elements
-from seaway.plan.operations import ADOPTED_GROUP
+from seaway.plan.operations import ADOPTED_GROUP, AttachVeth
 from seaway.plan.wiring import VERSIONS, Attachment, Wiring, elements, route, ways_in
 
 
@@ -190,7 +191,10 @@ def seen(world: World) -> dict[str, object]:
             list(world.store.facts("bridge:")),
         ),
         "inside": {
-            p: {name: (op.mtu, op.addresses, op.guarded) for name, op in n.links.items()}
+            p: {
+                name: (op.mtu, op.addresses, isinstance(op, AttachVeth) and op.guarded)
+                for name, op in n.links.items()
+            }
             for p, n in world.kernel.namespaces.items()
         },
         "routes": {p: n.default_routes for p, n in world.kernel.namespaces.items()},

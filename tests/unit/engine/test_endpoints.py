@@ -32,7 +32,7 @@ FIXED = EndpointWish(addresses=(ip_address("10.77.0.100"),))
 def places(world: World, sandbox: Sandbox) -> list[tuple[str, str, str]]:
     """Interface name, IPv4 address and MAC of each endpoint, in the order of connecting."""
     return [
-        (e.place.ifname, str(e.place.address(4)), e.place.mac)
+        (e.place.ifname, str(e.place.address(4)), e.place.own_mac)
         for e in world.store.endpoints_of(sandbox.id)
         if e.place is not None
     ]

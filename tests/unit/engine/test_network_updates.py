@@ -8,7 +8,7 @@ import pytest
 
 from fakes.world import World, a_world, network_wish
 from seaway.contracts import Launch
-from seaway.engine.network_updates import CHANGING
+from seaway.engine.changing import KEPT as CHANGING
 from seaway.model.endpoint import EndpointWish
 from seaway.model.network import NetworkChange
 

@@ -11,12 +11,12 @@ import pytest
 
 from fakes.records import a_route
 from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
-from seaway.contracts import LinkState
+from seaway.engine.changing import KEPT as CHANGING
 from seaway.engine.forwarding import Forwarding
-from seaway.engine.network_updates import CHANGING
 from seaway.model.errors import Unavailable
 from seaway.model.ids import IfName, Mac, SandboxId
 from seaway.model.network import Network
+from seaway.model.observed import LinkState
 from seaway.model.sandbox import Sandbox, State
 from seaway.plan.firewall import NO_RULES
 from seaway.plan.operations import AddBridge
@@ -195,7 +195,7 @@ async def test_a_network_that_cannot_be_made_again_does_not_keep_the_daemon_from
 
         assert bridge(web) not in world.kernel.links
         assert (await world.engine.checkup.warnings())[0] == (
-            "network web could not be made whole at the start: "
+            "network web could not be made whole: "
             "the kernel refused AddBridge: the test wants it to fail"
         )
         world.kernel.fail_at = None

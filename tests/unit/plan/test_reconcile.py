@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from fakes.firewall import FRONT, VAULT, WEB
 from fakes.records import a_route
 from seaway.drivers.bridge import BridgeDriver
+from seaway.drivers.null import NullDriver
 from seaway.model.ids import IfName
+from seaway.model.observed import LinkState
 from seaway.model.options import NullOptions
 from seaway.plan.operations import (
     BRIDGE_GROUP,
@@ -37,6 +40,14 @@ NO_ROUTES = (
     ChangeRoute(netns=NETNS, version=6, old=None, new=None),
 )
 BRIDGE, LINK = IfName("sw-aa0000000000"), IfName("sv-e10000000000")
+NO_LINKS: Mapping[IfName, LinkState] = {}
+
+
+def on(master: IfName | None, *, up: bool = True) -> Mapping[IfName, LinkState]:
+    """The host's links where the near end is on *master*."""
+    return {LINK: LinkState(index=7, mtu=1500, up=up, master=master)}
+
+
 FOREIGN = (
     *("lo", "eth0", "enp3s0", "wlan0", "tun0", "swp1"),
     *("docker0", "br-0123456789ab", "veth1234567", "cni0", "virbr0", "lxcbr0", "podman0"),
@@ -100,8 +111,8 @@ def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
 def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
     wiring = Wiring(attachments=WEB.attachments[:1])
 
-    for masters in ({}, {LINK: None}, {LINK: IfName("br0")}):
-        remove, make = mending_ops(wiring, NETNS, BridgeDriver(), masters)
+    for links in (NO_LINKS, on(None), on(IfName("br0")), on(BRIDGE, up=False)):
+        remove, make = mending_ops(wiring, NETNS, BridgeDriver(), links, NO_LINKS)
         assert [type(o) for o in remove] == [DetachVeth]
         assert [type(o) for o in make] == [AttachVeth, ChangeRoute, ChangeRoute]
 
@@ -109,7 +120,7 @@ def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
 def test_a_sandbox_that_is_whole_has_its_routes_said_again() -> None:
     wiring = Wiring(attachments=WEB.attachments[:1])
 
-    remove, make = mending_ops(wiring, NETNS, BridgeDriver(), {LINK: BRIDGE})
+    remove, make = mending_ops(wiring, NETNS, BridgeDriver(), on(BRIDGE), NO_LINKS)
 
     assert remove == ()
     four, six = a_route("eth0", "10.77.1.1"), a_route("eth0", "fd77:1::1")
@@ -123,17 +134,27 @@ def test_a_sandbox_without_a_way_out_has_no_default_route() -> None:
     attachment = WEB.attachments[0]
     inside = Wiring(attachments=(type(attachment)(network=VAULT, endpoint=attachment.endpoint),))
 
-    _, make = mending_ops(inside, NETNS, BridgeDriver(), {LINK: IfName("sw-cc0000000000")})
+    _, make = mending_ops(inside, NETNS, BridgeDriver(), on(IfName("sw-cc0000000000")), NO_LINKS)
 
     assert make == NO_ROUTES
-    assert mending_ops(Wiring(), NETNS, BridgeDriver(), {}) == ((), ())
+    assert mending_ops(Wiring(), NETNS, BridgeDriver(), NO_LINKS, NO_LINKS) == ((), ())
 
 
-def test_an_end_on_no_bridge_is_never_made_anew() -> None:
+def test_what_was_changing_is_made_anew_though_it_is_there() -> None:
+    wiring = Wiring(attachments=WEB.attachments[:1])
+
+    remove, make = mending_ops(wiring, NETNS, BridgeDriver(), on(BRIDGE), NO_LINKS, anew={FRONT.id})
+
+    assert [type(o) for o in remove] == [DetachVeth]
+    assert [type(o) for o in make] == [AttachVeth, ChangeRoute, ChangeRoute]
+
+
+def test_a_sandbox_without_an_interface_of_its_own_lacks_none() -> None:
     network = replace(FRONT, options=NullOptions(), subnets=())
     attachment = Attachment(network=network, endpoint=WEB.attachments[0].endpoint)
+    wiring = Wiring(attachments=(attachment,))
 
-    remove, make = mending_ops(Wiring(attachments=(attachment,)), NETNS, BridgeDriver(), {})
+    remove, make = mending_ops(wiring, NETNS, NullDriver(), NO_LINKS, NO_LINKS)
 
     assert remove == ()
     assert make == NO_ROUTES

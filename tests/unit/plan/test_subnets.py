@@ -13,6 +13,7 @@ from seaway.config import DEFAULT_POOLS
 from seaway.model.errors import AddressClash, EngineError, Exhausted, Forbidden, InvalidRequest
 from seaway.model.ids import IfName, Mac, NetworkName, Prefix
 from seaway.model.network import NetworkWish, Subnet, SubnetWish
+from seaway.model.observed import Observed
 from seaway.model.options import Adopted, BridgeOptions
 from seaway.plan.subnets import (
     AddressPool,
@@ -406,6 +407,9 @@ def test_the_first_free_piece_is_what_looking_at_each_would_find(
             free_subnet(small, 4, taken, [])
 
 
+A_HOST = Observed(links={}, routes=(), default_mtu=1500, addresses=())
+
+
 # A bridge that is there already
 
 
@@ -421,7 +425,7 @@ def on_bridge(
     bridge = BridgeOptions(
         bridge=IfName("br0"), mtu=1500, adopted=adopted, inhibit_ipv4=inhibit_ipv4
     )
-    return fitted(replace(PLAIN, subnets=wishes), bridge).subnets
+    return fitted(replace(PLAIN, subnets=wishes), bridge, A_HOST).subnets
 
 
 def wished(prefix: str, gateway: str | None = None, **aside: str) -> SubnetWish:

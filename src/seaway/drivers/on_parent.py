@@ -1,0 +1,175 @@
+"""What macvlan and ipvlan networks are made of: links on an interface of the host, the parent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from seaway.model.ids import Address, IfName, interface, mac_of
+from seaway.model.network import Network
+from seaway.model.observed import LinkState
+from seaway.model.options import IpvlanOptions, MacvlanOptions
+from seaway.plan.operations import (
+    AddDummy,
+    AddShim,
+    AddVlan,
+    AttachLink,
+    ChangeAddresses,
+    ChangeHostRoutes,
+    ChangeMtu,
+    DeleteLink,
+    DetachLink,
+    Operation,
+)
+from seaway.plan.wiring import Attachment
+
+
+class OnParentDriver:
+    """How both are made: the kernel has the same operations for them."""
+
+    def network_ops(
+        self, before: Network | None, after: Network | None, others: Collection[Network] = ()
+    ) -> tuple[Operation, ...]:
+        """The parent, where it is ours to make, is there for the first network on it until the last."""
+        match before, after:
+            case None, Network():
+                return (*_parent_ops(after, others), *_shim_ops(after))
+            case Network(), None:
+                return (*_no_shim_ops(before), *_no_parent_ops(before, others))
+            case Network(), Network() if _shim_ops(before) != _shim_ops(after):
+                return (*_no_shim_ops(before), *_shim_ops(after))
+            case _:
+                return ()
+
+    def endpoint_ops(
+        self, before: Attachment | None, after: Attachment | None, netns: Path
+    ) -> tuple[Operation, ...]:
+        """A link is made inside, deleted, or changed while it carries traffic."""
+        match before, after:
+            case None, Attachment():
+                return (_attach(after, netns), *_host_routes(None, after))
+            case Attachment(), None:
+                return (*_host_routes(before, None), _detach(before, netns))
+            case Attachment(), Attachment():
+                return (*_changes(before, after, netns), *_host_routes(before, after))
+            case _:
+                return ()
+
+    def is_whole(
+        self,
+        attachment: Attachment,
+        host: Mapping[IfName, LinkState],
+        inside: Mapping[IfName, LinkState],
+    ) -> bool:
+        """Whether its link is inside, whatever it is called by now, on the parent that is there now."""
+        options, mac = _options(attachment.network), attachment.place.mac
+        parent = host.get(options.parent.name)
+        return parent is not None and any(
+            link.kind == options.driver
+            and link.lower == parent.index
+            and mac in {None, link.mac}
+            and not {a.ip for a in attachment.place.addresses}.isdisjoint(link.addresses)
+            for link in inside.values()
+        )
+
+
+def _parent_ops(network: Network, others: Collection[Network]) -> tuple[Operation, ...]:
+    parent = _options(network).parent
+    if parent.alone:
+        return (AddDummy(name=parent.name),)
+    if parent.base is None or _is_shared(network, others):
+        return ()
+    return (AddVlan(name=parent.name, parent=parent.base, vlan=parent.vlan),)
+
+
+def _no_parent_ops(network: Network, others: Collection[Network]) -> tuple[Operation, ...]:
+    parent = _options(network).parent
+    goes = parent.alone or (parent.base is not None and not _is_shared(network, others))
+    return (DeleteLink(name=parent.name),) if goes else ()
+
+
+def _is_shared(network: Network, others: Collection[Network]) -> bool:
+    """Whether *others* are on its parent too."""
+    parent = network.options.parent
+    return any(n.options.parent == parent for n in others if n.id != network.id)
+
+
+def _shim_ops(network: Network) -> tuple[Operation, ...]:
+    """The host's own link beside those of the sandboxes, without which they hear nothing of it."""
+    options = _options(network)
+    if network.shim is None:
+        return ()
+    return (
+        AddShim(
+            name=network.shim,
+            parent=options.parent.name,
+            link=options.link,
+            mac=mac_of(network.id) if options.own_macs else None,
+            mtu=options.mtu,
+            addresses=tuple(interface(a, a.max_prefixlen) for a in network.host_addresses),
+        ),
+    )
+
+
+def _no_shim_ops(network: Network) -> tuple[Operation, ...]:
+    return () if network.shim is None else (DeleteLink(name=network.shim),)
+
+
+def _attach(attachment: Attachment, netns: Path) -> AttachLink:
+    options, place = _options(attachment.network), attachment.place
+    return AttachLink(
+        parent=options.parent.name,
+        netns=netns,
+        ifname=place.ifname,
+        link=options.link,
+        mac=place.mac,
+        mtu=options.mtu,
+        addresses=place.addresses,
+        sysctls=attachment.endpoint.wish.sysctls,
+    )
+
+
+def _detach(attachment: Attachment, netns: Path) -> DetachLink:
+    options, place = _options(attachment.network), attachment.place
+    return DetachLink(parent=options.parent.name, netns=netns, ifname=place.ifname, mac=place.mac)
+
+
+def _changes(before: Attachment, after: Attachment, netns: Path) -> tuple[Operation, ...]:
+    old, new = _attach(before, netns), _attach(after, netns)
+    found: list[Operation] = []
+    if old.mtu != new.mtu:
+        change = ChangeMtu(
+            link=new.ifname, netns=netns, parent=new.parent, old=old.mtu, new=new.mtu
+        )
+        found.append(change)
+    if old.addresses != new.addresses:
+        found.append(
+            ChangeAddresses(
+                link=new.ifname,
+                netns=netns,
+                ifname=new.ifname,
+                parent=new.parent,
+                mac=new.mac,
+                old=old.addresses,
+                new=new.addresses,
+            )
+        )
+    return tuple(found)
+
+
+def _host_routes(before: Attachment | None, after: Attachment | None) -> tuple[Operation, ...]:
+    """The host reaches by its shim the addresses of those beside it, and nobody else."""
+    old, new = (_reached(a) for a in (before, after))
+    shims = [a.network.shim for a in (after, before) if a is not None and a.network.shim]
+    return (ChangeHostRoutes(link=shims[0], old=old, new=new),) if shims and old != new else ()
+
+
+def _reached(attachment: Attachment | None) -> tuple[Address, ...]:
+    if attachment is None or attachment.network.shim is None:
+        return ()
+    return tuple(a.ip for a in attachment.place.addresses)
+
+
+def _options(network: Network) -> MacvlanOptions | IpvlanOptions:
+    assert isinstance(network.options, MacvlanOptions | IpvlanOptions)
+    return network.options

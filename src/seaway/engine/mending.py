@@ -1,0 +1,182 @@
+"""Making networks and running sandboxes whole again: at the start of the daemon, and when links return."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seaway.contracts import Kernel, Runtime, Store
+from seaway.engine.adoptions import Adoptions
+from seaway.engine.changing import Changing
+from seaway.engine.drivers import Drivers
+from seaway.engine.wires import Wires
+from seaway.model.errors import EngineError, Unavailable
+from seaway.model.ids import IfName, NetworkId
+from seaway.model.network import Network
+from seaway.model.observed import LinkState
+from seaway.model.sandbox import Sandbox
+from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_ops, of_process
+from seaway.plan.operations import DeleteLink, Operation
+from seaway.plan.reconcile import broken_links, made_links, mending_ops, missing_ops
+from seaway.plan.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+Links = Mapping[IfName, LinkState]
+NO_LINKS: Links = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What Linux has; read once, for all sandboxes."""
+
+    links: Links
+    bound: Mapping[Path, bool]
+    named: Mapping[Path, bool]
+
+
+class Mending:
+    """Makes what is there what the store wants; what cannot be made whole keeps nobody else from it."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        runtime: Runtime,
+        drivers: Drivers,
+        wires: Wires,
+        adoptions: Adoptions,
+        changing: Changing,
+        paths: NetnsPaths,
+    ) -> None:
+        self._store, self._kernel, self._runtime = store, kernel, runtime
+        self._drivers, self._wires, self._adoptions = drivers, wires, adoptions
+        self._changing, self._paths = changing, paths
+        self.not_whole: dict[str, str] = {}
+        """Networks and sandboxes, by id, that could not be made whole, in words."""
+
+    @contextmanager
+    def noting(self, an_id: str, what: str) -> Generator[None]:
+        """What cannot be made whole is told, and does not keep the rest from being served."""
+        try:
+            yield
+        except EngineError as error:
+            self.not_whole[an_id] = f"{what} could not be made whole: {error}"
+            log.warning("not whole", extra={"object": what, "reason": str(error)})
+        else:
+            self.not_whole.pop(an_id, None)
+
+    # Networks
+
+    async def networks(self) -> None:
+        """Make all networks whole; those that were changing when the last daemon ended are made anew."""
+        links = (await self._kernel.observe()).links
+        networks = tuple(self._store.networks())
+        broken = {name for n in networks for name in self._broken(n, links)}
+        await self.remove(tuple(DeleteLink(name=name) for name in sorted(broken)))
+        for network in networks:
+            if network in self._changing:
+                await self._adoptions.leave(network)
+        links = {name: link for name, link in links.items() if name not in broken}
+        for network in networks:
+            if await self._make(network, links):
+                links = (await self._kernel.observe()).links
+
+    def _broken(self, network: Network, links: Links) -> Sequence[IfName]:
+        make = self._drivers.make_ops(network)
+        return made_links(make, links) if network in self._changing else broken_links(make, links)
+
+    async def network(self, network: Network) -> None:
+        """Make *network* whole; the caller holds its turn."""
+        links = (await self._kernel.observe()).links
+        broken = self._broken(network, links)
+        await self.remove(tuple(DeleteLink(name=name) for name in broken))
+        await self._make(network, {n: link for n, link in links.items() if n not in broken})
+
+    async def _make(self, network: Network, links: Links) -> bool:
+        """Whether anything of *network* was missing, and was to be made."""
+        missing = missing_ops(self._drivers.make_ops(network), links)
+        if not missing or waits_for(network, links):
+            return False
+        log.info("network made again", extra={"network": network.name})
+        with self.noting(network.id, f"network {network.name}"):
+            await self._kernel.apply(missing)
+        return True
+
+    # Sandboxes
+
+    async def seen(self) -> Seen:
+        """What Linux has now."""
+        return Seen(
+            links=(await self._kernel.observe()).links,
+            bound=await self._kernel.bound(self._paths.bound_dir),
+            named=await self._kernel.bound(self._paths.named_dir),
+        )
+
+    async def sandbox(self, sandbox: Sandbox, seen: Seen) -> None:
+        """Make a running *sandbox* whole; the caller holds its turn, or nobody is served yet.
+
+        An interface whose network waits for its parent is left for when that is there.
+        """
+        with self.noting(sandbox.id, f"sandbox {sandbox.name}"):
+            wiring = self._wires.wiring(sandbox)
+            there = tuple(a for a in wiring.attachments if not waits_for(a.network, seen.links))
+            await self._mend(sandbox, replace(wiring, attachments=there), seen)
+
+    async def _mend(self, sandbox: Sandbox, wiring: Wiring, seen: Seen) -> None:
+        path, host = self._paths.bound(sandbox), seen.links
+        if not seen.bound.get(path, False) and await self._rebind(sandbox):
+            host = NO_LINKS  # all of them lead to the namespace that was before
+        await self._mend_name(sandbox, seen)
+        on_parents = any(a.network.options.parent is not None for a in wiring.attachments)
+        inside = await self._kernel.links_inside(path) if host and on_parents else NO_LINKS
+        remove, make = mending_ops(
+            wiring, path, self._drivers, host, inside, anew=self._anew(wiring)
+        )
+        await self.remove(remove)
+        await self._kernel.apply(make)
+
+    def _anew(self, wiring: Wiring) -> frozenset[NetworkId]:
+        return frozenset(a.network.id for a in wiring.attachments if a.network in self._changing)
+
+    async def _mend_name(self, sandbox: Sandbox, seen: Seen) -> None:
+        """Let people find its namespace by its name again, if they cannot."""
+        if not seen.named.get(self._paths.named(sandbox.name), False):
+            await self._kernel.apply([name_op(sandbox, self._paths)])
+
+    async def _rebind(self, sandbox: Sandbox) -> bool:
+        """Its namespace is not bound: bind that of its process again, or make a new one.
+
+        Says whether it is a new one.
+        """
+        pid = self._runtime.pid(sandbox.id)
+        if sandbox.adopted_from is not None and sandbox.adopted_from.is_relative_to("/proc"):
+            raise Unavailable(
+                f"the namespace it was adopted from is gone: {sandbox.adopted_from} may be another's now"
+            )
+        await self.remove(no_namespace_ops(sandbox, self._paths))  # a file that leads nowhere
+        source = of_process(pid) if pid is not None else None
+        await self._kernel.apply(namespace_ops(sandbox, self._paths, source=source))
+        return pid is None and sandbox.adopted_from is None
+
+    # What is left over
+
+    async def remove(self, operations: Sequence[Operation]) -> None:
+        """Carry out *operations* of removal; what is refused is told."""
+        if not operations:
+            return
+        log.info("removing what is left over", extra={"operations": len(operations)})
+        try:
+            await self._kernel.remove(operations)
+        except* EngineError as errors:
+            log.warning("something is left over", extra={"reason": str(errors.exceptions)})
+
+
+def waits_for(network: Network, links: Links) -> IfName | None:
+    """The interface that the host must have before *network* can be there, and has not."""
+    parent = network.options.parent
+    return parent.needs if parent is not None and parent.needs not in {None, *links} else None

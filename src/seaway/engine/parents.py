@@ -1,0 +1,88 @@
+"""Networks whose parent comes late, or goes and returns: they come up by themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from seaway.contracts import Kernel, Store
+from seaway.engine.background import Background
+from seaway.engine.mending import Mending
+from seaway.engine.turns import Turns
+from seaway.model.errors import NotFound
+from seaway.model.ids import IfName, SandboxId
+from seaway.model.network import Network
+
+log = logging.getLogger(__name__)
+
+
+class Parents:
+    """Watches the links of the host for the sake of networks that are on them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        mending: Mending,
+        turns: Turns,
+        background: Background,
+    ) -> None:
+        self._store, self._kernel, self._mending = store, kernel, mending
+        self._turns, self._background = turns, background
+        self._has_news = self._is_mending = False
+
+    async def watch(self) -> None:
+        """From now on mend what returns; nothing is watched as long as no network is on a parent."""
+        if any(self._networks()):
+            await self._kernel.watch_links(self._changed)
+
+    def _networks(self) -> Iterator[Network]:
+        return (n for n in self._store.networks() if n.options.parent is not None)
+
+    def _changed(self, names: frozenset[IfName]) -> None:
+        """There is news of the links *names*; none: of any."""
+        if names and names.isdisjoint(_concerning(self._networks())):
+            return
+        self._has_news = True
+        if not self._is_mending:
+            self._is_mending = True
+            self._background.begin("links of the host", self._mend)
+
+    async def _mend(self) -> None:
+        try:
+            while self._has_news:
+                self._has_news = False
+                await self._mend_once()
+        finally:
+            self._is_mending = False
+
+    async def _mend_once(self) -> None:
+        networks = tuple(self._networks())
+        for network in networks:
+            async with self._turns.take(network.id):
+                if any(n.id == network.id for n in self._store.networks()):
+                    await self._mending.network(self._store.network(network.id))
+        members = {e.sandbox for n in networks for e in self._store.endpoints_of(n.id) if e.live}
+        for sandbox_id in sorted(members):
+            await self._mend_sandbox(sandbox_id)
+
+    async def _mend_sandbox(self, sandbox_id: SandboxId) -> None:
+        async with self._turns.take(sandbox_id):
+            try:
+                sandbox = self._store.sandbox(sandbox_id)
+            except NotFound:
+                return  # removed meanwhile
+            if sandbox.running and sandbox.has_namespace:
+                await self._mending.sandbox(sandbox, await self._mending.seen())
+
+
+def _concerning(networks: Iterator[Network]) -> frozenset[IfName]:
+    """The links of the host that *networks* are on, and those of their own."""
+    found: set[IfName] = set()
+    for network in networks:
+        assert network.options.parent is not None
+        needs = network.options.parent.needs
+        found |= {network.options.parent.name, *network.host_links}
+        found |= {needs} if needs is not None else set()
+    return frozenset(found)

@@ -1,0 +1,152 @@
+"""What networks have on an interface of the host: subinterfaces, links of the host's own, links inside.
+
+All of it runs on the kernel thread.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENETDOWN, ENODEV, ESRCH
+
+from seaway.codec import rtnetlink
+from seaway.codec.rtnetlink import Link, LinkChange
+from seaway.kernel import sysctl
+from seaway.kernel.doomed import clear_far_name
+from seaway.kernel.interfaces import link_inside, parent_index, set_up
+from seaway.kernel.links import set_ipv6
+from seaway.kernel.netlink import Netlink, Refused
+from seaway.kernel.visit import Host, Visits
+from seaway.model.errors import InvalidRequest
+from seaway.model.ids import IfName
+from seaway.model.parent import Macvlan
+from seaway.plan.operations import (
+    PARENT_GROUP,
+    AddDummy,
+    AddShim,
+    AddVlan,
+    AttachLink,
+    ChangeHostRoutes,
+    DetachLink,
+)
+
+# Of the host
+
+
+def add_vlan(host: Host, op: AddVlan) -> None:
+    """Make a VLAN subinterface; one of ours that is there is fine. On failure nothing of it is left."""
+    lower = parent_index(host.netlink, op.parent)
+    near = LinkChange(name=op.name, group=PARENT_GROUP)
+    (refused,) = host.netlink.attempt(rtnetlink.new_vlan(near, lower, op.vlan))
+    if refused is not None and refused.errno != EEXIST:
+        raise Refused(refused.errno, refused.text)
+    link = host.netlink.link(host.netlink.index(op.name))
+    if link is None or (link.group, link.peer, link.vlan) != (PARENT_GROUP, lower, op.vlan):
+        raise Refused(EEXIST, f"{op.name} is there, and is not VLAN {op.vlan} of {op.parent}")
+    _bring_up(host.netlink, link)
+
+
+def add_dummy(host: Host, op: AddDummy) -> None:
+    """Make a link with nothing behind it; on failure nothing of it is left."""
+    host.netlink.do(rtnetlink.new_dummy(LinkChange(name=op.name, group=PARENT_GROUP)))
+    link = host.netlink.link(host.netlink.index(op.name))
+    if link is not None:
+        _bring_up(host.netlink, link)
+
+
+def _bring_up(netlink: Netlink, link: Link) -> None:
+    """Bring a link up that is the host's, and on which the host is nobody.
+
+    The kernel refuses it while the link below is down: it comes up with that.
+    """
+    set_ipv6(link.name, "disable_ipv6", "1", needed=False)
+    netlink.do_unless({ENETDOWN}, rtnetlink.change_link(link.index, LinkChange(up=True)))
+
+
+def add_shim(host: Host, op: AddShim) -> None:
+    """Give the host a link among those of the endpoints; on failure nothing of it is left."""
+    lower = parent_index(host.netlink, op.parent)
+    near = LinkChange(name=op.name, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
+    _make(host.netlink, rtnetlink.new_on_parent(near, lower, op.link, None), op.parent)
+    index = host.netlink.index(op.name)
+    try:
+        sysctl.set_to(f"net/ipv4/conf/{op.name}/arp_filter", "1")
+        set_ipv6(op.name, "accept_ra", "0", needed=False)
+        host.netlink.do(rtnetlink.change_link(index, LinkChange(up=True)))
+        host.netlink.do(*(rtnetlink.add_address(index, address) for address in op.addresses))
+    except BaseException:
+        host.netlink.attempt(rtnetlink.delete_link(index))
+        raise
+
+
+def change_host_routes(host: Host, op: ChangeHostRoutes) -> None:
+    """Say by which link the host reaches addresses; one that is gone has none left to take away."""
+    gone = [address for address in op.old if address not in op.new]
+    index = host.netlink.find(op.link)
+    if index is None and not op.new:
+        return
+    if index is None:
+        raise Refused(ENODEV, f"there is no interface {op.link}")
+    host.netlink.do_unless(
+        {ESRCH, ENODEV}, *(rtnetlink.delete_host_route(index, address) for address in gone)
+    )
+    host.netlink.do(*(rtnetlink.add_host_route(index, address) for address in op.new))
+
+
+# Inside sandboxes
+
+
+def attach_link(visits: Visits, op: AttachLink) -> None:
+    """Make a link on the parent right inside, with all that belongs to it; on failure nothing is left.
+
+    Raises InvalidRequest for what this kernel cannot do.
+    """
+    host, inside = visits.host.netlink, visits.to(op.netns)
+    near = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu)
+    request = rtnetlink.new_on_parent(near, parent_index(host, op.parent), op.link, inside.fd)
+    clear_far_name(host, inside.netlink, op.ifname)
+    _make(host, request, op.parent)
+    index = inside.netlink.index(op.ifname)
+    try:
+        _refuse_unheeded(inside.netlink, index, op)
+        set_up(inside, op)
+    except BaseException as error:
+        inside.netlink.attempt(rtnetlink.delete_link(index))
+        if isinstance(error, OSError) and error.errno == EADDRINUSE:
+            taken = f"another link on {op.parent} has the MAC address {op.mac}"
+            raise Refused(EADDRINUSE, taken) from error
+        raise
+
+
+def _refuse_unheeded(netlink: Netlink, index: int, op: AttachLink) -> None:
+    """Raise InvalidRequest where the kernel passed over what it does not know."""
+    if not isinstance(op.link, Macvlan) or op.link.bclim is None:
+        return
+    link = netlink.link(index)
+    if link is None or link.bclim != op.link.bclim:
+        raise InvalidRequest(
+            "invalid network config:\nthis kernel has no limit for macvlan broadcasts (Linux 6.4 has): "
+            "leave the option bclim out"
+        )
+
+
+def detach_link(visits: Visits, op: DetachLink) -> None:
+    """Delete a link of a sandbox; gone already is fine."""
+    try:
+        inside = visits.to(op.netns)
+    except OSError:  # the namespace is gone, or is none any more: so is the link
+        return
+    with suppress(Refused):
+        link = link_inside(visits, parent=op.parent, netns=op.netns, ifname=op.ifname, mac=op.mac)
+        inside.netlink.do_unless({ENODEV}, rtnetlink.delete_link(link.index))
+
+
+def _make(netlink: Netlink, request: rtnetlink.Request, parent: IfName) -> None:
+    """Make a link on *parent*; raises Refused, in words where the kernel has only a number."""
+    (refused,) = netlink.attempt(request)
+    if refused is None:
+        return
+    why = {
+        EBUSY: f"{parent} is used by a bridge or a bond, or by links of the other kind (macvlan, ipvlan)",
+        EINVAL: f"{parent} is used in mode passthru already, or its MTU is less than what was asked for",
+    }
+    raise Refused(refused.errno, why.get(refused.errno, refused.text))

@@ -1,0 +1,53 @@
+"""What Linux has, as far as anybody here asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """One link, of the host or inside a sandbox."""
+
+    index: int
+    mtu: int
+    up: bool
+    group: int = 0
+    master: IfName | None = None
+    interfaces: tuple[Interface, ...] = ()
+    """Its addresses, with the length of their prefix."""
+    kind: str = ""
+    """``bridge``, ``veth`` and the like; empty for hardware."""
+    mac: Mac | None = None
+    filters_vlans: bool = False
+    """Of a bridge: whether its VLANs are kept apart."""
+    lower: int = 0
+    """The index of the link that it is on (of a veth end: of the other end); 0: of none."""
+    vlan: int = 0
+    """Of a VLAN subinterface: its VLAN."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Its addresses alone."""
+        return tuple(interface.ip for interface in self.interfaces)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What Linux has, as far as Seaway is concerned."""
+
+    links: Mapping[IfName, LinkState]
+    """All links of the host's namespace."""
+    routes: tuple[Prefix, ...]
+    """Destinations that the host routes (all tables but local), without those through our own links."""
+    default_mtu: int
+    """MTU of the link of the host's default route; 1500 without one."""
+    addresses: tuple[Address, ...]
+    """The host's own addresses that others can use: no loopback, no link-local."""
+    uplinks: frozenset[IfName] = frozenset()
+    """The links by which default routes go."""
+    gateways: tuple[Address, ...] = ()
+    """The routers to which they go."""
