@@ -23,7 +23,7 @@ from seaway.model.ids import (
     SandboxId,
 )
 from seaway.model.network import Network
-from seaway.model.observed import LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed
 from seaway.model.options import Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
@@ -98,11 +98,8 @@ class Kernel(Protocol):
         """The links in *netns*; raises KernelRefused."""
         ...
 
-    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
-        """From now on call *changed*, on the loop, with the names of links of the host that come, go or change.
-
-        No name: some were missed, look at all. Raises KernelRefused.
-        """
+    async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
+        """From now on call *changed*, on the loop, when links of the host come or go."""
         ...
 
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:

@@ -110,6 +110,33 @@ RUN = post(
 START, STOP = post("/containers/box/start"), post("/containers/box/stop?t=0")
 NO_RUN = delete("/containers/box?force=1")
 
+LAN = post(
+    "/networks/create",
+    {
+        "Name": "lan",
+        "Driver": "macvlan",
+        "EnableIPv6": True,
+        "Options": {"parent": "eth0", "seaway.host_access": "true"},
+        "IPAM": {
+            "Config": [
+                {"Subnet": "192.0.2.0/24", "IPRange": "192.0.2.128/26"},
+                {"Subnet": "2001:db8:0:1::/64", "IPRange": "2001:db8:0:1::80/121"},
+            ]
+        },
+    },
+)
+NO_LAN = delete("/networks/lan")
+ON_LAN = {
+    "IPAMConfig": {"IPv4Address": "192.0.2.190", "IPv6Address": "2001:db8:0:1::90"},
+    "GwPriority": 1,
+}
+TO_LAN = post("/networks/lan/connect", {"Container": "box", "EndpointConfig": ON_LAN})
+OFF_LAN = post("/networks/lan/disconnect", {"Container": "box"})
+NO_ACCESS, ACCESS = (
+    post("/seaway/networks/lan/update", {"Options": {"seaway.host_access": word}})
+    for word in ("false", "true")
+)
+
 CASES = (
     Case(name="network create", call=NET, back=(NO_NET,)),
     Case(name="network rm", before=(NET,), call=NO_NET, back=(NET,), after=(NO_NET,)),
@@ -158,6 +185,29 @@ CASES = (
         call=UPDATE,
         back=(NO_BOX, NO_NET, NET, BOX, PUBLISH),
         after=(NO_BOX, NO_NET),
+    ),
+    Case(name="macvlan create", call=LAN, back=(NO_LAN,)),
+    Case(name="macvlan rm", before=(LAN,), call=NO_LAN, back=(LAN,), after=(NO_LAN,)),
+    Case(
+        name="macvlan connect",
+        before=(NET, LAN, BOX, PUBLISH),
+        call=TO_LAN,
+        back=(OFF_LAN,),
+        after=(NO_BOX, NO_NET, NO_LAN),
+    ),
+    Case(
+        name="macvlan disconnect",
+        before=(NET, LAN, BOX, PUBLISH, TO_LAN),
+        call=OFF_LAN,
+        back=(TO_LAN,),
+        after=(NO_BOX, NO_NET, NO_LAN),
+    ),
+    Case(
+        name="macvlan update",
+        before=(NET, LAN, BOX, TO_LAN),
+        call=NO_ACCESS,
+        back=(ACCESS,),
+        after=(NO_BOX, NO_NET, NO_LAN),
     ),
     Case(name="create", before=(NET,), call=RUN, back=(NO_RUN,), after=(NO_NET,)),
     Case(

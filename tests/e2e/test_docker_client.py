@@ -163,7 +163,7 @@ def test_what_network_create_refuses_has_dockers_words(daemon: Daemon) -> None:
     )
     assert create("--driver", "nosuch", "x") == (
         1,
-        'Error response from daemon: plugin "nosuch" not found; drivers are bridge, host, null',
+        'Error response from daemon: plugin "nosuch" not found; drivers are bridge, host, ipvlan, macvlan, null',
     )
     overlap = create("--subnet", "10.77.0.0/16", "x")
     assert overlap[0] == 1

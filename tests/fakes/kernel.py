@@ -13,7 +13,7 @@ from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
-from seaway.model.observed import LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed
 from seaway.model.parent import Macvlan
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
@@ -24,7 +24,6 @@ from seaway.plan.operations import (
     PARENT_GROUP,
     AddBridge,
     AddDummy,
-    AddShim,
     AddVlan,
     AdoptBridge,
     Attach,
@@ -38,6 +37,7 @@ from seaway.plan.operations import (
     ChangeHostRoutes,
     ChangeMtu,
     ChangeRoute,
+    ChangeShim,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -122,7 +122,7 @@ class FakeKernel:
         self.dropped: dict[IfName, int] = {}
         self.carried: dict[IfName, Traffic] = {}
         self.gateways: tuple[Address, ...] = ()
-        self.tell_links: Callable[[frozenset[IfName]], None] = lambda names: None
+        self.tell_links: Callable[[LinkNews], None] = lambda news: None
 
     @property
     def links(self) -> dict[IfName, LinkState]:
@@ -209,6 +209,10 @@ class FakeKernel:
             default_mtu=self.default_mtu,
             addresses=self.addresses,
             gateways=self.gateways,
+            host_routes={
+                link: tuple(a for a, by in self.host_routes.items() if by == link)
+                for link in self.host_routes.values()
+            },
         )
 
     async def open_socket(
@@ -250,6 +254,7 @@ class FakeKernel:
                 mtu=1500,
                 up=True,
                 interfaces=op.addresses,
+                group=PARENT_GROUP,
                 kind="macvlan" if isinstance(op.link, Macvlan) else "ipvlan",
                 mac=op.mac,
                 lower=self.links[op.parent].index,
@@ -258,7 +263,7 @@ class FakeKernel:
             if isinstance(op, AttachLink) and op.parent in self.links
         }
 
-    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
+    async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
         """A test says itself that links changed, by ``tell_links``."""
         self.tell_links = changed
 
@@ -340,8 +345,8 @@ class FakeKernel:
                         index=index, mtu=1500, up=True, group=PARENT_GROUP, kind="dummy"
                     ),
                 )
-            case AddShim():
-                self._add_on_parent(op.name, op.parent, op, interfaces=op.addresses)
+            case ChangeShim():
+                self._change_shim(op)
             case AttachLink():
                 self._attach_link(op)
             case DetachLink():
@@ -438,6 +443,18 @@ class FakeKernel:
             return replace(link, **more)  # type: ignore[arg-type]
 
         self._add_link(name, made)
+
+    def _change_shim(self, op: ChangeShim) -> None:
+        if op.new is None:
+            assert op.old is not None
+            self._delete_link(op.old.name)
+            routes = self.host_routes.items()
+            self._state.host_routes = {a: link for a, link in routes if link != op.old.name}
+        elif op.old is None:
+            self._add_on_parent(op.new.name, op.new.parent, op, interfaces=op.new.addresses)
+        else:
+            there = self.links[op.new.name]
+            self.links[op.new.name] = replace(there, interfaces=op.new.addresses)
 
     def _attach_link(self, op: AttachLink) -> None:
         inside = self._netns("AttachLink", op.netns)

@@ -73,7 +73,7 @@ def _create(args: Args, api: Api) -> int:
     body: dict[str, object] = {
         "Name": args.rest[0],
         "Driver": args.text("driver", "bridge"),
-        "Options": pairs(args.every("opt")),
+        "Options": _options(args),
         "Labels": pairs(args.every("label")),
         "Internal": args.flag("internal"),
         "Attachable": args.flag("attachable"),
@@ -97,6 +97,13 @@ def _create(args: Args, api: Api) -> int:
         sys.stderr.write(f"WARNING: {text(reply, 'Warning')}\n")
     sys.stdout.write(f"{text(reply, 'Id')}\n")
     return 0
+
+
+def _options(args: Args) -> dict[str, object]:
+    asked = pairs(args.every("opt"))
+    if args.given("host-access"):
+        asked["seaway.host_access"] = str(args.flag("host-access")).lower()
+    return asked
 
 
 def subnets(args: Args, name: str) -> list[object]:
@@ -223,6 +230,10 @@ _OPTIONS = (
     f"{_BRIDGE}host_binding_ipv4=",
     "com.docker.network.driver.mtu=",
     "seaway.source_guard=",
+    "parent=",
+    "macvlan_mode=",
+    "ipvlan_mode=",
+    "ipvlan_flag=",
 )
 
 COMMANDS = {
@@ -233,8 +244,14 @@ COMMANDS = {
         least=1,
         most=1,
         options=(
-            Option("driver d", "DRIVER", "what makes it: bridge (default)", known=("bridge",)),
+            Option(
+                "driver d",
+                "DRIVER",
+                "what makes it: bridge (default), macvlan or ipvlan",
+                known=("bridge", "macvlan", "ipvlan"),
+            ),
             switch("internal", "no way to anything outside the network"),
+            switch("host-access", "macvlan, ipvlan: the host and the sandboxes reach each other"),
             switch("attachable", "taken as docker takes it: any sandbox may be connected"),
             Option("opt o", "NAME=VALUE", "an option of the driver (repeatable)", known=_OPTIONS),
             Option("label", "NAME=VALUE", "a label (repeatable)"),
@@ -276,6 +293,7 @@ COMMANDS = {
             "seaway network create --internal -o com.docker.network.driver.mtu=1400 back",
             "seaway network create --config-only --subnet 10.6.0.0/24 settings",
             "seaway network create --config-from settings office",
+            "seaway network create -d macvlan -o parent=eth0 --host-access lan",
         ),
     ),
     "ls": Command(

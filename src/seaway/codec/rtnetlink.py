@@ -582,6 +582,8 @@ class Route:
     metric: int
     gateway: Address | None = None
     """The router it leads to, if it is one and no more."""
+    static: bool = False
+    """Whether somebody asked for it, and no address or router advertisement brought it."""
 
 
 def replies(data: bytes) -> Iterator[Reply]:
@@ -704,7 +706,7 @@ def is_local_route(body: bytes) -> bool:
 
 def route(body: bytes) -> Route:
     """The route in an RTM_NEWROUTE; raises Malformed."""
-    family, length, _, _, table, _, _, kind, _ = _read(_ROUTE, body)
+    family, length, _, _, table, protocol, _, kind, _ = _read(_ROUTE, body)
     found = attributes(body[_ROUTE.size :])
     destination = _ip(family, found.get(_RTA_DST, bytes(4 if family == AF_INET else 16)))
     bits = _prefix_length(family, length)
@@ -716,6 +718,7 @@ def route(body: bytes) -> Route:
         links=one or tuple(_nexthops(found.get(_RTA_MULTIPATH, b""))),
         metric=_number(found, _RTA_PRIORITY),
         gateway=_ip(family, found[_RTA_GATEWAY]) if _RTA_GATEWAY in found else None,
+        static=protocol == _RTPROT_STATIC,
     )
 
 

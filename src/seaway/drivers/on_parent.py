@@ -11,15 +11,16 @@ from seaway.model.observed import LinkState
 from seaway.model.options import IpvlanOptions, MacvlanOptions
 from seaway.plan.operations import (
     AddDummy,
-    AddShim,
     AddVlan,
     AttachLink,
     ChangeAddresses,
     ChangeHostRoutes,
     ChangeMtu,
+    ChangeShim,
     DeleteLink,
     DetachLink,
     Operation,
+    Shim,
 )
 from seaway.plan.wiring import Attachment
 
@@ -33,13 +34,11 @@ class OnParentDriver:
         """The parent, where it is ours to make, is there for the first network on it until the last."""
         match before, after:
             case None, Network():
-                return (*_parent_ops(after, others), *_shim_ops(after))
+                return (*_parent_ops(after, others), *_shim_ops(None, after))
             case Network(), None:
-                return (*_no_shim_ops(before), *_no_parent_ops(before, others))
-            case Network(), Network() if _shim_ops(before) != _shim_ops(after):
-                return (*_no_shim_ops(before), *_shim_ops(after))
+                return (*_shim_ops(before, None), *_no_parent_ops(before, others))
             case _:
-                return ()
+                return _shim_ops(before, after)
 
     def endpoint_ops(
         self, before: Attachment | None, after: Attachment | None, netns: Path
@@ -94,25 +93,24 @@ def _is_shared(network: Network, others: Collection[Network]) -> bool:
     return any(n.options.parent == parent for n in others if n.id != network.id)
 
 
-def _shim_ops(network: Network) -> tuple[Operation, ...]:
-    """The host's own link beside those of the sandboxes, without which they hear nothing of it."""
+def _shim_ops(before: Network | None, after: Network | None) -> tuple[Operation, ...]:
+    """The host has a link of its own beside those of the sandboxes, without which it hears nobody."""
+    old, new = (_shim(n) if n is not None else None for n in (before, after))
+    return (ChangeShim(old=old, new=new),) if old != new else ()
+
+
+def _shim(network: Network) -> Shim | None:
     options = _options(network)
     if network.shim is None:
-        return ()
-    return (
-        AddShim(
-            name=network.shim,
-            parent=options.parent.name,
-            link=options.link,
-            mac=mac_of(network.id) if options.own_macs else None,
-            mtu=options.mtu,
-            addresses=tuple(interface(a, a.max_prefixlen) for a in network.host_addresses),
-        ),
+        return None
+    return Shim(
+        name=network.shim,
+        parent=options.parent.name,
+        link=options.link,
+        mac=mac_of(network.id) if options.own_macs else None,
+        mtu=options.mtu,
+        addresses=tuple(interface(a, a.max_prefixlen) for a in network.host_addresses),
     )
-
-
-def _no_shim_ops(network: Network) -> tuple[Operation, ...]:
-    return () if network.shim is None else (DeleteLink(name=network.shim),)
 
 
 def _attach(attachment: Attachment, netns: Path) -> AttachLink:

@@ -38,6 +38,13 @@ def parent(asked: Mapping[str, str], link: LinkKind, facts: NetworkFacts) -> Par
         raise refusal(PARENT, text, "the loopback interface leads to nobody; name one that does")
     found = _found(ifname(text), facts)
     _refuse_company(found, link, facts.others)
+    if isinstance(link, Macvlan) and link.mode is MacvlanMode.PASSTHRU and text in facts.uplinks:
+        raise refusal(
+            PARENT,
+            text,
+            "the host's default route goes by it, and passthru takes all that comes in there from the "
+            "host; use another interface, a VLAN of it, or mode bridge",
+        )
     return found
 
 

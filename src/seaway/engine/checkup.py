@@ -16,7 +16,7 @@ from seaway.engine.networks import Networks
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
 from seaway.model.errors import EngineError, NotFound
-from seaway.model.network import Reach
+from seaway.model.network import Network, Reach
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
 from seaway.plan.network_warnings import missing_sources
@@ -80,6 +80,12 @@ class Checkup:
             and n.options.bridge not in observed.links
             and n.id not in self._mending.not_whole
         ]
+        found += [
+            text
+            for n in self._store.networks()
+            if waits_for(n, observed.links) is None
+            for text in self._cut_off(n)
+        ]
         routes = observed.routes
         found += [
             f"subnet {subnet.prefix} of network {network.name} overlaps {route}, which the host routes: "
@@ -94,6 +100,19 @@ class Checkup:
         if hidden and await self._hides_loopback6():
             found.append(NO_LOOPBACK6)
         return found
+
+    def _cut_off(self, network: Network) -> Sequence[str]:
+        """That the host and the sandboxes on *network* do not hear each other, and what would help."""
+        options, name = network.options, network.name
+        apart = options.parent is not None and not options.parent.alone and not options.host_access
+        live = [e for e in self._store.endpoints_of(network.id) if e.live] if apart else []
+        if not live:
+            return []
+        users = ", ".join(sorted(self._store.sandbox(e.sandbox).name for e in live)[:5])
+        cure = f"seaway network update {name} --opt seaway.host_access=true"
+        who = f"the host and sandboxes on network {name} ({users})"
+        why = f"the kernel keeps {network.driver} links and their parent apart"
+        return [f"{who} do not reach each other, since {why}: {cure}"]
 
     async def of_publish(self, sandbox: Sandbox, done: Sequence[PublishedPort]) -> Sequence[str]:
         """Why ports that *sandbox* was to publish, *done* among them, cannot be reached yet."""
@@ -118,10 +137,15 @@ class Checkup:
     def _leading_nowhere(self, sandbox: Sandbox, ports: Iterable[PublishedPort]) -> list[str]:
         """Why some of *ports* lead nowhere while *sandbox* is on the networks on which it is."""
         its_own = {e.network for e in self._store.endpoints_of(sandbox.id)}
-        ways = [
-            (v, n.reach(v)) for n in self._store.networks() if n.id in its_own for v in n.versions
-        ]
+        networks = [n for n in self._store.networks() if n.id in its_own]
+        ways = [(v, n.reach(v)) for n in networks for v in n.versions]
         families = {version for version, way in ways if way is not Reach.NOWHERE}
+        on_lan = [n.name for n in networks if n.options.parent is not None and not n.internal]
+        if not families and on_lan:
+            where = (
+                f"{sandbox.name} is reached at its own addresses on network {' and '.join(on_lan)}"
+            )
+            return [f"{where}, with all its ports: to publish them has no effect"]
         if not families:
             text = f"{sandbox.name} is on no network with a way out: "
             return [text + "its ports are published when it is connected to one"]

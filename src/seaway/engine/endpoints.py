@@ -74,6 +74,8 @@ class Endpoints:
             after = self._held_ports.hold(sandbox, after, undo)
             await self._wires.lay(sandbox, before, after)
             self._wires.lay_undone(undo, sandbox, before, after)
+            undo.by(self._held_ports.put_back, sandbox, before)
+            after = self._held_ports.let_go(sandbox, after)
             await self._store.commit(put=[endpoint, *published(sandbox, after)])
         self._wires.show(sandbox)
         return endpoint
@@ -100,6 +102,7 @@ class Endpoints:
         after = without_network(before, endpoint.network)
         async with Undo() as undo:
             if endpoint.live:
+                after = self._held_ports.hold_free(sandbox, after, undo)
                 undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after)
                 after = self._held_ports.let_go(sandbox, after)
@@ -156,6 +159,7 @@ class Endpoints:
         """
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
+            self._refuse_crowd(network, endpoint)
             endpoint = replace(endpoint, live=True, taken=self._clock.now(), keeps=True)
             if network.places:
                 endpoint = replace(endpoint, place=self._place(network, endpoint))
@@ -182,7 +186,7 @@ class Endpoints:
             network,
             self._chosen_addresses(network, endpoint, network.versions),
             ifname=self._chosen_ifname(endpoint, network.options.ifname_prefix),
-            mac=self._chosen_mac(network, endpoint),
+            mac=self._chosen_mac(network, endpoint) if network.options.own_macs else None,
         )
 
     def _chosen_addresses(
@@ -269,6 +273,16 @@ class Endpoints:
             if not await self._wires.has_sysctl(wanted.path("lo")):
                 raise InvalidRequest(
                     f"invalid endpoint settings:\nthis kernel has no setting {wanted.said('IFNAME')}"
+                )
+
+    def _refuse_crowd(self, network: Network, endpoint: Endpoint) -> None:
+        """Raise Conflict where *network* has room for one, and another than *endpoint* is on it."""
+        others = self._store.endpoints_of(network.id) if network.options.for_one else ()
+        for other in others:
+            if other.live and other.id != endpoint.id:
+                raise Conflict(
+                    f"network {network.name} is for one sandbox at a time (macvlan mode passthru), and "
+                    f"{self._named(other.id)} is on it: disconnect or stop that one first"
                 )
 
     def _refuse_connect(self, network: Network, sandbox: Sandbox) -> None:

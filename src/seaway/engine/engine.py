@@ -156,6 +156,7 @@ def engine_over(
         kernel=kernel,
         network_names=network_names,
         runtime=runtime,
+        drivers=all_drivers,
         held_ports=held_ports,
         wires=wires,
         sandboxes=sandboxes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from seaway.model.network import Reach
 from seaway.model.port import PublishedPort, counterparts
 from seaway.model.sandbox import Sandbox
 from seaway.plan.wiring import VERSIONS, Wiring, bound, waiting, ways_in
+
+log = logging.getLogger(__name__)
 
 
 class HeldPorts:
@@ -51,6 +54,15 @@ class HeldPorts:
         taken = self._host_ports.hold(sandbox.id, ports, versions, last=last)
         undo.by(self._host_ports.let_go, sandbox.id, taken.new)
         return taken.ports
+
+    def hold_free(self, sandbox: Sandbox, wiring: Wiring, undo: Undo) -> Wiring:
+        """As ``hold``, for one who must not fail: where a port is taken, those that wait go on waiting."""
+        try:
+            return self.hold(sandbox, wiring, undo)
+        except (PortTaken, Exhausted) as error:
+            facts = {"sandbox": sandbox.name, "reason": str(error)}
+            log.warning("ports that could be published again are taken", extra=facts)
+            return wiring
 
     def put_back(self, sandbox: Sandbox, wiring: Wiring) -> None:
         """Hold again what *sandbox* publishes when it hangs so, as is promised: letting go came to nothing."""

@@ -20,7 +20,13 @@ from seaway.model.observed import LinkState
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_ops, of_process
 from seaway.plan.operations import DeleteLink, Operation
-from seaway.plan.reconcile import broken_links, made_links, mending_ops, missing_ops
+from seaway.plan.reconcile import (
+    broken_links,
+    leftover_inside,
+    made_links,
+    mending_ops,
+    missing_ops,
+)
 from seaway.plan.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -132,13 +138,18 @@ class Mending:
         if not seen.bound.get(path, False) and await self._rebind(sandbox):
             host = NO_LINKS  # all of them lead to the namespace that was before
         await self._mend_name(sandbox, seen)
-        on_parents = any(a.network.options.parent is not None for a in wiring.attachments)
-        inside = await self._kernel.links_inside(path) if host and on_parents else NO_LINKS
+        inside = await self._inside(path) if host else NO_LINKS
         remove, make = mending_ops(
             wiring, path, self._drivers, host, inside, anew=self._anew(wiring)
         )
-        await self.remove(remove)
+        await self.remove((*leftover_inside(wiring, path, host, inside), *remove))
         await self._kernel.apply(make)
+
+    async def _inside(self, netns: Path) -> Links:
+        """The links in *netns*, where any could be on a parent."""
+        if all(n.options.parent is None for n in self._store.networks()):
+            return NO_LINKS
+        return await self._kernel.links_inside(netns)
 
     def _anew(self, wiring: Wiring) -> frozenset[NetworkId]:
         return frozenset(a.network.id for a in wiring.attachments if a.network in self._changing)

@@ -10,8 +10,9 @@ from seaway.engine.background import Background
 from seaway.engine.mending import Mending
 from seaway.engine.turns import Turns
 from seaway.model.errors import NotFound
-from seaway.model.ids import IfName, SandboxId
+from seaway.model.ids import SandboxId
 from seaway.model.network import Network
+from seaway.model.observed import LinkNews
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,12 @@ class Parents:
     def _networks(self) -> Iterator[Network]:
         return (n for n in self._store.networks() if n.options.parent is not None)
 
-    def _changed(self, names: frozenset[IfName]) -> None:
-        """There is news of the links *names*; none: of any."""
-        if names and names.isdisjoint(_concerning(self._networks())):
+    def _changed(self, news: LinkNews) -> None:
+        """Links came or went: a parent that came is mended for, and a link of ours that somebody took."""
+        networks = tuple(self._networks())
+        parents = {n.options.parent.needs for n in networks if n.options.parent is not None}
+        ours = {name for n in networks for name in n.host_links}
+        if news.came.isdisjoint(parents) and news.went.isdisjoint(ours):
             return
         self._has_news = True
         if not self._is_mending:
@@ -75,14 +79,3 @@ class Parents:
                 return  # removed meanwhile
             if sandbox.running and sandbox.has_namespace:
                 await self._mending.sandbox(sandbox, await self._mending.seen())
-
-
-def _concerning(networks: Iterator[Network]) -> frozenset[IfName]:
-    """The links of the host that *networks* are on, and those of their own."""
-    found: set[IfName] = set()
-    for network in networks:
-        assert network.options.parent is not None
-        needs = network.options.parent.needs
-        found |= {network.options.parent.name, *network.host_links}
-        found |= {needs} if needs is not None else set()
-    return frozenset(found)

@@ -8,6 +8,7 @@ from seaway.contracts import UNKNOWN_EXIT, Exit, Kernel, Runtime, Store
 from seaway.engine.adoptions import Adoptions
 from seaway.engine.background import Background
 from seaway.engine.changing import Changing
+from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.mending import Mending, Seen
@@ -27,6 +28,7 @@ from seaway.plan.operations import (
 from seaway.plan.reconcile import (
     leftover_links,
     leftover_namespaces,
+    leftover_routes,
 )
 from seaway.plan.wiring import VERSIONS, Wiring, elements
 
@@ -43,6 +45,7 @@ class Recovery:
         kernel: Kernel,
         network_names: NetworkNames,
         runtime: Runtime,
+        drivers: Drivers,
         held_ports: HeldPorts,
         wires: Wires,
         sandboxes: Sandboxes,
@@ -56,7 +59,7 @@ class Recovery:
     ) -> None:
         self._store, self._kernel, self._runtime = store, kernel, runtime
         self._network_names, self._held_ports = network_names, held_ports
-        self._wires, self._sandboxes = wires, sandboxes
+        self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._background = forwarding, paths, background
         self._adoptions, self._changing = adoptions, changing
         self._mending, self._parents = mending, parents
@@ -137,6 +140,7 @@ class Recovery:
         operations = (
             *await self._leftover_namespaces(),
             *leftover_links(groups, self._store.networks(), wirings),
+            *leftover_routes(observed.host_routes, wirings, self._drivers),
         )
         await self._mending.remove(operations)
 

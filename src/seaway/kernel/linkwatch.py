@@ -1,4 +1,4 @@
-"""Noticing at once that links of the host come, go or change."""
+"""Noticing at once that links of the host come or go."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import socket
 from errno import EAGAIN, ENOBUFS
 
 from seaway.codec import rtnetlink
-from seaway.kernel.netlink import NETLINK_ROUTE
+from seaway.codec.rtnetlink import Kind, Reply
+from seaway.kernel.netlink import NETLINK_ROUTE, open_netlink
 from seaway.model.ids import IfName
+from seaway.model.observed import LinkNews
 
 _RTMGRP_LINK = 1
 _READ = 1 << 17
@@ -16,12 +18,19 @@ _MOST = 64
 
 
 class LinkWatch:
-    """Listens in the namespace of the thread that makes it; never waits."""
+    """Listens in the namespace of the thread that makes it; never waits.
+
+    A link is told of when its name leads to another index than before: most news is of links that
+    stay, each connect brings some.
+    """
 
     def __init__(self) -> None:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_ROUTE)
         self._socket.bind((0, _RTMGRP_LINK))
+        with open_netlink() as netlink:
+            replies = netlink.dump(rtnetlink.dump_links())
+        self._known = dict(_named(reply) for reply in replies)
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -31,17 +40,37 @@ class LinkWatch:
         """Listen no more."""
         self._socket.close()
 
-    def changed(self) -> frozenset[IfName]:
-        """The links that there is news of since this was asked last; none: some news was lost."""
-        found: set[IfName] = set()
+    def news(self) -> LinkNews:
+        """What came and went since this was asked last; when news was lost, all there was did both."""
+        came: set[IfName] = set()
+        went: set[IfName] = set()
         for _ in range(_MOST):
             try:
                 data = self._socket.recv(_READ)
             except OSError as error:
                 if error.errno == ENOBUFS:
-                    return frozenset()
+                    return LinkNews(came=frozenset(self._known), went=frozenset(self._known))
                 if error.errno == EAGAIN:
                     break
                 raise
-            found.update(rtnetlink.link(reply.body).name for reply in rtnetlink.replies(data))
-        return frozenset(found)
+            for reply in rtnetlink.replies(data):
+                self._heed(reply, came, went)
+        return LinkNews(came=frozenset(came), went=frozenset(went))
+
+    def _heed(self, reply: Reply, came: set[IfName], went: set[IfName]) -> None:
+        name, index = _named(reply)
+        known = self._known.get(name)
+        if reply.kind == Kind.DELLINK and known == index:
+            del self._known[name]
+            went.add(name)
+        elif reply.kind == Kind.NEWLINK and known != index:
+            for other in [n for n, i in self._known.items() if i == index]:  # it was renamed
+                del self._known[other]
+                went.add(other)
+            self._known[name] = index
+            came.add(name)
+
+
+def _named(reply: Reply) -> tuple[IfName, int]:
+    link = rtnetlink.link(reply.body)
+    return link.name, link.index

@@ -23,7 +23,7 @@ from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import Address, IfName
-from seaway.model.observed import LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements
 from seaway.plan.operations import (
@@ -166,14 +166,19 @@ class LinuxKernel:
         """The links in *netns*; raises KernelRefused."""
         return await self._ask("ReadLinks", lambda: self._worker.links_inside(netns))
 
-    async def watch_links(self, changed: Callable[[frozenset[IfName]], None]) -> None:
-        """Call *changed* with the names of links of the host that come, go or change; raises KernelRefused."""
+    async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
+        """Call *changed* when links of the host come or go."""
         if self._links is not None:
             return
-        self._links = await self._ask("WatchLinks", LinkWatch)
-        asyncio.get_running_loop().add_reader(
-            self._links, lambda watch: changed(watch.changed()), self._links
-        )
+        self._links = await self._thread.call(LinkWatch)
+        watch = self._links
+
+        def tell() -> None:
+            news = watch.news()
+            if news.came or news.went:
+                changed(news)
+
+        asyncio.get_running_loop().add_reader(watch, tell)
 
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the interfaces in *netns* have carried; raises KernelRefused."""

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
 from seaway.kernel.netlink import Netlink
-from seaway.model.ids import IfName, Interface, Prefix
+from seaway.model.ids import Address, IfName, Interface, Prefix
 from seaway.model.observed import LinkState, Observed
 from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
 
@@ -55,6 +55,7 @@ def observe(netlink: Netlink) -> Observed:
             links[index].name for route in defaults for index in route.links if index in links
         ),
         gateways=tuple(route.gateway for route in defaults if route.gateway is not None),
+        host_routes=_host_routes(routes, links),
     )
 
 
@@ -131,6 +132,19 @@ def _is_ours(link: Link, links: Mapping[int, Link]) -> bool:
     """Whether it is a bridge of ours, on one, or cut off; a bridge's name may be the user's."""
     master = links.get(link.master, link)
     return not _OURS.isdisjoint((link.group, master.group))
+
+
+def _host_routes(
+    routes: Iterable[Route], links: Mapping[int, Link]
+) -> dict[IfName, tuple[Address, ...]]:
+    """The addresses that are said to be right behind our links on parents, by link."""
+    found: dict[IfName, tuple[Address, ...]] = {}
+    for route in routes:
+        link = links.get(route.links[0]) if route.static and len(route.links) == 1 else None
+        alone = route.prefix.prefixlen == route.prefix.max_prefixlen
+        if link is not None and link.group == PARENT_GROUP and alone:
+            found[link.name] = (*found.get(link.name, ()), route.prefix.network_address)
+    return found
 
 
 def _default_mtu(routes: Iterable[Route], links: Mapping[int, Link]) -> int:

@@ -13,7 +13,7 @@ from seaway.codec.rtnetlink import Link, LinkChange
 from seaway.kernel import sysctl
 from seaway.kernel.doomed import clear_far_name
 from seaway.kernel.interfaces import link_inside, parent_index, set_up
-from seaway.kernel.links import set_ipv6
+from seaway.kernel.links import delete_link, exchange_addresses, set_ipv6
 from seaway.kernel.netlink import Netlink, Refused
 from seaway.kernel.visit import Host, Visits
 from seaway.model.errors import InvalidRequest
@@ -22,11 +22,13 @@ from seaway.model.parent import Macvlan
 from seaway.plan.operations import (
     PARENT_GROUP,
     AddDummy,
-    AddShim,
     AddVlan,
     AttachLink,
     ChangeHostRoutes,
+    ChangeShim,
+    DeleteLink,
     DetachLink,
+    Shim,
 )
 
 # Of the host
@@ -62,20 +64,40 @@ def _bring_up(netlink: Netlink, link: Link) -> None:
     netlink.do_unless({ENETDOWN}, rtnetlink.change_link(link.index, LinkChange(up=True)))
 
 
-def add_shim(host: Host, op: AddShim) -> None:
+def change_shim(host: Host, op: ChangeShim) -> None:
+    """Make, change or delete the host's own link on a parent; a refused change leaves it as it was."""
+    match op.old, op.new:
+        case None, Shim():
+            _add_shim(host, op.new)
+        case Shim(), None:
+            delete_link(host, DeleteLink(name=op.old.name))
+        case Shim(), Shim():
+            _change_shim(host, op.old, op.new)
+        case _:
+            pass
+
+
+def _add_shim(host: Host, shim: Shim) -> None:
     """Give the host a link among those of the endpoints; on failure nothing of it is left."""
-    lower = parent_index(host.netlink, op.parent)
-    near = LinkChange(name=op.name, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
-    _make(host.netlink, rtnetlink.new_on_parent(near, lower, op.link, None), op.parent)
-    index = host.netlink.index(op.name)
+    lower = parent_index(host.netlink, shim.parent)
+    near = LinkChange(name=shim.name, mac=shim.mac, mtu=shim.mtu, group=PARENT_GROUP)
+    _make(host.netlink, rtnetlink.new_on_parent(near, lower, shim.link, None), shim.parent)
+    index = host.netlink.index(shim.name)
     try:
-        sysctl.set_to(f"net/ipv4/conf/{op.name}/arp_filter", "1")
-        set_ipv6(op.name, "accept_ra", "0", needed=False)
+        sysctl.set_to(f"net/ipv4/conf/{shim.name}/arp_filter", "1")
+        set_ipv6(shim.name, "accept_ra", "0", needed=False)
         host.netlink.do(rtnetlink.change_link(index, LinkChange(up=True)))
-        host.netlink.do(*(rtnetlink.add_address(index, address) for address in op.addresses))
+        host.netlink.do(*(rtnetlink.add_address(index, address) for address in shim.addresses))
     except BaseException:
         host.netlink.attempt(rtnetlink.delete_link(index))
         raise
+
+
+def _change_shim(host: Host, old: Shim, new: Shim) -> None:
+    index = host.netlink.index(new.name)
+    exchange_addresses(host.netlink, index, old.addresses, new.addresses)
+    if new.mtu is not None and new.mtu != old.mtu:
+        host.netlink.do(rtnetlink.change_link(index, LinkChange(mtu=new.mtu)))
 
 
 def change_host_routes(host: Host, op: ChangeHostRoutes) -> None:
@@ -101,7 +123,7 @@ def attach_link(visits: Visits, op: AttachLink) -> None:
     Raises InvalidRequest for what this kernel cannot do.
     """
     host, inside = visits.host.netlink, visits.to(op.netns)
-    near = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu)
+    near = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
     request = rtnetlink.new_on_parent(near, parent_index(host, op.parent), op.link, inside.fd)
     clear_far_name(host, inside.netlink, op.ifname)
     _make(host, request, op.parent)

@@ -38,7 +38,6 @@ from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
     AddDummy,
-    AddShim,
     AddVlan,
     AdoptBridge,
     AttachLink,
@@ -51,6 +50,7 @@ from seaway.plan.operations import (
     ChangeHostRoutes,
     ChangeMtu,
     ChangeRoute,
+    ChangeShim,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
@@ -222,8 +222,8 @@ class Worker:
                 parents.add_vlan(self.host, op)
             case AddDummy():
                 parents.add_dummy(self.host, op)
-            case AddShim():
-                parents.add_shim(self.host, op)
+            case ChangeShim():
+                parents.change_shim(self.host, op)
             case AttachLink():
                 parents.attach_link(visits, op)
             case DetachLink():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
 
@@ -51,3 +51,15 @@ class Observed:
     """The links by which default routes go."""
     gateways: tuple[Address, ...] = ()
     """The routers to which they go."""
+    host_routes: Mapping[IfName, tuple[Address, ...]] = field(
+        default_factory=dict[IfName, tuple[Address, ...]]
+    )
+    """By link of ours on a parent: what the host reaches by it, as we have said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNews:
+    """Links of the host that came or went; one that went and is there again did both."""
+
+    came: frozenset[IfName] = frozenset()
+    went: frozenset[IfName] = frozenset()

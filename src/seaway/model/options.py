@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
 from seaway.model.ids import Address, IfName, Interface, Mac
-from seaway.model.parent import Ipvlan, LinkKind, Macvlan, Parent, has_neighbours
+from seaway.model.parent import Ipvlan, LinkKind, Macvlan, MacvlanMode, Parent, has_neighbours
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
@@ -61,6 +61,7 @@ class BridgeOptions:
     has_gateway: ClassVar[bool] = True
     parent: ClassVar[Parent | None] = None
     link: ClassVar[LinkKind | None] = None
+    for_one: ClassVar[bool] = False
     host_access: ClassVar[bool] = False
     bridge: IfName
     """The host's link on which the endpoints are, and by which the rules know the network."""
@@ -128,9 +129,18 @@ class MacvlanOptions(OnParent):
     """Options of the ``macvlan`` driver."""
 
     driver: ClassVar[str] = "macvlan"
-    own_macs: ClassVar[bool] = True
     has_gateway: ClassVar[bool] = True
     link: Macvlan
+
+    @property
+    def own_macs(self) -> bool:
+        """Whether each endpoint has a MAC address of its own, not the parent's."""
+        return not self.for_one
+
+    @property
+    def for_one(self) -> bool:
+        """Whether the network has room for one running sandbox only."""
+        return self.link.mode is MacvlanMode.PASSTHRU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +148,7 @@ class IpvlanOptions(OnParent):
     """Options of the ``ipvlan`` driver."""
 
     driver: ClassVar[str] = "ipvlan"
+    for_one: ClassVar[bool] = False
     own_macs: ClassVar[bool] = False
     link: Ipvlan
 
@@ -157,6 +168,7 @@ class Placeless(Unbridged):
     has_gateway: ClassVar[bool] = True
     parent: ClassVar[Parent | None] = None
     link: ClassVar[LinkKind | None] = None
+    for_one: ClassVar[bool] = False
     host_access: ClassVar[bool] = False
     mtu: ClassVar[int | None] = None
     dns: ClassVar[tuple[Address, ...]] = ()

@@ -154,8 +154,8 @@ def refuse_mac(network: Network, mac: Mac) -> None:
     """
     if not network.options.own_macs:
         raise InvalidRequest(
-            f"invalid endpoint settings:\nall on network {network.name} have the MAC address of its "
-            f"parent, since it is an {network.driver} network: leave {mac} out, or use macvlan"
+            f"invalid endpoint settings:\nwho is on network {network.name} has the MAC address of its "
+            f"parent: leave {mac} out, or use a macvlan network in another mode than passthru"
         )
     if (bridge := network.options.bridge) is not None and mac == network.bridge_mac:
         raise Conflict(

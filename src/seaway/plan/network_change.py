@@ -17,6 +17,7 @@ from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded
 from seaway.plan.operations import (
     ChangeElements,
+    ChangeShim,
     Forget,
     ForgetAddress,
     ForgetAmong,
@@ -124,7 +125,8 @@ def network_change_ops(
     The rules change first, all in one transaction, and links after them. Where less is allowed than
     before, tracked flows are forgotten: an established one would go on.
     """
-    found = [*network_ops]
+    last = [op for op in network_ops if isinstance(op, ChangeShim) and op.new is None]
+    found = [op for op in network_ops if op not in last]
     for r in rehangings:
         found += change_ops(r.before, r.after, r.netns, cabling)
     rules = [op for op in found if isinstance(op, ChangeElements)]
@@ -133,6 +135,7 @@ def network_change_ops(
     return (
         *([ChangeElements(old=old, new=new)] if old != new else []),
         *(op for op in found if not isinstance(op, ChangeElements)),
+        *last,  # with it go the routes by it, which nothing could put back
         *_forgetting(before, after, list(_addresses(before, rehangings))),
     )
 

@@ -104,6 +104,12 @@ def _parent(network: Network, observed: Observed) -> Iterator[str]:
         return
     if not link.up:
         yield f"{parent.needs} is down: nothing passes on network {network.name} until it is up"
+    held = [str(i.ip) for i in link.interfaces if not i.ip.is_link_local]
+    if network.options.for_one and held and parent.base is None:
+        yield (
+            f"the host is not reached at {' and '.join(held)} while a sandbox is on network "
+            f"{network.name}: passthru takes all that comes in by {parent.name}"
+        )
     if network.internal:
         yield (
             f"network {network.name} has no way out of its subnet, but all machines behind {parent.name} "

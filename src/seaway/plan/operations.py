@@ -91,11 +91,11 @@ class AddDummy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddShim:
-    """Give the host a link beside those of the endpoints on *parent*, in PARENT_GROUP, with *addresses*.
+class Shim:
+    """A link of the host's own beside those of the endpoints on *parent*, by which they reach each other.
 
-    It answers only endpoints for addresses that the host has elsewhere (``arp_filter``), and takes
-    nothing from router advertisements.
+    It is in PARENT_GROUP, answers only endpoints for addresses that the host has elsewhere
+    (``arp_filter``), and takes nothing from router advertisements.
     """
 
     name: IfName
@@ -103,8 +103,17 @@ class AddShim:
     link: LinkKind
     mac: Mac | None
     mtu: int | None
+    """None: the parent's."""
     addresses: tuple[Interface, ...]
     """Each alone, with the longest prefix: what lies behind the link is said by routes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeShim:
+    """Make the host's shim *new* of *old*; None: there is none. One that is gone already is fine."""
+
+    old: Shim | None
+    new: Shim | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,7 +393,7 @@ Operation = (
     | ReleaseBridge
     | AddVlan
     | AddDummy
-    | AddShim
+    | ChangeShim
     | DeleteLink
     | CreateNetns
     | BindNetns
@@ -426,7 +435,7 @@ def inverse(operation: Operation) -> Operation | None:
     A change from old to new is undone by the change from new to old.
     """
     match operation:
-        case AddBridge(name=name) | AddVlan(name=name) | AddDummy(name=name) | AddShim(name=name):
+        case AddBridge(name=name) | AddVlan(name=name) | AddDummy(name=name):
             return DeleteLink(name=name)
         case AdoptBridge(release=release):
             return release
@@ -447,6 +456,7 @@ def inverse(operation: Operation) -> Operation | None:
             | ChangeGuard()
             | ChangeRoute()
             | ChangeHostRoutes()
+            | ChangeShim()
             | ChangeElements()
         ):
             return replace(operation, old=operation.new, new=operation.old)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from seaway.model.ids import IfName, NetworkId
+from seaway.model.ids import Address, IfName, NetworkId
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.plan.operations import (
@@ -15,24 +15,28 @@ from seaway.plan.operations import (
     PARENT_GROUP,
     AddBridge,
     AddDummy,
-    AddShim,
     AddVlan,
     ChangeElements,
     ChangeHostRoutes,
     ChangeRoute,
+    ChangeShim,
     DeleteLink,
     DeleteNetns,
+    DetachLink,
     Operation,
+    Shim,
     UnnameNetns,
 )
 from seaway.plan.wiring import VERSIONS, Cabling, Wiring, route
 
 _OURS = re.compile(r"(sw|sv|sd)-[0-9a-f]{12}|sx-[1-9][0-9]{0,9}")
 """Bridges, shims, dummy links and veth ends by their id; what was cut off, by its index."""
+_NOWHERE = Path("/")
+"""For a question in which no namespace matters."""
 _OUR_GROUPS = frozenset({BRIDGE_GROUP, PARENT_GROUP})
 
-LinkOp = AddBridge | AddVlan | AddDummy | AddShim
-"""What makes a link of the host that a network has."""
+Made = AddBridge | AddVlan | AddDummy | Shim
+"""A link of the host that a network has, as it is made."""
 
 
 def leftover_links(
@@ -72,7 +76,7 @@ def missing_ops(
     return tuple(
         o
         for o in operations
-        if not isinstance(o, ChangeElements) and not (isinstance(o, LinkOp) and o.name in links)
+        if not isinstance(o, ChangeElements) and not ((made := _made(o)) and made.name in links)
     )
 
 
@@ -80,20 +84,32 @@ def broken_links(
     operations: Iterable[Operation], links: Mapping[IfName, LinkState]
 ) -> tuple[IfName, ...]:
     """Of the links that *operations* make, those that are there and are not as they were made."""
-    makes = [o for o in operations if isinstance(o, LinkOp) and o.name in links]
-    return tuple(o.name for o in makes if not _is_as_made(o, links[o.name], links))
+    found = [made for o in operations if (made := _made(o)) and made.name in links]
+    return tuple(made.name for made in found if not _is_as_made(made, links[made.name], links))
 
 
 def made_links(operations: Iterable[Operation], links: Collection[IfName]) -> tuple[IfName, ...]:
     """Of the links that *operations* make, those that are there."""
-    return tuple(o.name for o in operations if isinstance(o, LinkOp) and o.name in links)
+    found = (made for o in operations if (made := _made(o)))
+    return tuple(made.name for made in found if made.name in links)
 
 
-def _is_as_made(op: LinkOp, link: LinkState, links: Mapping[IfName, LinkState]) -> bool:
+def _made(op: Operation) -> Made | None:
+    """The link that *op* makes, if it makes one of the host."""
     match op:
+        case AddBridge() | AddVlan() | AddDummy():
+            return op
+        case ChangeShim(old=None, new=shim):
+            return shim
+        case _:
+            return None
+
+
+def _is_as_made(made: Made, link: LinkState, links: Mapping[IfName, LinkState]) -> bool:
+    match made:
         case AddBridge(addresses=wanted):
             return link.up and {a.ip for a in wanted}.issubset(link.addresses)
-        case AddShim(addresses=wanted, parent=parent):
+        case Shim(addresses=wanted, parent=parent):
             has_all = link.up and {a.ip for a in wanted}.issubset(link.addresses)
             return has_all and _is_on(link, links.get(parent))
         case AddVlan(vlan=vlan, parent=parent):
@@ -140,3 +156,44 @@ def _routes(wiring: Wiring, netns: Path) -> list[Operation]:
         return []
     ways = [(version, route(wiring, version)) for version in VERSIONS]
     return [ChangeRoute(netns=netns, version=version, old=way, new=way) for version, way in ways]
+
+
+def leftover_inside(
+    wiring: Wiring,
+    netns: Path,
+    host: Mapping[IfName, LinkState],
+    inside: Mapping[IfName, LinkState],
+) -> tuple[Operation, ...]:
+    """What takes away links on parents that we made inside a sandbox, and that nothing wants any more."""
+    parents = {link.index: name for name, link in host.items()}
+    wanted = {
+        (a.network.options.parent.name, a.place.ifname)
+        for a in wiring.attachments
+        if a.network.options.parent is not None
+    }
+    return tuple(
+        DetachLink(parent=parents[link.lower], netns=netns, ifname=name, mac=None)
+        for name, link in inside.items()
+        if link.group == PARENT_GROUP
+        and link.lower in parents
+        and (parents[link.lower], name) not in wanted
+    )
+
+
+def leftover_routes(
+    there: Mapping[IfName, Collection[Address]], wirings: Iterable[Wiring], cabling: Cabling
+) -> tuple[Operation, ...]:
+    """What takes away routes of the host to endpoints that are no more: *there* are those by each link."""
+    wanted = {
+        (op.link, address)
+        for wiring in wirings
+        for a in wiring.attachments
+        for op in cabling.endpoint_ops(None, a, _NOWHERE)
+        if isinstance(op, ChangeHostRoutes)
+        for address in op.new
+    }
+    gone = {
+        link: tuple(a for a in addresses if (link, a) not in wanted)
+        for link, addresses in there.items()
+    }
+    return tuple(ChangeHostRoutes(link=link, old=old) for link, old in gone.items() if old)

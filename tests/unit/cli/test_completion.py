@@ -64,7 +64,7 @@ def offered(*words: str) -> list[str]:
         ("kill -s ", ["HUP", "TERM"]),
         ("network create --ipv4=", ["--ipv4=true", "--ipv4=false"]),
         ("network create --ip", ["--ip-range", "--ipv4", "--ipv6", "--ipam-driver", "--ipam-opt"]),
-        ("network create -d ", ["bridge"]),
+        ("network create -d ", ["bridge", "macvlan", "ipvlan"]),
         (
             "logs -",
             ["--details", "--follow", "--since", "--tail", "--timestamps", "--until", "--help"],

@@ -29,6 +29,7 @@ from seaway.codec.rtnetlink import (
     attribute,
 )
 from seaway.model.ids import IfName, Interface, Mac
+from seaway.model.parent import Ipvlan, IpvlanFlag, IpvlanMode, Macvlan, MacvlanMode
 
 NEAR = LinkChange(name=IfName("sv-1"), mac=Mac("02:00:00:00:00:01"), mtu=1400, master=7, group=3)
 FAR = LinkChange(name=IfName("eth0"), mac=Mac("02:00:00:00:00:02"), mtu=1400)
@@ -142,6 +143,77 @@ def test_a_group_is_deleted_by_its_number_alone() -> None:
     assert seen.get_attr("IFLA_GROUP") == 0x5EB
 
 
+def made_link(seen: Any) -> tuple[str, Any]:
+    """The kind of the link that a request makes, and the data of the kind."""
+    info = seen.get_attr("IFLA_LINKINFO")
+    return info.get_attr("IFLA_INFO_KIND"), info.get_attr("IFLA_INFO_DATA")
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"), [("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]
+)
+def test_a_macvlan_link_is_made_on_its_parent_right_inside(mode: str, number: int) -> None:
+    near = LinkChange(name=IfName("eth0"), mac=Mac("02:00:00:00:00:02"))
+    kind = Macvlan(mode=MacvlanMode(mode), bclim=-1)
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.new_on_parent(near, 7, kind, 33))
+
+    assert seen.get_attr("IFLA_LINK") == 7
+    assert seen.get_attr("IFLA_NET_NS_FD") == 33
+    assert seen.get_attr("IFLA_ADDRESS") == "02:00:00:00:00:02"
+    word, data = made_link(seen)
+    assert (word, data.get_attr("IFLA_MACVLAN_MODE")) == ("macvlan", mode)
+    whole = rtnetlink.new_on_parent(near, 7, kind, 33).body
+    assert attribute(1, struct.pack("=I", number)) in whole
+    assert attribute(9, struct.pack("=i", -1)) in whole
+
+
+@pytest.mark.parametrize(("mode", "number"), [("l2", 0), ("l3", 1), ("l3s", 2)])
+@pytest.mark.parametrize(("flag", "bits"), [("bridge", 0), ("private", 1), ("vepa", 2)])
+def test_an_ipvlan_link_has_mode_and_flag(mode: str, number: int, flag: str, bits: int) -> None:
+    near = LinkChange(name=IfName("eth0"))
+    kind = Ipvlan(mode=IpvlanMode(mode), flag=IpvlanFlag(flag))
+    request = rtnetlink.new_on_parent(near, 7, kind, None)
+    seen = as_pyroute2_sees(ifinfmsg, request)
+
+    assert made_link(seen)[0] == "ipvlan"
+    assert seen.get_attr("IFLA_NET_NS_FD") is None
+    data = attribute(1, struct.pack("=H", number)) + attribute(2, struct.pack("=H", bits))
+    assert attribute(2, data) in request.body
+
+
+def test_a_vlan_subinterface_and_a_dummy_link_are_made_as_such() -> None:
+    vlan = as_pyroute2_sees(ifinfmsg, rtnetlink.new_vlan(LinkChange(name=IfName("e.50")), 7, 50))
+    dummy = as_pyroute2_sees(ifinfmsg, rtnetlink.new_dummy(LinkChange(name=IfName("d"))))
+
+    assert vlan.get_attr("IFLA_LINK") == 7
+    assert made_link(vlan)[0] == "vlan"
+    assert made_link(vlan)[1].get_attr("IFLA_VLAN_ID") == 50
+    assert made_link(dummy)[0] == "dummy"
+
+
+@pytest.mark.parametrize("text", ["10.7.0.2", "fd00:7::2"])
+def test_a_host_is_reached_right_behind_a_link(text: str) -> None:
+    address = ip_address(text)
+    added = as_pyroute2_sees(rtmsg, rtnetlink.add_host_route(4, address))
+    gone = as_pyroute2_sees(rtmsg, rtnetlink.delete_host_route(4, address))
+
+    assert (added["dst_len"], added["table"], added["type"]) == (address.max_prefixlen, 254, 1)
+    assert added["scope"] == (253 if address.version == 4 else 0)
+    for seen in (added, gone):
+        assert seen.get_attr("RTA_DST") == text
+        assert seen.get_attr("RTA_OIF") == 4
+        assert seen.get_attr("RTA_GATEWAY") is None
+
+
+@pytest.mark.parametrize(("version", "scope"), [(4, 253), (6, 0)])
+def test_a_default_route_may_need_no_gateway(version: int, scope: int) -> None:
+    seen = as_pyroute2_sees(rtmsg, rtnetlink.replace_default_route(4, version, None))
+
+    assert (seen["dst_len"], seen["scope"], seen["type"]) == (0, scope, 1)
+    assert seen.get_attr("RTA_GATEWAY") is None
+    assert seen.get_attr("RTA_OIF") == 4
+
+
 @pytest.mark.parametrize("text", ["10.7.0.2/16", "fd00:7::2/64"])
 def test_an_address_gets_no_duplicate_detection(text: str) -> None:
     address = ip_interface(text)
@@ -226,6 +298,19 @@ def test_a_link_of_unknown_state_is_not_operational(state: int, up: bool) -> Non
     assert rtnetlink.is_operational(bytes(16) + attribute(16, bytes([state]))) is up
 
 
+def test_what_is_known_of_a_kind_alone_is_read_where_it_is_that_kind() -> None:
+    def a_link(kind: bytes, data: bytes) -> rtnetlink.Link:
+        info = attribute(1, kind + b"\0") + attribute(2, data)
+        return rtnetlink.link(bytes(16) + attribute(18, info))
+
+    vlan = a_link(b"vlan", attribute(1, struct.pack("=H", 50)))
+    macvlan = a_link(b"macvlan", attribute(1, b"\4\0\0\0") + attribute(9, struct.pack("=i", -1)))
+
+    assert (vlan.vlan, vlan.bclim) == (50, None)
+    assert (macvlan.vlan, macvlan.bclim) == (0, -1)
+    assert a_link(b"macvlan", attribute(1, b"\4\0\0\0")).bclim is None
+
+
 @pytest.mark.parametrize(("state", "forwards"), [(3, True), (0, False), (2, False)])
 def test_a_port_forwards_in_one_state_only(state: int, forwards: bool) -> None:
     port = attribute(5 | 0x8000, attribute(1, bytes([state])))
@@ -247,7 +332,7 @@ def test_an_address_that_was_packed_is_read_back(address: Interface) -> None:
 @given(st.ip_addresses(v=6), st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1))
 def test_a_route_that_was_packed_is_read_back(to: IPv6Address, index: int, metric: int) -> None:
     assert rtnetlink.route(rtnetlink.add_local_route(index, to, metric).body) == Route(
-        prefix=ip_network(to), table=255, type=2, links=(index,), metric=metric
+        prefix=ip_network(to), table=255, type=2, links=(index,), metric=metric, static=True
     )
 
 

@@ -84,7 +84,10 @@ async def test_an_unknown_driver_is_told_with_those_there_are() -> None:
         with pytest.raises(NotFound) as refusal:
             await world.networks.create(network_wish("web", driver="nosuch"))
 
-        assert str(refusal.value) == 'plugin "nosuch" not found; drivers are bridge, host, null'
+        assert (
+            str(refusal.value)
+            == 'plugin "nosuch" not found; drivers are bridge, host, ipvlan, macvlan, null'
+        )
 
 
 async def test_an_overlapping_subnet_is_refused_with_the_networks_name() -> None:
