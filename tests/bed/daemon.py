@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from bed.docker import docker_client
 from bed.host import Host
+from bed.pace import PACE
 from bed.spot import ROOT, CommandFailed, Result, Spot
 
 RUN_DIR = PurePosixPath("/run/seaway")
@@ -87,7 +88,7 @@ class Daemon:
     def wait(self, *, timeout: float = 15) -> int:
         """Wait until it ends by itself and give its exit status."""
         assert self._process is not None, "the daemon is not running"
-        code = self._process.wait(timeout)
+        code = self._process.wait(timeout * PACE)
         self._process = None
         return code
 
@@ -157,6 +158,7 @@ class Daemon:
         return self.wait(timeout=timeout)
 
     def _wait_for_answer(self, timeout: float) -> None:
+        timeout *= PACE
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             assert self._process is not None
@@ -178,7 +180,7 @@ class Daemon:
     def _exchange(self, request: bytes) -> bytes:
         """Send *request* and read to the end (HTTP/1.0: the server closes)."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(30)
+            connection.settimeout(30 * PACE)
             connection.connect(str(self.host.path(self.socket)))
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))

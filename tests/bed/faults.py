@@ -11,6 +11,7 @@ from typing import Any, cast
 from bed.daemon import DATA_DIR, RUN_DIR, Daemon
 from bed.fingerprint import fingerprint
 from bed.host import Host
+from bed.pace import PACE, SILENCE
 
 OPTIONS = ("--test-fault", "/run/fault")
 """What a daemon must be started with."""
@@ -63,7 +64,7 @@ def state(host: Host, daemon: Daemon) -> State:
 def at_rest(host: Host, daemon: Daemon) -> State:
     """The state of *host* when it has not changed for half a second: a good one to compare with."""
     now, since = state(host, daemon), time.monotonic()
-    while time.monotonic() - since < 0.5:
+    while time.monotonic() - since < 0.5 * SILENCE:
         time.sleep(0.05)
         former, now = now, state(host, daemon)
         if now != former:
@@ -73,7 +74,7 @@ def at_rest(host: Host, daemon: Daemon) -> State:
 
 def settled(host: Host, daemon: Daemon, wanted: Collection[State]) -> State:
     """The state of *host* as soon as it is one of *wanted*, else after 10 seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * PACE
     while (now := state(host, daemon)) not in wanted and time.monotonic() < deadline:
         time.sleep(0.02)
     return now

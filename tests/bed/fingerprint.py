@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bed.daemon import Daemon
 from bed.host import Host
+from bed.pace import PACE, SILENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def _open_files(daemon: Daemon) -> int:
 def at_rest(host: Host, daemon: Daemon | None = None) -> Fingerprint:
     """The state of *host* when it has not changed for half a second: a good one to compare with."""
     now, since = fingerprint(host, daemon), time.monotonic()
-    while time.monotonic() - since < 0.5:
+    while time.monotonic() - since < 0.5 * SILENCE:
         time.sleep(0.05)
         former, now = now, fingerprint(host, daemon)
         if now != former:
@@ -72,7 +73,7 @@ def leaked(before: Fingerprint, host: Host, daemon: Daemon | None = None) -> tup
     Waits up to 3 seconds for what Linux and the daemon finish after they have answered: a link of
     a namespace that went, a connection that closes.
     """
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 3 * PACE
     while found := _difference(before.lines(), fingerprint(host, daemon).lines()):
         if time.monotonic() > deadline:
             return found

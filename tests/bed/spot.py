@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bed.echo import Echo
 from bed.namespaces import Place, inside, start
+from bed.pace import PACE, SILENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder."""
@@ -80,7 +81,7 @@ class Spot:
         pipe = subprocess.PIPE
         process = self.popen(argv, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
         try:
-            out, err = process.communicate(stdin, timeout=timeout)
+            out, err = process.communicate(stdin, timeout=timeout * PACE)
         finally:
             _end(process)
             self._started.remove(process)
@@ -113,7 +114,7 @@ class Spot:
     def connect(self, proto: str, address: str, port: int, timeout: float = 2) -> socket.socket:
         """A connected socket from here; raises OSError (TimeoutError: nobody answered)."""
         connection = self.open_socket(_family(address), KINDS[proto])
-        connection.settimeout(timeout)
+        connection.settimeout(timeout * SILENCE)
         try:
             connection.connect((address, port))
         except BaseException:

@@ -17,6 +17,7 @@ import pytest
 
 from bed.daemon import Daemon
 from bed.host import Host
+from bed.pace import PACE, SILENCE
 from bed.spot import Spot
 
 with_and_without_bridge_nf = pytest.mark.parametrize(
@@ -169,12 +170,12 @@ NOTHING = {"silent", "No route to host", "Network is unreachable", "Operation no
 
 def pings(spot: Spot, address: str) -> bool:
     """Whether *address* answers one ping within half a second."""
-    return not spot.run(["ping", "-nqc1", "-W0.5", address], check=False).code
+    return not spot.run(["ping", "-nqc1", f"-W{0.5 * SILENCE}", address], check=False).code
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
     """Whether *holds* becomes true within *seconds*."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PACE
     while time.monotonic() < deadline:
         if holds():
             return True

@@ -162,8 +162,7 @@ def link_inside(
     Whoever is root there may have called it otherwise: then it is the one with the address *mac*.
     """
     lower = parent_index(visits.host.netlink, parent)
-    netlink = visits.to(netns).netlink
-    found = [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
+    found = links_of(visits.to(netns).netlink)
     on_it = [link for link in found if link.kind in _KINDS and link.peer == lower]
     for link in on_it:
         if link.name == ifname:
@@ -172,6 +171,11 @@ def link_inside(
         if mac is not None and link.mac == mac:
             return link
     raise Refused(ENODEV, f"there is no interface {ifname} on {parent}")
+
+
+def links_of(netlink: Netlink) -> list[Link]:
+    """All links of the namespace of *netlink*."""
+    return [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
 
 
 def parent_index(netlink: Netlink, parent: IfName) -> int:

@@ -12,10 +12,10 @@ from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange
 from seaway.kernel import sysctl
 from seaway.kernel.doomed import clear_far_name
-from seaway.kernel.interfaces import link_inside, parent_index, set_up
+from seaway.kernel.interfaces import link_inside, links_of, parent_index, set_up
 from seaway.kernel.links import delete_link, exchange_addresses, set_ipv6
 from seaway.kernel.netlink import Netlink, Refused
-from seaway.kernel.visit import Host, Visits
+from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName
 from seaway.model.parent import Macvlan
@@ -30,6 +30,10 @@ from seaway.plan.operations import (
     DetachLink,
     Shim,
 )
+
+_PASSING = IfName("sl%d")
+"""A name for a moment; the kernel puts a number in it (``dev_alloc_name()``)."""
+
 
 # Of the host
 
@@ -123,11 +127,8 @@ def attach_link(visits: Visits, op: AttachLink) -> None:
     Raises InvalidRequest for what this kernel cannot do.
     """
     host, inside = visits.host.netlink, visits.to(op.netns)
-    near = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
-    request = rtnetlink.new_on_parent(near, parent_index(host, op.parent), op.link, inside.fd)
     clear_far_name(host, inside.netlink, op.ifname)
-    _make(host, request, op.parent)
-    index = inside.netlink.index(op.ifname)
+    index = _make_inside(host, inside, op)
     try:
         _refuse_unheeded(inside.netlink, index, op)
         set_up(inside, op)
@@ -137,6 +138,39 @@ def attach_link(visits: Visits, op: AttachLink) -> None:
             taken = f"another link on {op.parent} has the MAC address {op.mac}"
             raise Refused(EADDRINUSE, taken) from error
         raise
+
+
+def _make_inside(host: Netlink, inside: Inside, op: AttachLink) -> int:
+    """Make the link, still down, and give its index."""
+    lower = parent_index(host, op.parent)
+    near = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
+    request = rtnetlink.new_on_parent(near, lower, op.link, inside.fd)
+    there = host.find(op.ifname) is not None and inside.netlink.find(op.ifname) is None
+    try:
+        _make(host, request, op.parent)
+    except Refused as error:
+        if error.errno != EEXIST or not there:
+            raise
+        return _make_by_another_name(host, inside, op, lower)
+    return inside.netlink.index(op.ifname)
+
+
+def _make_by_another_name(host: Netlink, inside: Inside, op: AttachLink, lower: int) -> int:
+    """Make the link where a link of the host has its name.
+
+    Older kernels look for the name among the links of whoever asks, not where the link shall be
+    (``rtnl_newlink()``; 6.1 does, 6.18 does not). They number the other name themselves.
+    """
+    near = LinkChange(name=_PASSING, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
+    there = {link.index for link in links_of(inside.netlink)}
+    _make(host, rtnetlink.new_on_parent(near, lower, op.link, inside.fd), op.parent)
+    (index,) = {link.index for link in links_of(inside.netlink)} - there
+    try:
+        inside.netlink.do(rtnetlink.change_link(index, LinkChange(name=op.ifname)))
+    except BaseException:
+        inside.netlink.attempt(rtnetlink.delete_link(index))
+        raise
+    return index
 
 
 def _refuse_unheeded(netlink: Netlink, index: int, op: AttachLink) -> None:

@@ -1,0 +1,1 @@
+"""The VM bed: a small virtual machine with Debian's own kernel, in which marked tests run."""
