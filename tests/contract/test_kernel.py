@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from fakes.kernel import FakeKernel
 from netns.kernel_stage import Stage, Steps, bridge, default_route, detach, tells_overlaps, veth
 from seaway.contracts import Kernel
 from seaway.model.errors import InvalidRequest, KernelRefused
-from seaway.model.ids import IfName
+from seaway.model.ids import IfName, Mac
+from seaway.model.parent import Macvlan
 from seaway.model.port import Proto
 from seaway.plan.elements import Element, Elements
 from seaway.plan.firewall import BRIDGE, INET, NO_RULES, ruleset
@@ -24,17 +25,22 @@ from seaway.plan.operations import (
     ADOPTED_GROUP,
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    PARENT_GROUP,
     AdoptBridge,
+    AttachLink,
     BindNetns,
     ChangeAddresses,
     ChangeElements,
     ChangeGateways,
     ChangeGuard,
+    ChangeHostRoutes,
     ChangeMtu,
     ChangeRoute,
+    ChangeShim,
     CreateNetns,
     DeleteLink,
     DeleteNetns,
+    DetachLink,
     DetachVeth,
     ForgetAddress,
     ForgetPort,
@@ -45,6 +51,7 @@ from seaway.plan.operations import (
     ReleaseBridge,
     Route,
     SetSysctl,
+    Shim,
     UnnameNetns,
     inverse,
 )
@@ -736,3 +743,117 @@ async def test_a_host_without_routes_has_ethernets_mtu(subject: Subject) -> None
 
     assert (seen.routes, seen.default_mtu, seen.addresses) == ((), 1500, ())
     assert await subject.kernel.drops() == {}
+
+
+# Links on a parent
+
+
+def a_link(path: Path, *, parent: str = "sw-web", ifname: str = "eth0") -> AttachLink:
+    """A macvlan link inside, 10.7.0.2."""
+    return AttachLink(
+        parent=IfName(parent),
+        netns=path,
+        ifname=IfName(ifname),
+        link=Macvlan(),
+        mac=Mac("02:00:00:00:01:02"),
+        mtu=None,
+        addresses=(FOUR,),
+    )
+
+
+def a_shim(*addresses: str) -> Shim:
+    """The host's own link on the bridge sw-web."""
+    return Shim(
+        name=IfName("sw-shim"),
+        parent=IfName("sw-web"),
+        link=Macvlan(),
+        mac=Mac("02:00:00:00:01:01"),
+        mtu=None,
+        addresses=tuple(ip_interface(f"{a}/32") for a in addresses),
+    )
+
+
+async def test_a_link_on_a_parent_is_inside_and_gone_when_it_is_detached(subject: Subject) -> None:
+    kernel, path = subject.kernel, subject.path
+    await kernel.apply([bridge(), CreateNetns(path=path), a_link(path)])
+    parent = (await kernel.observe()).links[IfName("sw-web")]
+
+    link = (await kernel.links_inside(path))[ETH0]
+    assert (link.kind, link.lower, link.group) == ("macvlan", parent.index, PARENT_GROUP)
+    assert (link.mac, FOUR.ip in link.addresses) == ("02:00:00:00:01:02", True)
+    gone = inverse(a_link(path))
+    assert isinstance(gone, DetachLink)
+    for _ in range(2):
+        await kernel.remove([gone])
+
+    assert ETH0 not in await kernel.links_inside(path)
+    await kernel.remove([DeleteNetns(path=path)])
+    await kernel.remove([gone])
+
+
+async def test_a_missing_parent_is_said_by_name(subject: Subject) -> None:
+    path = subject.path
+    await subject.kernel.apply([CreateNetns(path=path)])
+
+    assert "the host has no interface usb0" in await subject.refusal(a_link(path, parent="usb0"))
+    assert "the host has no interface usb0" in await subject.refusal(
+        ChangeShim(old=None, new=replace(a_shim(), parent=IfName("usb0")))
+    )
+
+
+async def test_what_a_refused_list_made_on_a_parent_is_taken_back(subject: Subject) -> None:
+    kernel, path = subject.kernel, subject.path
+    await kernel.apply([bridge(), CreateNetns(path=path)])
+    before = await subject.links()
+
+    await subject.refusal(
+        ChangeShim(old=None, new=a_shim("10.7.0.9")),
+        a_link(path),
+        ChangeHostRoutes(link=IfName("sw-shim"), new=(FOUR.ip,)),
+        a_link(path),
+    )
+
+    assert await subject.links() == before
+    assert ETH0 not in await kernel.links_inside(path)
+    assert (await kernel.observe()).host_routes == {}
+
+
+async def test_a_shim_changes_and_goes_with_the_routes_by_it(subject: Subject) -> None:
+    kernel, name = subject.kernel, IfName("sw-shim")
+    one, two = a_shim("10.7.0.9"), a_shim("10.7.0.9", "10.8.0.9")
+    there = (FOUR.ip, ip_address("10.7.0.3"))
+    await kernel.apply([bridge(), ChangeShim(old=None, new=one)])
+
+    await kernel.apply([ChangeShim(old=one, new=two), ChangeHostRoutes(link=name, new=there)])
+    await kernel.apply([ChangeHostRoutes(link=name, old=there, new=there)])
+    observed = await kernel.observe()
+    assert [str(a) for a in observed.links[name].addresses if a.version == 4] == [
+        "10.7.0.9",
+        "10.8.0.9",
+    ]
+    assert {k: sorted(v) for k, v in observed.host_routes.items()} == {name: sorted(there)}
+    await kernel.apply([ChangeHostRoutes(link=name, old=there, new=there[:1])])
+    assert (await kernel.observe()).host_routes == {name: there[:1]}
+
+    for _ in range(2):
+        await kernel.remove([ChangeShim(old=two, new=None)])
+    assert name not in await subject.links()
+    assert (await kernel.observe()).host_routes == {}
+    await kernel.remove([ChangeHostRoutes(link=name, old=there)])
+
+
+async def test_an_interface_on_a_parent_changes_while_it_is_there(subject: Subject) -> None:
+    kernel, path = subject.kernel, subject.path
+    await kernel.apply([bridge(), CreateNetns(path=path), a_link(path)])
+    parent, mac = IfName("sw-web"), Mac("02:00:00:00:01:02")
+    change = ChangeAddresses(
+        link=ETH0, netns=path, ifname=ETH0, parent=parent, mac=mac, old=(FOUR,), new=(FOUR, SIX)
+    )
+    smaller = ChangeMtu(link=ETH0, netns=path, parent=parent, old=None, new=1300)
+
+    await kernel.apply([change, smaller])
+
+    link = (await kernel.links_inside(path))[ETH0]
+    assert {FOUR.ip, SIX.ip} <= set(link.addresses)
+    await kernel.apply([inverse(change), inverse(smaller)])  # type: ignore[list-item]
+    assert SIX.ip not in (await kernel.links_inside(path))[ETH0].addresses

@@ -91,6 +91,7 @@ def ping(stage: Stage, netns: Path | None, address: str) -> bool:
 # --- bridges ---
 
 
+@pytest.mark.smoke
 async def test_a_bridge_has_its_addresses_and_settings(stage: Stage) -> None:
     await stage.kernel.apply([bridge()])
 
@@ -247,6 +248,7 @@ async def test_a_socket_lives_in_the_namespace_it_was_asked_for(stage: Stage) ->
 # --- veth pairs ---
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("guarded", [True, False])
 async def test_two_sandboxes_on_a_bridge_reach_each_other(stage: Stage, guarded: bool) -> None:
     a, _ = await two_sandboxes(stage, guarded=guarded)
@@ -282,6 +284,7 @@ async def test_a_guarded_port_has_its_flags_and_one_static_address(stage: Stage)
     assert "02:00:00:00:01:02 master sw-web static" in fdb
 
 
+@pytest.mark.smoke
 async def test_a_guarded_sandbox_cannot_use_another_mac(stage: Stage) -> None:
     a, _ = await two_sandboxes(stage)
     stage.run("ip", "link", "set", "eth0", "address", "02:00:00:00:01:99", netns=a)
@@ -323,6 +326,7 @@ async def test_ipv6_is_switched_on_where_a_namespace_has_it_off(stage: Stage) ->
     assert ping(stage, a, "fd00:7::1")
 
 
+@pytest.mark.smoke
 async def test_a_refused_attach_leaves_nothing_behind(stage: Stage) -> None:
     a = stage.netns("a")
     await stage.kernel.apply([bridge(), CreateNetns(path=a)])
@@ -415,6 +419,7 @@ async def test_operations_that_wait_behind_others_are_not_begun_when_cancelled(
     assert stage.netns("a").exists()
 
 
+@pytest.mark.smoke
 async def test_neighbours_hear_of_a_new_mac_at_once(stage: Stage) -> None:
     a, b = await two_sandboxes(stage)
     assert ping(stage, a, "10.7.0.3")
@@ -444,6 +449,7 @@ async def test_a_detached_sandbox_is_cut_off_at_once(stage: Stage) -> None:
     assert "fd00:7::3" not in after
 
 
+@pytest.mark.smoke
 async def test_a_detached_pair_can_be_attached_again_at_once(stage: Stage) -> None:
     a, b = await two_sandboxes(stage)
 
@@ -549,6 +555,7 @@ async def test_removal_goes_on_after_an_error(stage: Stage) -> None:
 # --- routes ---
 
 
+@pytest.mark.smoke
 async def test_a_default_route_moves_and_goes(stage: Stage) -> None:
     a = stage.netns("a")
     second = veth(
@@ -606,6 +613,7 @@ async def test_default_routes_that_a_refused_list_changed_are_put_back(stage: St
 # --- rules, names, settings ---
 
 
+@pytest.mark.smoke
 async def test_rules_are_loaded_whole_and_changed_by_elements(stage: Stage) -> None:
     old = Element("inet seaway", "one", "tcp . 80", "10.7.0.2 . 80")
     new = Element("inet seaway", "one", "tcp . 80", "10.7.0.3 . 8080")
@@ -647,6 +655,7 @@ async def test_changed_rules_are_changed_back_when_a_later_operation_fails(stage
     assert "elements" not in stage.run("nft", "list", "map", "inet", "seaway", "one")
 
 
+@pytest.mark.smoke
 async def test_dropped_packets_are_counted_by_link(stage: Stage) -> None:
     assert await stage.kernel.drops() == {}
     await stage.kernel.replace_rules(RULES)
@@ -662,6 +671,7 @@ async def test_dropped_packets_are_counted_by_link(stage: Stage) -> None:
     assert drops[IfName("sv-000000000002")] >= 1
 
 
+@pytest.mark.smoke
 async def test_names_are_answered_behind_port_53(stage: Stage) -> None:
     a = stage.netns("a")
     await stage.kernel.apply([CreateNetns(path=a), RedirectNames(netns=a, port=35353)])
@@ -794,6 +804,7 @@ def flows(stage: Stage) -> list[str]:
 # --- seeing ---
 
 
+@pytest.mark.smoke
 async def test_the_host_is_seen_as_it_is(stage: Stage) -> None:
     await two_sandboxes(stage)
     stage.run("ip", "link", "add", "eth9", "mtu", "1300", "type", "bridge")

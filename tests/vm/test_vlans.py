@@ -59,7 +59,6 @@ def test_a_subinterface_goes_with_the_last_network_and_a_foreign_one_stays(
     daemon.host.sh("ip link delete lan0.50")
 
 
-@pytest.mark.smoke
 def test_a_network_in_a_vlan_survives_the_daemon_and_its_parent(
     daemon: Daemon, lan: Lan, machines: tuple[Spot, Spot]
 ) -> None:

@@ -1,0 +1,53 @@
+"""Links of the host that come and go are noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from netns.kernel_stage import Stage, bridge
+from seaway.model.ids import IfName
+from seaway.model.observed import LinkNews
+from seaway.plan.operations import DeleteLink
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A host with a kernel."""
+    stage = Stage(tmp_path)
+    yield stage
+    await stage.close()
+
+
+async def test_links_that_come_and_go_are_told(stage: Stage) -> None:
+    news: list[LinkNews] = []
+    await stage.kernel.watch_links(news.append)
+
+    await stage.kernel.apply([bridge()])
+    await stage.kernel.apply([DeleteLink(name=IfName("sw-web"))])
+    for _ in range(200):
+        if any("sw-web" in each.went for each in news):
+            break
+        await asyncio.sleep(0.01)
+
+    assert {name for each in news for name in each.came} >= {"sw-web"}
+    assert {name for each in news for name in each.went} == {"sw-web"}
+
+
+async def test_a_link_that_changes_its_name_went_and_came(stage: Stage) -> None:
+    news: list[LinkNews] = []
+    await stage.kernel.apply([bridge()])
+    await stage.kernel.watch_links(news.append)
+
+    stage.run("ip", "link", "set", "sw-web", "down")
+    stage.run("ip", "link", "set", "sw-web", "mtu", "1300")
+    stage.run("ip", "link", "set", "sw-web", "name", "other")
+    for _ in range(200):
+        if news:
+            break
+        await asyncio.sleep(0.01)
+
+    assert news == [LinkNews(came=frozenset({IfName("other")}), went=frozenset({IfName("sw-web")}))]
