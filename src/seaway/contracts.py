@@ -8,7 +8,7 @@ one named step first (``Steps``), so that a test can end the daemon at any of th
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -22,6 +22,7 @@ from seaway.model.ids import (
     NetworkId,
     SandboxId,
 )
+from seaway.model.lease import L, LeaseClient
 from seaway.model.network import Network
 from seaway.model.observed import LinkNews, LinkState, Observed
 from seaway.model.options import Options
@@ -507,6 +508,43 @@ class Runtime(Protocol):
 
     async def known(self) -> frozenset[SandboxId]:
         """The sandboxes of which any trace is there."""
+        ...
+
+
+class Leases(Protocol[L]):
+    """Addresses that the LAN's own servers lend, by DHCPv4 or by DHCPv6.
+
+    Whoever asks sets them on the interface, and takes them away. An interface that asks is up.
+    """
+
+    async def acquire(self, client: LeaseClient, known: L | None = None) -> L:
+        """A lease for *client*: the one that is *known* from before, if it may still have that.
+
+        Where all servers are silent that is so as long as it runs. Raises Unavailable within a bounded
+        time, and says what servers there did.
+        """
+        ...
+
+    def keep(
+        self, client: LeaseClient, lease: L | None, changed: Callable[[L | None], Awaitable[None]]
+    ) -> None:
+        """Prolong *lease* from now on, and get another when that is lost; None: get one.
+
+        *changed* is told each new lease, be it only of other times, and None at once when the address must
+        not be used any more; servers are asked on until ``stop``, whatever it raises.
+        """
+        ...
+
+    async def release(self, client: LeaseClient, lease: L) -> None:
+        """Stop, and give *lease* back while the interface still has its address; nobody need hear it."""
+        ...
+
+    async def decline(self, client: LeaseClient, lease: L) -> None:
+        """Stop, and tell the server that somebody else has the address; ask for another then."""
+        ...
+
+    async def stop(self, client: LeaseClient) -> None:
+        """Do no more for *client*, and say nothing; the lease stays its own. Not kept is fine."""
         ...
 
 

@@ -169,4 +169,4 @@ class Lease6:
 
 
 Lease = Lease4 | Lease6
-L = TypeVar("L", Lease4, Lease6)
+L = TypeVar("L", bound=Lease)
