@@ -23,25 +23,26 @@ from cattrs import Converter
 from seaway.contracts import Record
 from seaway.model.endpoint import Endpoint
 from seaway.model.ids import Address, Interface, Prefix
+from seaway.model.lease import Lease4, Lease6
 from seaway.model.network import Network
 from seaway.model.options import KINDS, Options
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Sandbox
 
-_TEXTS = (
+_OF_ADDRESSES = (
     IPv4Address,
     IPv6Address,
     IPv4Network,
     IPv6Network,
     IPv4Interface,
     IPv6Interface,
-    PurePath,
 )
+_TEXTS = (*_OF_ADDRESSES, PurePath)
 
-R = TypeVar("R", Network, Sandbox, Endpoint, PublishedPort)
+R = TypeVar("R", Network, Sandbox, Endpoint, PublishedPort, Lease4, Lease6)
 
 
-def encoded(record: Record | PublishedPort) -> bytes:
+def encoded(record: Record | PublishedPort | Lease4 | Lease6) -> bytes:
     """*record* as JSON."""
     if isinstance(record, Network):
         return msgspec.json.encode({"driver": record.driver, "network": record}, enc_hook=_text)
@@ -80,6 +81,8 @@ def _converter() -> Converter:
         Prefix | None, lambda t, _: None if t is None else ip_network(t)
     )
     converter.register_structure_hook(Path | None, lambda t, _: None if t is None else Path(t))
+    for kind in _OF_ADDRESSES:
+        converter.register_structure_hook(kind, lambda text, kind: kind(text))
     converter.register_structure_hook(Options, _options)
     return converter
 

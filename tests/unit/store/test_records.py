@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+)
 
 import pytest
 
 from fakes.records import a_network
+from seaway.model.lease import Lease4, Lease6, LeasedAddress, LeasedRoute
 from seaway.model.network import Network
 from seaway.model.options import HostOptions, NullOptions, Options
 from seaway.store.records import decoded, encoded
@@ -61,3 +69,48 @@ def test_a_network_of_the_first_files_has_no_reservations() -> None:
     network = replace(BRIDGE, subnets=())
 
     assert decoded(Network, text("bridge", BRIDGED, more="")) == network
+
+
+def test_a_lease_is_kept_whole() -> None:
+    lease = Lease4(
+        address=IPv4Interface("192.0.2.10/24"),
+        server=IPv4Address("192.0.2.1"),
+        obtained=1,
+        renew_at=2,
+        rebind_at=3,
+        expires_at=None,
+        routes=(LeasedRoute(to=IPv4Network("0.0.0.0/0"), via=IPv4Address("192.0.2.1")),),
+        dns=(IPv4Address("192.0.2.53"),),
+        search=("lan.example",),
+        mtu=1400,
+    )
+    kept = (
+        b'{"address":"192.0.2.10/24","server":"192.0.2.1","obtained":1,"renew_at":2,"rebind_at":3,'
+        b'"expires_at":null,"routes":[{"to":"0.0.0.0/0","via":"192.0.2.1"}],"dns":["192.0.2.53"],'
+        b'"search":["lan.example"],"mtu":1400}'
+    )
+
+    assert encoded(lease) == kept
+    assert decoded(Lease4, kept) == lease
+
+
+def test_an_ipv6_lease_is_kept_whole() -> None:
+    address = LeasedAddress(
+        address=IPv6Interface("2001:db8::10/128"), preferred_until=5, valid_until=None
+    )
+    lease = Lease6(
+        server="0001",
+        obtained=1,
+        renew_at=2,
+        rebind_at=None,
+        addresses=(address,),
+        dns=(IPv6Address("2001:db8::53"),),
+    )
+    kept = (
+        b'{"server":"0001","obtained":1,"renew_at":2,"rebind_at":null,"addresses":'
+        b'[{"address":"2001:db8::10/128","preferred_until":5,"valid_until":null}],'
+        b'"dns":["2001:db8::53"],"search":[]}'
+    )
+
+    assert encoded(lease) == kept
+    assert decoded(Lease6, kept) == lease
