@@ -100,8 +100,8 @@ class LeaseClients(Generic[S, M, L]):
         """A lease for *client*, as the contract says; raises Unavailable."""
         self._steps.reach("leases.acquire")
         machine = self._family.machine(client)
-        turn = machine.begin(known, self._clock.now(), _draw())
         wire = await self._family.open(client, self._dispose)
+        turn = machine.begin(known, self._clock.now(), _draw())
         with closing(wire), suppress(TimeoutError):
             async with asyncio.timeout(self._patience.acquire):
                 while turn.granted is None:

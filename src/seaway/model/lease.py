@@ -146,7 +146,7 @@ class Lease6:
     server: str
     """The server's identifier (DUID), in hexadecimal digits."""
     obtained: int
-    """When the request was sent that the server granted."""
+    """When the server granted it: the lifetimes count from there."""
     renew_at: int | None
     """T1: when that server is asked again; None: never."""
     rebind_at: int | None

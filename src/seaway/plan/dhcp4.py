@@ -21,6 +21,7 @@ from seaway.plan.leasing import (
     Turn,
     is_host,
     moment,
+    told_name,
     usable,
     usable_names,
 )
@@ -411,7 +412,7 @@ class Machine4:
             mac=self.client.mac,
             broadcast=wants and self.client.shares_mac,
             client_id=self.client.client_id,
-            hostname=self.client.hostname if wants else "",
+            hostname=told_name(self.client.hostname) if wants else "",
             wanted=_WANTED if wants else (),
             max_size=_MAX_SIZE if wants else None,
         )

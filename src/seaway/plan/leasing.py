@@ -21,6 +21,8 @@ SECOND = 1_000_000_000
 """In nanoseconds, as all times of leases are."""
 FOR_EVER = 0xFFFFFFFF
 """Seconds in a message that mean: without end."""
+_LABEL, _NAME = 63, 253
+"""Characters at most (RFC 1035 section 2.3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +93,10 @@ def usable_names(names: Iterable[str], notes: list[str]) -> tuple[str, ...]:
         except InvalidRequest:
             notes.append(f"search domain {shown(name)!r} is left out: it is no name of a domain")
     return tuple(good)
+
+
+def told_name(hostname: str) -> str:
+    """The name by which a server shall note *hostname*; empty where that has no form in DNS."""
+    name = hostname.removesuffix(".")
+    fits = all(1 <= len(label) <= _LABEL for label in name.split("."))
+    return name if fits and len(name) <= _NAME else ""
