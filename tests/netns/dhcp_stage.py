@@ -16,6 +16,7 @@ import pytest
 
 from bed.spot import ROOT
 from netns.names_stage import Sockets, a_netns, run_in
+from seaway.contracts import Kernel
 from seaway.model.ids import IfName, Mac, NetworkName
 from seaway.model.lease import Lease, LeaseClient
 
@@ -134,6 +135,11 @@ class OpenedSockets(Sockets):
     def open(self) -> int:
         """How many sockets are open."""
         return sum(sock.fileno() >= 0 for sock in self.sockets)
+
+
+def as_kernel(sockets: OpenedSockets) -> Kernel:
+    """The kernel, for clients, which open sockets only."""
+    return sockets  # type: ignore[return-value] # pyright: ignore[reportReturnType] - as said
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from netns.dhcp_stage import Lan, OpenedSockets, Told, a_client, a_lan, mac
+from netns.dhcp_stage import Lan, OpenedSockets, Told, a_client, a_lan, as_kernel, mac
 from netns.names_stage import NoSteps, a_netns, run_in
-from seaway.contracts import Kernel, Leases
+from seaway.contracts import Leases
 from seaway.dhcp.clients import LeaseClients, Patience
 from seaway.dhcp.ipv4 import Ipv4
 from seaway.model.errors import Unavailable
@@ -52,7 +52,7 @@ def sockets(lan: Lan) -> OpenedSockets:
 @asynccontextmanager
 async def a_daemon(sockets: OpenedSockets, patience: float = 3.0) -> AsyncGenerator[Leases[Lease4]]:
     """The clients of one daemon."""
-    family = Ipv4(_as_kernel(sockets), SOON)
+    family = Ipv4(as_kernel(sockets), SOON)
     async with LeaseClients(family, NoSteps(), patience=Patience(acquire=patience)) as leases:
         yield leases
 
@@ -61,10 +61,6 @@ async def a_daemon(sockets: OpenedSockets, patience: float = 3.0) -> AsyncGenera
 async def leases(sockets: OpenedSockets) -> AsyncGenerator[Leases[Lease4]]:
     async with a_daemon(sockets) as leases:
         yield leases
-
-
-def _as_kernel(sockets: OpenedSockets) -> Kernel:
-    return sockets  # type: ignore[return-value] # pyright: ignore[reportReturnType] - clients open sockets only
 
 
 def use(box: Path, lease: Lease4) -> None:
