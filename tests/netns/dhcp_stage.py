@@ -7,15 +7,15 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from bed.spot import ROOT
-from netns.names_stage import Sockets, a_netns, run_in
+from netns.names_stage import Sockets, a_netns, run_in, socket_in
 from seaway.contracts import Kernel
 from seaway.model.ids import IfName, Mac, NetworkName
 from seaway.model.lease import Lease, LeaseClient
@@ -32,7 +32,7 @@ class Lan:
     directory: Path
     netns: Path
     boxes: int = 0
-    servers: list[Server] = field(default_factory=list["Server"])
+    exits: ExitStack = field(default_factory=ExitStack)
 
     def plug(self, box: Path, mac: str) -> None:
         """Give *box* an ``eth0`` with *mac* on the LAN, up and without an address."""
@@ -44,6 +44,20 @@ class Lan:
         )
         run_in(self.netns, "sh", "-euc", script)
         run_in(box, "ip", "link", "set", "eth0", "up")
+
+    def branch(self, host: Path, box: Path, mac: str) -> None:
+        """Give *box* a macvlan ``eth0`` with *mac* on the ``eth0`` of *host*, up and without an address."""
+        argv = ["ip", "link", "add", "link", "eth0", "name", "eth0", "address", mac]
+        run_in(host, *argv, "netns", str(box), "type", "macvlan", "mode", "bridge")
+        run_in(box, "ip", "link", "set", "eth0", "up")
+
+    def speaker(self) -> Callable[[bytes], None]:
+        """What broadcasts bytes to all DHCPv4 clients of the LAN."""
+        sock = socket_in(self.netns, socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lan")
+        self.exits.callback(sock.close)
+        return lambda data: _broadcast(sock, data)
 
     def dnsmasq(self, *options: str, lends: str = RANGE) -> Server:
         """A dnsmasq that lends what *lends* says, authoritative and without a look for conflicts."""
@@ -78,7 +92,7 @@ class Lan:
                 stderr=out,
             )
         server = Server(process=process, leases=leases, log=log)
-        self.servers.append(server)
+        self.exits.callback(server.stop)
         deadline = time.monotonic() + 5
         while ready not in log.read_text():
             assert process.poll() is None, log.read_text()
@@ -155,11 +169,12 @@ def a_lan(directory: Path) -> Generator[Lan]:
         )
         run_in(netns, "sh", "-euc", script)
         lan = Lan(directory, netns)
-        try:
+        with lan.exits:
             yield lan
-        finally:
-            for server in lan.servers:
-                server.stop()
+
+
+def _broadcast(sock: socket.socket, data: bytes) -> None:
+    sock.sendto(data, ("255.255.255.255", 68))
 
 
 def a_client(number: int, netns: Path | None) -> LeaseClient:

@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import shake_128
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from netns.dhcp_stage import Lan, OpenedSockets, Told, a_client, a_lan, as_kernel, mac
+from netns.dhcp_stage import Lan, OpenedSockets, Server, Told, a_client, a_lan, as_kernel, mac
 from netns.names_stage import NoSteps, a_netns, run_in
 from seaway.contracts import Leases
 from seaway.dhcp.clients import LeaseClients, Patience
@@ -153,6 +154,41 @@ async def test_neither_a_filter_for_sources_nor_a_firewall_keeps_a_lease_away(
     lease = await leases.acquire(a_client(1, box))
 
     assert list(server.lent()) == [str(lease.address.ip)]
+
+
+async def test_macvlan_links_of_one_parent_have_a_lease_each(
+    lan: Lan, leases: Leases[Lease4]
+) -> None:
+    server = lan.dnsmasq()
+    with a_netns() as host, a_netns() as one, a_netns() as two:
+        lan.plug(host, mac(9))
+        for number, netns in ((1, one), (2, two)):
+            lan.branch(host, netns, mac(number))
+
+        first, second = await asyncio.gather(
+            leases.acquire(a_client(1, one)), leases.acquire(a_client(2, two))
+        )
+
+    assert set(server.lent()) == {str(first.address.ip), str(second.address.ip)}
+
+
+async def test_noise_on_the_lan_keeps_no_lease_away(
+    lan: Lan, box: Path, leases: Leases[Lease4], caplog: pytest.LogCaptureFixture
+) -> None:
+    speak = lan.speaker()
+
+    async def noise_and_then_a_server() -> Server:
+        for length in range(300):
+            speak(shake_128(str(length).encode()).digest(length))
+            await asyncio.sleep(0)
+        return lan.dnsmasq()
+
+    lease, server = await asyncio.gather(
+        leases.acquire(a_client(1, box)), noise_and_then_a_server()
+    )
+
+    assert list(server.lent()) == [str(lease.address.ip)]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_the_host_itself_has_a_lease_too(lan: Lan, leases: Leases[Lease4]) -> None:
