@@ -530,8 +530,9 @@ class Leases(Protocol[L]):
     ) -> None:
         """Prolong *lease* from now on, and get another when that is lost; None: get one.
 
-        *changed* is told each new lease, be it only of other times, and None at once when the address must
-        not be used any more; servers are asked on until ``stop``, whatever it raises.
+        Nothing is kept for *client* yet. *changed* is told each new lease, be it only of other times, and
+        None at once when the address must not be used any more; whatever it raises, servers are asked on
+        until ``stop``.
         """
         ...
 

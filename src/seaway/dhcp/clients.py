@@ -108,8 +108,8 @@ class LeaseClients(Generic[S, M, L]):
                     turn = await self._next(client, machine, turn, wire)
                 return turn.granted
         if known is not None and known.is_valid(self._clock.now()):
-            facts = {"network": client.network, "client": client.said}
-            log.warning("no DHCP server answered; the lease from before is used", extra=facts)
+            text = "the lease from before is used, unconfirmed"
+            log.warning(text, extra=_facts(client, machine.excuse(turn.state)))
             return known
         raise Unavailable(
             f"{client.said} got no address in {self._patience.acquire:g} seconds: "
@@ -145,8 +145,7 @@ class LeaseClients(Generic[S, M, L]):
             now = max(now, state.due or now)
         turn = machine.step(state, heard, now, _draw())
         for note in turn.notes:
-            facts = {"network": client.network, "client": client.said, "reason": note}
-            log.warning("a DHCP server said what is not believed", extra=facts)
+            log.warning("a DHCP server said what is not believed", extra=_facts(client, note))
         return turn
 
     def keep(
@@ -183,6 +182,8 @@ class LeaseClients(Generic[S, M, L]):
         try:
             turn = self._step(kept.client, kept.machine, kept.state, None)
             await self._tell(kept, turn)
+            if not self._is_kept(kept):
+                return
             with closing(await self._family.open(kept.client, self._dispose)) as wire:
                 while self._is_kept(kept) and turn.granted is None:
                     for send in turn.sends:
@@ -193,10 +194,9 @@ class LeaseClients(Generic[S, M, L]):
                     turn = self._step(kept.client, kept.machine, turn.state, heard)
                     await self._tell(kept, turn)
         except EngineError as error:
-            facts = {"network": kept.client.network, "reason": str(error)}
-            log.warning("a lease could not be kept up", extra=facts)
+            log.warning("a lease could not be prolonged", extra=_facts(kept.client, str(error)))
         except Exception:  # one client never ends the others
-            log.exception("a DHCP client broke", extra={"client": kept.client.said})
+            log.exception("a DHCP client broke", extra=_facts(kept.client))
             kept.not_before = self._clock.now() + round(_REPAIR * SECOND)
         finally:
             kept.task = None
@@ -217,14 +217,13 @@ class LeaseClients(Generic[S, M, L]):
         """Take *turn* over, and say what changed by it."""
         kept.state = turn.state
         if turn.lost:
-            facts = {"network": kept.client.network, "client": kept.client.said}
-            log.warning("a lease is lost", extra={**facts, "reason": turn.lost})
+            log.warning("a lease is lost", extra=_facts(kept.client, turn.lost))
         if not turn.lost and turn.granted is None:
             return
         try:
             await kept.changed(turn.granted)
         except Exception:
-            log.exception("a changed lease was not taken over", extra={"client": kept.client.said})
+            log.exception("a changed lease was not taken over", extra=_facts(kept.client))
 
     async def release(self, client: LeaseClient, lease: L) -> None:
         """Stop, and give *lease* back."""
@@ -245,15 +244,14 @@ class LeaseClients(Generic[S, M, L]):
         try:
             wire = await self._family.open(client, self._dispose)
         except EngineError as error:
-            facts = {"network": client.network, "reason": str(error)}
-            log.warning("a DHCP server was not told", extra=facts)
+            log.warning("a DHCP server was not told", extra=_facts(client, str(error)))
             return
         with closing(wire):
             await wire.send(send)
             await wire.flush()
 
     async def stop(self, client: LeaseClient) -> None:
-        """Do no more for *client*; on return no socket of ours is in its namespace."""
+        """Do no more for *client*; a socket of it may still be in the middle of its closing."""
         kept = self._kept.pop(client.id, None)
         if kept is not None and kept.task is not None and kept.task is not asyncio.current_task():
             kept.task.cancel()
@@ -263,6 +261,11 @@ class LeaseClients(Generic[S, M, L]):
     def _dispose(self, sock: socket.socket) -> None:
         """Close *sock* aside: for a packet socket Linux waits 8 to 16 ms (``packet_release()``)."""
         self._tasks.create_task(asyncio.to_thread(sock.close))
+
+
+def _facts(client: LeaseClient, reason: str = "") -> dict[str, str]:
+    facts = {"network": client.network, "interface": client.said}
+    return {**facts, "reason": reason} if reason else facts
 
 
 def _draw() -> Draw:

@@ -95,9 +95,8 @@ class Wire6:
         try:
             self._sock.sendto(encode_message(send.message), (_SERVERS, SERVER_PORT))
         except OSError as error:
-            facts = {"network": self._client.network, "client": self._client.said}
-            reason = {**facts, "reason": error.strerror}
-            log.warning("a message to DHCPv6 servers was not sent", extra=reason)
+            facts = {"network": self._client.network, "reason": error.strerror}
+            log.warning("a message to DHCPv6 servers was not sent", extra=facts)
 
     async def flush(self) -> None:
         """A multicast waits for nobody's address: it has left."""

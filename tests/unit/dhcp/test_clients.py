@@ -203,7 +203,7 @@ async def test_who_hears_of_a_lost_lease_may_stop_at_once() -> None:
         await asyncio.sleep(0.1)
 
     assert heard == [None]
-    assert lan.seen == []
+    assert (lan.seen, lan.wires) == ([], [])
 
 
 async def test_a_client_that_breaks_does_not_end_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -226,7 +226,7 @@ async def test_a_link_that_is_gone_is_asked_again(caplog: pytest.LogCaptureFixtu
         lan.gone = False
         await lan.until(2)
 
-    assert "a lease could not be kept up" in caplog.messages
+    assert "a lease could not be prolonged" in caplog.messages
     assert lan.seen == ["DISCOVER", "REQUEST"]
 
 
