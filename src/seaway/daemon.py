@@ -26,6 +26,8 @@ from seaway.api.server import Server
 from seaway.api.sockets import listening
 from seaway.config import Config, Settings, settings
 from seaway.contracts import Steps
+from seaway.dhcp.clients import LeaseClients
+from seaway.dhcp.ipv4 import Ipv4
 from seaway.dns.names import NameServers
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
@@ -89,12 +91,14 @@ async def world(config: Config) -> AsyncGenerator[World]:
         stack.push_async_callback(kernel.close)
         names = NameServers(kernel, steps, resolv_conf=config.resolv_conf)
         runtime = ConmonRuntime(config.run_dir, config.data_dir, steps, mask=config.sockets)
+        leases = LeaseClients(Ipv4(kernel), steps)
         engine = engine_over(
             store=store,
             kernel=kernel,
             names=await stack.enter_async_context(names),
             host_ports=SocketHostPorts(steps, lambda owner: store.sandbox(owner).name),
             runtime=runtime,
+            leases=await stack.enter_async_context(leases),
             drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=SystemClock(),
             paths=paths,

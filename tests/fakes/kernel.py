@@ -13,6 +13,7 @@ from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
+from seaway.model.lease import LeasedRoute
 from seaway.model.observed import LinkNews, LinkState, Observed
 from seaway.model.parent import Macvlan
 from seaway.model.usage import Traffic
@@ -35,6 +36,7 @@ from seaway.plan.operations import (
     ChangeGateways,
     ChangeGuard,
     ChangeHostRoutes,
+    ChangeLeasedRoutes,
     ChangeMtu,
     ChangeRoute,
     ChangeShim,
@@ -65,6 +67,7 @@ class FakeNetns:
     links: dict[IfName, Attach] = field(default_factory=dict[IfName, Attach])
     default_routes: dict[int, Route] = field(default_factory=dict[int, Route])
     """By family, 4 or 6."""
+    leased_routes: tuple[LeasedRoute, ...] = ()
     names_port: int | None = None
     """Where 127.0.0.11:53 leads to."""
 
@@ -362,6 +365,8 @@ class FakeKernel:
                 self._change_gateways(op)
             case ChangeAddresses():
                 self._change_far_end(op, op.link, op.netns, addresses=op.new)
+            case ChangeLeasedRoutes():
+                self._netns("ChangeLeasedRoutes", op.netns).leased_routes = op.new
             case ChangeGuard():
                 self._change_guard(op)
             case ChangeRoute():

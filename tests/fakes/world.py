@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from fakes.kernel import FakeKernel
+from fakes.leases import FakeLeases
 from fakes.parts import CountedSteps, CountingClock, FakeHostPorts, FakeNames, FakeRuntime
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
@@ -55,6 +56,7 @@ class World:
 
     def join(self) -> None:
         """What dies with the daemon is made anew: names, held ports, use cases."""
+        self.leases = FakeLeases(self.steps)
         self.names, self.host_ports = FakeNames(self.steps), FakeHostPorts(self.steps)
         self.engine = engine_over(
             store=self.store,
@@ -62,6 +64,7 @@ class World:
             names=self.names,
             host_ports=self.host_ports,
             runtime=self.runtime,
+            leases=self.leases,
             drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=self.clock,
             paths=self.paths,

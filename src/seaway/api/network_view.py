@@ -8,8 +8,10 @@ from typing import NamedTuple, TypeVar
 from msgspec import UNSET, Raw, UnsetType
 
 from seaway.api import moments, wire
+from seaway.api.network_wishes import DHCP
 from seaway.contracts import Store
 from seaway.model.address import Reservation
+from seaway.model.lease import Lease4
 from seaway.model.network import Network, Subnet, SubnetWish
 from seaway.model.options import Icc
 
@@ -54,6 +56,7 @@ def _ipam(network: Network) -> wire.ShownIpam:
     subnets: tuple[Subnet | SubnetWish, ...] = config.subnets if config else network.subnets
     asked = network.ipam_options
     return wire.ShownIpam(
+        driver=DHCP if network.dhcp else "default",
         options=None if asked is None else dict(asked),
         config=[_subnet(network, s) for s in subnets] if subnets or config else None,
     )
@@ -84,6 +87,25 @@ def _options(network: Network) -> dict[str, str]:
         "com.docker.network.driver.mtu": str(options.mtu),
         **dict(network.asked_options),
     }
+
+
+def shown_lease(lease: Lease4) -> wire.Lease:
+    """What a DHCP server lent, as the API shows it."""
+    renews, expires = (
+        "" if moment is None else moments.shown(moment)
+        for moment in (lease.renew_at, lease.expires_at)
+    )
+    return wire.Lease(
+        address=str(lease.address),
+        server=str(lease.server),
+        obtained=moments.shown(lease.obtained),
+        renews=renews,
+        expires=expires,
+        gateway=str(lease.gateway or ""),
+        dns=[str(server) for server in lease.dns],
+        search=[*lease.search],
+        mtu=lease.mtu or 0,
+    )
 
 
 def _word(flag: bool) -> str:

@@ -14,6 +14,8 @@ NO_SWARM = (
     "this node to swarm and try again."
 )
 """Docker's words. There is no swarm to connect to: networks across hosts are made without one."""
+DHCP = "dhcp"
+"""The IPAM driver that leaves the choice of addresses to the LAN's own server."""
 _BITS = {False: 32, True: 128}
 
 
@@ -21,8 +23,10 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
     """A network as *asked* for; raises InvalidRequest, NotFound, Forbidden."""
     _refuse_swarm(asked)
     ipam = asked.ipam or wire.Ipam()
-    if ipam.driver not in {None, "", "default"}:
-        raise NotFound(f'plugin "{ipam.driver}" not found; the only one that chooses is default')
+    if ipam.driver not in {None, "", "default", DHCP}:
+        raise NotFound(
+            f'plugin "{ipam.driver}" not found; addresses are chosen by default or {DHCP}'
+        )
     return NetworkWish(
         name=network_name(asked.name or ""),
         driver=asked.driver or "bridge",
@@ -33,6 +37,7 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
         attachable=bool(asked.attachable),
         labels=pairs(asked.labels),
         options=pairs(asked.options),
+        dhcp=ipam.driver == DHCP,
         ipam_options=None if ipam.options is None else pairs(ipam.options),
         config_only=bool(asked.config_only),
         config_from=(asked.config_from.network or "") if asked.config_from else "",

@@ -13,7 +13,7 @@ from seaway.api.call import Call, Route, answer, empty
 from seaway.api.declaration import filters, flag, json, nothing, text
 from seaway.api.endpoint_wishes import endpoint_wish
 from seaway.api.errors import WrongFilterValue
-from seaway.api.network_view import ListedNetworks, Shape, shown
+from seaway.api.network_view import ListedNetworks, Shape, shown, shown_lease
 from seaway.api.network_wishes import network_wish
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
@@ -190,6 +190,7 @@ class NetworkRoutes:
             ipv4_address=addresses.get(4, ""),
             ipv6_address=addresses.get(6, ""),
             drops=drops.get(endpoint.link, 0) if place else UNSET,
+            lease=UNSET if place is None or place.lease is None else shown_lease(place.lease),
         )
 
 

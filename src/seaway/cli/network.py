@@ -274,8 +274,8 @@ COMMANDS = {
                 Option(
                     "ipam-driver",
                     "DRIVER",
-                    "who chooses addresses: default",
-                    known=("default",),
+                    "who chooses addresses: default, or dhcp: the LAN's own server",
+                    known=("default", "dhcp"),
                 ),
                 Option("ipam-opt", "NAME=VALUE", "an option for it (repeatable)"),
             ),

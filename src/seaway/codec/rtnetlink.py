@@ -456,22 +456,25 @@ def _local_route(index: int, address: IPv6Address, metric: int) -> bytes:
     )
 
 
-def add_host_route(index: int, address: Address) -> Request:
-    """Let this host reach *address* right behind the link *index*."""
-    family, bits = _family(address.version), address.max_prefixlen
-    scope = _RT_SCOPE_LINK if address.version == 4 else 0
+def add_route(index: int, to: Prefix, via: Address | None) -> Request:
+    """Let this host reach *to* by the link *index*, by way of a router or right behind it."""
+    scope = _RT_SCOPE_LINK if via is None and to.version == 4 else 0
     body = _ROUTE.pack(
-        family, bits, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, scope, RouteType.UNICAST, 0
+        _family(to.version),
+        to.prefixlen,
+        *(0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, scope, RouteType.UNICAST, 0),
     )
-    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    body += attribute(_RTA_DST, to.network_address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+    body += b"" if via is None else attribute(_RTA_GATEWAY, via.packed)
     return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
-def delete_host_route(index: int, address: Address) -> Request:
-    """Take away what ``add_host_route`` made; ESRCH when it is not there."""
-    family, bits = _family(address.version), address.max_prefixlen
-    body = _ROUTE.pack(family, bits, 0, 0, RT_TABLE_MAIN, 0, _scope_any(address.version), 0, 0)
-    body += attribute(_RTA_DST, address.packed) + attribute(_RTA_OIF, _U32.pack(index))
+def delete_route(index: int, to: Prefix) -> Request:
+    """Take away what ``add_route`` made; ESRCH when it is not there."""
+    body = _ROUTE.pack(
+        _family(to.version), to.prefixlen, 0, 0, RT_TABLE_MAIN, 0, _scope_any(to.version), 0, 0
+    )
+    body += attribute(_RTA_DST, to.network_address.packed) + attribute(_RTA_OIF, _U32.pack(index))
     return Request(Kind.DELROUTE, NLM_F_ACK, body)
 
 

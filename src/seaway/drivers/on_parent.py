@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from seaway.model.ids import Address, IfName, interface, mac_of
+from seaway.model.lease import LeasedRoute
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.options import IpvlanOptions, MacvlanOptions
@@ -15,6 +16,7 @@ from seaway.plan.operations import (
     AttachLink,
     ChangeAddresses,
     ChangeHostRoutes,
+    ChangeLeasedRoutes,
     ChangeMtu,
     ChangeShim,
     DeleteLink,
@@ -46,7 +48,11 @@ class OnParentDriver:
         """A link is made inside, deleted, or changed while it carries traffic."""
         match before, after:
             case None, Attachment():
-                return (_attach(after, netns), *_host_routes(None, after))
+                return (
+                    _attach(after, netns),
+                    *_leased_routes(None, after, netns),
+                    *_host_routes(None, after),
+                )
             case Attachment(), None:
                 return (*_host_routes(before, None), _detach(before, netns))
             case Attachment(), Attachment():
@@ -67,9 +73,15 @@ class OnParentDriver:
             link.kind == options.driver
             and link.lower == parent.index
             and mac in {None, link.mac}
-            and not {a.ip for a in attachment.place.addresses}.isdisjoint(link.addresses)
+            and _has(link, attachment)
             for link in inside.values()
         )
+
+
+def _has(link: LinkState, attachment: Attachment) -> bool:
+    """Whether *link* has any address of *attachment*, or that has none."""
+    addresses = {a.ip for a in attachment.place.addresses}
+    return not addresses or not addresses.isdisjoint(link.addresses)
 
 
 def _parent_ops(network: Network, others: Collection[Network]) -> tuple[Operation, ...]:
@@ -115,13 +127,14 @@ def _shim(network: Network) -> Shim | None:
 
 def _attach(attachment: Attachment, netns: Path) -> AttachLink:
     options, place = _options(attachment.network), attachment.place
+    lent = place.lease.mtu if place.lease is not None and place.addresses else None
     return AttachLink(
         parent=options.parent.name,
         netns=netns,
         ifname=place.ifname,
         link=options.link,
         mac=place.mac,
-        mtu=options.mtu,
+        mtu=options.mtu or lent,
         addresses=place.addresses,
         sysctls=attachment.endpoint.wish.sysctls,
     )
@@ -152,7 +165,25 @@ def _changes(before: Attachment, after: Attachment, netns: Path) -> tuple[Operat
                 new=new.addresses,
             )
         )
-    return tuple(found)
+    return (*found, *_leased_routes(before, after, netns))
+
+
+def _leased_routes(
+    before: Attachment | None, after: Attachment, netns: Path
+) -> tuple[Operation, ...]:
+    """The routes beside the default one that came with a lease."""
+    old, new = (_lent(a) for a in (before, after))
+    if old == new:
+        return ()
+    parent, ifname = _options(after.network).parent.name, after.place.ifname
+    return (ChangeLeasedRoutes(netns=netns, ifname=ifname, parent=parent, old=old, new=new),)
+
+
+def _lent(attachment: Attachment | None) -> tuple[LeasedRoute, ...]:
+    place = attachment.place if attachment is not None else None
+    if place is None or place.lease is None or not place.addresses:
+        return ()
+    return place.lease.further_routes
 
 
 def _host_routes(before: Attachment | None, after: Attachment | None) -> tuple[Operation, ...]:

@@ -10,6 +10,7 @@ from seaway.contracts import Clock, Kernel, Launch, Runtime, Store
 from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.leasing import Leasing
 from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
@@ -50,6 +51,7 @@ class Assembly:
         wires: Wires,
         files: Files,
         endpoints: Endpoints,
+        leasing: Leasing,
         clock: Clock,
         paths: NetnsPaths,
         streams: PendingStreams,
@@ -57,7 +59,7 @@ class Assembly:
         self._store, self._kernel, self._held_ports = store, kernel, held_ports
         self._runtime, self._wires, self._files = runtime, wires, files
         self._endpoints, self._clock, self._paths = endpoints, clock, paths
-        self._streams = streams
+        self._streams, self._leasing = streams, leasing
 
     # Up
 
@@ -67,6 +69,8 @@ class Assembly:
             endpoints = await self._claimed(sandbox, undo)
             wiring = self._wired(sandbox, endpoints, undo)
             await self._lay(sandbox, wiring, undo)
+            wiring = await self._leasing.obtain(sandbox, wiring, wiring.attachments, undo)
+            endpoints = _as_wired(endpoints, wiring)
             if sandbox.process is not None:
                 await self._launch(sandbox, sandbox.process, wiring, undo)
             started = replace(
@@ -79,6 +83,7 @@ class Assembly:
                 ),
             )
             await self._store.commit(put=[started, *endpoints])
+        await self._leasing.keep(sandbox, wiring.attachments)
         return started
 
     async def _claimed(self, sandbox: Sandbox, undo: Undo) -> list[Endpoint]:
@@ -163,6 +168,10 @@ class Assembly:
         except EngineError as error:
             errors.append(error)
         try:
+            await self._leasing.give_back(sandbox, wiring.attachments)
+        except EngineError as error:
+            errors.append(error)
+        try:
             if sandbox.has_namespace:
                 last = [unname_op(sandbox, self._paths)]
                 await self._wires.cut(sandbox, wiring, UNWIRED, last=last)
@@ -178,6 +187,7 @@ class Assembly:
         first = [name_op(sandbox, self._paths)]
         try:
             await self._wires.put_back(sandbox, UNWIRED, wiring, first=first)
+            await self._leasing.keep(sandbox, wiring.attachments)
         finally:
             await self._wires.open_names(sandbox, wiring)
 
@@ -199,3 +209,9 @@ class Assembly:
             except* EngineError as errors:
                 facts = {"sandbox": sandbox.name, "reason": str(errors.exceptions)}
                 log.warning("something could not be taken down", extra=facts)
+
+
+def _as_wired(endpoints: Sequence[Endpoint], wiring: Wiring) -> list[Endpoint]:
+    """*endpoints* as they hang in *wiring*; those that have no interface stay as they are."""
+    there = {a.endpoint.id: a.endpoint for a in wiring.attachments}
+    return [there.get(endpoint.id, endpoint) for endpoint in endpoints]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from seaway.contracts import Clock, Events, Store
 from seaway.engine.files import Files
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.leasing import Leasing
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
@@ -19,7 +20,7 @@ from seaway.model.ids import Address, EndpointId, IfName, Mac, NetworkId, new_id
 from seaway.model.network import Network
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan import ipam
-from seaway.plan.wiring import published, with_network, without_network
+from seaway.plan.wiring import beyond, published, with_network, without_network
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Endpoints:
         store: Store,
         wires: Wires,
         held_ports: HeldPorts,
+        leasing: Leasing,
         files: Files,
         events: Events,
         clock: Clock,
@@ -40,7 +42,7 @@ class Endpoints:
     ) -> None:
         self._store, self._wires, self._files = store, wires, files
         self._held_ports, self._events, self._turns = held_ports, events, turns
-        self._clock = clock
+        self._clock, self._leasing = clock, leasing
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
         """Attach a sandbox to a network: all of it, or none.
@@ -74,11 +76,14 @@ class Endpoints:
             after = self._held_ports.hold(sandbox, after, undo)
             await self._wires.lay(sandbox, before, after)
             self._wires.lay_undone(undo, sandbox, before, after)
+            after = await self._leasing.obtain(sandbox, after, beyond(after, before), undo)
+            (new,) = beyond(after, before)
             undo.by(self._held_ports.put_back, sandbox, before)
             after = self._held_ports.let_go(sandbox, after)
-            await self._store.commit(put=[endpoint, *published(sandbox, after)])
+            await self._store.commit(put=[new.endpoint, *published(sandbox, after)])
+        await self._leasing.keep(sandbox, [new])
         self._wires.show(sandbox)
-        return endpoint
+        return new.endpoint
 
     async def disconnect(self, network_ref: str, sandbox_ref: str) -> None:
         """Take a sandbox off a network; raises NotFound, NotConnected, InvalidRequest."""
@@ -103,6 +108,7 @@ class Endpoints:
         async with Undo() as undo:
             if endpoint.live:
                 after = self._held_ports.hold_free(sandbox, after, undo)
+                await self._leasing.give_back(sandbox, beyond(before, after))
                 undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after)
                 after = self._held_ports.let_go(sandbox, after)
@@ -173,7 +179,7 @@ class Endpoints:
         if not endpoint.live or place is None:
             return endpoint
         missing = [v for v in network.versions if place.address(v) is None]
-        if not missing:
+        if not missing or network.dhcp:
             return endpoint
         addresses = [*(a.ip for a in place.addresses)]
         addresses += self._chosen_addresses(network, endpoint, missing)
@@ -184,9 +190,10 @@ class Endpoints:
     def _place(self, network: Network, endpoint: Endpoint) -> Place:
         return ipam.place(
             network,
-            self._chosen_addresses(network, endpoint, network.versions),
+            self._chosen_addresses(network, endpoint, () if network.dhcp else network.versions),
             ifname=self._chosen_ifname(endpoint, network.options.ifname_prefix),
             mac=self._chosen_mac(network, endpoint) if network.options.own_macs else None,
+            lease=endpoint.place.lease if endpoint.place is not None else None,
         )
 
     def _chosen_addresses(

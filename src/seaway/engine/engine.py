@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seaway.contracts import Clock, Driver, HostPorts, Kernel, Names, Runtime, Store
+from seaway.contracts import Clock, Driver, HostPorts, Kernel, Leases, Names, Runtime, Store
 from seaway.engine.addresses import Addresses
 from seaway.engine.adoptions import Adoptions
 from seaway.engine.assembly import Assembly
@@ -21,6 +21,7 @@ from seaway.engine.files import Files
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.leasing import Leasing
 from seaway.engine.mending import Mending
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
@@ -35,6 +36,7 @@ from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
+from seaway.model.lease import Lease4
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 
@@ -63,6 +65,7 @@ def engine_over(
     names: Names,
     host_ports: HostPorts,
     runtime: Runtime,
+    leases: Leases[Lease4],
     drivers: Sequence[Driver],
     clock: Clock,
     paths: NetnsPaths,
@@ -114,10 +117,20 @@ def engine_over(
         turns=turns,
         gate=gate,
     )
+    leasing = Leasing(
+        store=store,
+        kernel=kernel,
+        leases=leases,
+        wires=wires,
+        files=files,
+        turns=turns,
+        paths=paths,
+    )
     endpoints = Endpoints(
         store=store,
         wires=wires,
         held_ports=held_ports,
+        leasing=leasing,
         files=files,
         events=events,
         clock=clock,
@@ -132,6 +145,7 @@ def engine_over(
         wires=wires,
         files=files,
         endpoints=endpoints,
+        leasing=leasing,
         clock=clock,
         paths=paths,
         streams=streams,
@@ -164,6 +178,7 @@ def engine_over(
         adoptions=adoptions,
         changing=changing,
         mending=mending,
+        leasing=leasing,
         parents=parents,
         paths=paths,
         background=background,

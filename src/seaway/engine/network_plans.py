@@ -21,6 +21,8 @@ from seaway.plan.subnets import (
     fitted,
     more_subnets,
     planned_subnets,
+    refuse_dhcp,
+    refuse_dhcp_without_lan,
     skipped_for_routes,
     with_host,
 )
@@ -48,6 +50,7 @@ class NetworkPlans:
     def network(self, wish: NetworkWish, observed: Observed, *, predefined: bool) -> Network:
         """A new network as *wish* says; raises InvalidRequest, Forbidden (overlap), PoolsExhausted."""
         network_id = NetworkId(new_id())
+        refuse_dhcp(wish)
         options = self._drivers.named(wish.driver).options(
             dict(wish.options),
             NetworkFacts(
@@ -61,12 +64,16 @@ class NetworkPlans:
                 uplinks=observed.uplinks,
             ),
         )
+        refuse_dhcp_without_lan(wish, options)
         return Network(
             id=network_id,
             name=wish.name,
             created=self._clock.now(),
             options=options,
-            subnets=self._subnets(wish, options, observed) if options.places else (),
+            subnets=self._subnets(wish, options, observed)
+            if options.places and not wish.dhcp
+            else (),
+            dhcp=wish.dhcp,
             internal=wish.internal,
             attachable=wish.attachable,
             predefined=predefined,

@@ -11,6 +11,7 @@ from seaway.engine.changing import Changing
 from seaway.engine.drivers import Drivers
 from seaway.engine.forwarding import Forwarding
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.leasing import Leasing
 from seaway.engine.mending import Mending, Seen
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.parents import Parents
@@ -53,6 +54,7 @@ class Recovery:
         adoptions: Adoptions,
         changing: Changing,
         mending: Mending,
+        leasing: Leasing,
         parents: Parents,
         paths: NetnsPaths,
         background: Background,
@@ -62,7 +64,7 @@ class Recovery:
         self._drivers, self._wires, self._sandboxes = drivers, wires, sandboxes
         self._forwarding, self._paths, self._background = forwarding, paths, background
         self._adoptions, self._changing = adoptions, changing
-        self._mending, self._parents = mending, parents
+        self._mending, self._parents, self._leasing = mending, parents, leasing
 
     async def restore(self) -> None:
         """Finish or remove what is half done, and serve again what runs; no packet is lost."""
@@ -167,6 +169,8 @@ class Recovery:
                 await self._sandboxes.end(sandbox, lost)
                 return
             await self._answer(sandbox, self._wires.wiring(sandbox))
+            with self._mending.noting(sandbox.id, f"sandbox {sandbox.name}"):
+                await self._leasing.keep(sandbox, self._wires.wiring(sandbox).attachments)
         if sandbox.process is not None:
             self._watch(sandbox)
 

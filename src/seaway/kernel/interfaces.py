@@ -5,7 +5,7 @@ All of it runs on the kernel thread.
 
 from __future__ import annotations
 
-from errno import EACCES, ENODEV
+from errno import EACCES, ENODEV, ESRCH
 from pathlib import Path
 
 from seaway.codec import rtnetlink
@@ -25,7 +25,13 @@ from seaway.kernel.visit import Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Mac
 from seaway.model.options import MIN_MTU6
-from seaway.plan.operations import AttachLink, AttachVeth, ChangeAddresses, ChangeMtu
+from seaway.plan.operations import (
+    AttachLink,
+    AttachVeth,
+    ChangeAddresses,
+    ChangeLeasedRoutes,
+    ChangeMtu,
+)
 
 _KINDS = frozenset({"macvlan", "ipvlan"})
 _EUI64, _NO_ADDRESS = "0", "1"
@@ -135,6 +141,18 @@ def change_addresses(visits: Visits, op: ChangeAddresses) -> None:
             with inside.enter():
                 set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=True)
             drop_addresses(inside.netlink, far.index, versions=(6,))
+
+
+def change_leased_routes(visits: Visits, op: ChangeLeasedRoutes) -> None:
+    """Change the routes that came with a lease; a router that nobody reaches is passed over."""
+    with passing_over(op, op.ifname):
+        index = link_inside(visits, parent=op.parent, netns=op.netns, ifname=op.ifname).index
+        netlink = visits.to(op.netns).netlink
+        gone = [route for route in op.old if route not in op.new]
+        netlink.do_unless(
+            {ESRCH, ENODEV}, *(rtnetlink.delete_route(index, route.to) for route in gone)
+        )
+        netlink.do(*(rtnetlink.add_route(index, route.to, route.via) for route in op.new))
 
 
 def _inside(visits: Visits, link: IfName, netns: Path, parent: IfName | None) -> Link:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENETDOWN, ENODEV, ESRCH
+from ipaddress import ip_network
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, LinkChange
@@ -113,9 +114,9 @@ def change_host_routes(host: Host, op: ChangeHostRoutes) -> None:
     if index is None:
         raise Refused(ENODEV, f"there is no interface {op.link}")
     host.netlink.do_unless(
-        {ESRCH, ENODEV}, *(rtnetlink.delete_host_route(index, address) for address in gone)
+        {ESRCH, ENODEV}, *(rtnetlink.delete_route(index, ip_network(address)) for address in gone)
     )
-    host.netlink.do(*(rtnetlink.add_host_route(index, address) for address in op.new))
+    host.netlink.do(*(rtnetlink.add_route(index, ip_network(address), None) for address in op.new))
 
 
 # Inside sandboxes

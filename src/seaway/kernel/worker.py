@@ -48,6 +48,7 @@ from seaway.plan.operations import (
     ChangeGateways,
     ChangeGuard,
     ChangeHostRoutes,
+    ChangeLeasedRoutes,
     ChangeMtu,
     ChangeRoute,
     ChangeShim,
@@ -236,6 +237,8 @@ class Worker:
                 bridges.change_gateways(self.host, op)
             case ChangeAddresses():
                 interfaces.change_addresses(visits, op)
+            case ChangeLeasedRoutes():
+                interfaces.change_leased_routes(visits, op)
             case ChangeGuard():
                 veths.change_guard(self.host, op)
             case ChangeRoute():

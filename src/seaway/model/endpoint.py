@@ -15,6 +15,7 @@ from seaway.model.ids import (
     Prefix,
     SandboxId,
 )
+from seaway.model.lease import Lease4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class Place:
     """None: that of the parent, which all endpoints of an ipvlan network share."""
     addresses: tuple[Interface, ...]
     """IPv4 first, then IPv6, with the prefix length of their subnet."""
+    lease: Lease4 | None = None
+    """What the LAN's own server lent; without its address among *addresses* it is one from before."""
 
     @property
     def own_mac(self) -> Mac:

@@ -53,6 +53,8 @@ _NAME_LIMIT = 253
 _LABEL_LIMIT = 63
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _SIGNAL_NAMES = {each.value: each.name for each in Signals}
+NO_MAC = Mac("00:00:00:00:00:00")
+"""In place of the MAC address of a link that is not there."""
 _NO_IFNAMES = frozenset({"lo", "all", "default"})
 """The loopback's, and two that mean all interfaces under /proc/sys/net/ipv4/conf."""
 _SHOWN = 80

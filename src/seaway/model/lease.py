@@ -124,6 +124,16 @@ class Lease4:
     mtu: int | None = None
     """Bytes."""
 
+    @property
+    def gateway(self) -> IPv4Address | None:
+        """Where the default route goes, if there is one with a router."""
+        return next((r.via for r in self.routes if r.to.prefixlen == 0 and r.via), None)
+
+    @property
+    def further_routes(self) -> tuple[LeasedRoute, ...]:
+        """The routes beside the default one."""
+        return tuple(route for route in self.routes if route.to.prefixlen)
+
     def is_valid(self, now: int) -> bool:
         """Whether the address may be used at *now*."""
         return self.expires_at is None or now < self.expires_at

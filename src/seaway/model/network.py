@@ -107,6 +107,8 @@ class Network:
     """What other networks may be made from; Linux has nothing of such a network."""
     config_from: NetworkId | None = None
     """The configuration network that it was made from."""
+    dhcp: bool = False
+    """Whether the LAN's own DHCP server gives the addresses, and the network has no subnet to give from."""
     reservations: tuple[Reservation, ...] = ()
     """Addresses that go only to the sandbox of one name; each name has one in each family at most."""
 
@@ -200,8 +202,9 @@ class Network:
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """The families, 4 and 6, in which it has subnets."""
-        return tuple(sorted({subnet.version for subnet in self.subnets}))
+        """The families, 4 and 6, in which its endpoints have addresses."""
+        leased = {4} if self.dhcp else set[int]()
+        return tuple(sorted({subnet.version for subnet in self.subnets} | leased))
 
     def subnets_of(self, version: int) -> tuple[Subnet, ...]:
         """The subnets of family *version* (4 or 6), the first made first."""
@@ -226,6 +229,8 @@ class NetworkWish:
     labels: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     ipam_options: tuple[tuple[str, str], ...] | None = None
+    dhcp: bool = False
+    """Whether the LAN's own DHCP server shall give the addresses."""
     config_only: bool = False
     """Whether it shall only keep a configuration for others."""
     config_from: str = ""

@@ -10,6 +10,7 @@ from seaway.model.address import LastHolder, Reservation
 from seaway.model.endpoint import Place
 from seaway.model.errors import AddressTaken, Conflict, Exhausted, InvalidRequest
 from seaway.model.ids import Address, EndpointId, IfName, Interface, Mac, interface
+from seaway.model.lease import Lease4
 from seaway.model.network import Network, Subnet
 from seaway.plan.subnets import bounds, no_host, usable
 
@@ -132,6 +133,11 @@ def use_by_others(
 def refuse_address(network: Network, address: Address) -> None:
     """Raise InvalidRequest or AddressTaken where nobody may have *address* on *network*."""
     subnet = network.subnet_with(address)
+    if network.dhcp:
+        raise InvalidRequest(
+            f"invalid endpoint settings:\nthe addresses of network {network.name} are given by the DHCP "
+            f"server of the LAN: reserve {address} there for the MAC address of the sandbox"
+        )
     if subnet is None:
         subnets = ", ".join(str(s.prefix) for s in network.subnets) or "no subnet"
         raise InvalidRequest(
@@ -257,7 +263,12 @@ def remembered_mac(allocation: Allocation, name: str) -> Mac | None:
 
 
 def place(
-    network: Network, addresses: Iterable[Address], *, ifname: IfName, mac: Mac | None
+    network: Network,
+    addresses: Iterable[Address],
+    *,
+    ifname: IfName,
+    mac: Mac | None,
+    lease: Lease4 | None = None,
 ) -> Place:
     """An endpoint's place, its addresses with the prefix length of their subnets."""
     found: list[Interface] = []
@@ -265,7 +276,7 @@ def place(
         subnet = network.subnet_with(address)
         assert subnet is not None
         found.append(interface(address, subnet.prefix.prefixlen))
-    return Place(ifname=ifname, mac=mac, addresses=tuple(found))
+    return Place(ifname=ifname, mac=mac, addresses=tuple(found), lease=lease)
 
 
 def free_ifname(taken: Iterable[IfName], prefix: str = "eth") -> IfName:

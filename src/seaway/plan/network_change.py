@@ -67,6 +67,10 @@ def refuse_outcome(before: Network, after: Network) -> None:
         raise InvalidRequest(
             f"network {before.name} keeps its {kept}: for a {wanted} create another network"
         )
+    if after.dhcp and after.subnets:
+        raise InvalidRequest(
+            f"network {before.name} has its addresses from the DHCP server of the LAN, and no subnet of its own"
+        )
     twice = [v for v in VERSIONS if len(after.subnets_of(v)) > 1]
     if after.internal and twice and after.options.bridge is not None:
         raise InvalidRequest(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seaway.model.endpoint import LinkSysctl
 from seaway.model.ids import Address, IfName, Interface, Mac
+from seaway.model.lease import LeasedRoute
 from seaway.model.parent import LinkKind
 from seaway.model.port import Proto
 from seaway.plan.elements import Element, Elements
@@ -287,6 +288,17 @@ class ChangeAddresses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLeasedRoutes:
+    """Make *new* the routes by the interface *ifname* inside *netns* that came with a lease; as ``ChangeMtu``."""
+
+    netns: Path
+    ifname: IfName
+    parent: IfName
+    old: tuple[LeasedRoute, ...]
+    new: tuple[LeasedRoute, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeGuard:
     """Lock a bridge port to *mac*, or open it, as ``AttachVeth`` does with *guarded*."""
 
@@ -408,6 +420,7 @@ Operation = (
     | ChangeMtu
     | ChangeGateways
     | ChangeAddresses
+    | ChangeLeasedRoutes
     | ChangeGuard
     | ChangeRoute
     | RedirectNames
@@ -453,6 +466,7 @@ def inverse(operation: Operation) -> Operation | None:
             ChangeMtu()
             | ChangeGateways()
             | ChangeAddresses()
+            | ChangeLeasedRoutes()
             | ChangeGuard()
             | ChangeRoute()
             | ChangeHostRoutes()

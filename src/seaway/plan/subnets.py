@@ -109,6 +109,28 @@ def planned_subnets(
     return tuple(found)
 
 
+def refuse_dhcp(wish: NetworkWish) -> None:
+    """Raise InvalidRequest for what goes with no network whose addresses the LAN's DHCP server gives."""
+    if wish.dhcp and wish.subnets:
+        raise InvalidRequest(
+            "invalid network config:\nthe DHCP server of the LAN gives the addresses, with their subnet and "
+            "gateway: leave --subnet, --gateway, --ip-range and --aux-address out"
+        )
+    if wish.dhcp and (wish.ipv6 or not wish.ipv4):
+        raise InvalidRequest(
+            "invalid network config:\n--ipam-driver dhcp is for IPv4: leave --ipv6 out, and --ipv4=false"
+        )
+
+
+def refuse_dhcp_without_lan(wish: NetworkWish, options: Options) -> None:
+    """Raise InvalidRequest where no DHCP server of a LAN could be asked."""
+    if wish.dhcp and (options.parent is None or options.parent.alone or not options.has_gateway):
+        raise InvalidRequest(
+            "invalid network config:\n--ipam-driver dhcp needs a LAN whose server can be asked: "
+            "use -d macvlan, or -d ipvlan in mode l2, with -o parent=INTERFACE"
+        )
+
+
 def more_subnets(
     wishes: Sequence[SubnetWish],
     used: Sequence[tuple[NetworkName, Prefix]],

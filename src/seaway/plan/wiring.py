@@ -107,6 +107,8 @@ def gateway(attachment: Attachment, version: int) -> Address | None:
     address = place.address(version) if place is not None else None
     if network.internal or address is None or not network.options.has_gateway:
         return None
+    if place is not None and place.lease is not None and version == 4:
+        return place.lease.gateway
     subnet = network.subnet_with(address)
     return subnet.way_out if subnet is not None else None
 
@@ -277,6 +279,15 @@ def with_network(wiring: Wiring, attachment: Attachment) -> Wiring:
     return replace(wiring, attachments=(*wiring.attachments, attachment))
 
 
+def with_endpoint(wiring: Wiring, endpoint: Endpoint) -> Wiring:
+    """*wiring* with *endpoint* in place of what it was."""
+    attachments = tuple(
+        replace(a, endpoint=endpoint) if a.endpoint.id == endpoint.id else a
+        for a in wiring.attachments
+    )
+    return replace(wiring, attachments=attachments)
+
+
 def without_network(wiring: Wiring, network: NetworkId) -> Wiring:
     """*wiring* without the attachment to *network*."""
     kept = tuple(a for a in wiring.attachments if a.network.id != network)
@@ -348,6 +359,9 @@ def view(sandbox: Sandbox, wiring: Wiring) -> View:
 def _servers(sandbox: Sandbox, wiring: Wiring) -> Iterable[Address]:
     """The name servers of its own, else those of its networks that lead outside."""
     of_networks = (
-        s for a in wiring.attachments if not a.network.internal for s in a.network.options.dns
+        s
+        for a in wiring.attachments
+        if not a.network.internal
+        for s in a.network.options.dns or (a.place.lease.dns if a.place.lease is not None else ())
     )
     return sandbox.dns.servers or dict.fromkeys(of_networks)

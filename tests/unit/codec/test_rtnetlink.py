@@ -194,8 +194,8 @@ def test_a_vlan_subinterface_and_a_dummy_link_are_made_as_such() -> None:
 @pytest.mark.parametrize("text", ["10.7.0.2", "fd00:7::2"])
 def test_a_host_is_reached_right_behind_a_link(text: str) -> None:
     address = ip_address(text)
-    added = as_pyroute2_sees(rtmsg, rtnetlink.add_host_route(4, address))
-    gone = as_pyroute2_sees(rtmsg, rtnetlink.delete_host_route(4, address))
+    added = as_pyroute2_sees(rtmsg, rtnetlink.add_route(4, ip_network(address), None))
+    gone = as_pyroute2_sees(rtmsg, rtnetlink.delete_route(4, ip_network(address)))
 
     assert (added["dst_len"], added["table"], added["type"]) == (address.max_prefixlen, 254, 1)
     assert added["scope"] == (253 if address.version == 4 else 0)

@@ -121,6 +121,23 @@ class NetworkMember(Reply, kw_only=True):
     ipv6_address: str
     drops: int | UnsetType = UNSET
     """Packets that the source guard dropped; a member of ours."""
+    lease: Lease | UnsetType = UNSET
+    """What the LAN's own DHCP server lent it; a member of ours."""
+
+
+class Lease(Reply, kw_only=True):
+    """An address that a DHCP server lent; times are RFC 3339, empty: never."""
+
+    address: str
+    server: str
+    obtained: str
+    renews: str
+    expires: str
+    gateway: str
+    dns: list[str] = field(name="DNS")
+    search: list[str]
+    mtu: int = field(name="MTU")
+    """Bytes; 0: it says nothing of it."""
 
 
 class ReservedAddress(Reply, kw_only=True):

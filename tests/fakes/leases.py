@@ -1,0 +1,90 @@
+"""A DHCP server in memory, for tests of what leases mean to endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+
+from seaway.contracts import Steps
+from seaway.model.errors import Unavailable
+from seaway.model.lease import Lease4, LeaseClient, LeasedRoute
+
+Changed = Callable[[Lease4 | None], Awaitable[None]]
+
+
+def a_lease(number: int) -> Lease4:
+    """192.0.2.*number*, with a router and a name server."""
+    address, network = ip_interface(f"192.0.2.{number}/24"), ip_network("0.0.0.0/0")
+    router = ip_address("192.0.2.254")
+    assert address.version == 4
+    assert network.version == 4
+    assert router.version == 4
+    return Lease4(
+        address=address,
+        server=router,
+        obtained=1,
+        renew_at=60,
+        rebind_at=90,
+        expires_at=120,
+        routes=(LeasedRoute(to=network, via=router),),
+        dns=(router,),
+    )
+
+
+class FakeLeases:
+    """Lends .50, .51 and on, and the same again to one that knows its own.
+
+    A test reads who has what (``lent``) and whose leases are kept (``kept``), and says what changes.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.silent = False
+        """Whether nobody answers."""
+        self.clients: dict[str, LeaseClient] = {}
+        self.lent: dict[str, Lease4] = {}
+        self.kept: dict[str, Changed] = {}
+        self._next = 50
+
+    async def acquire(self, client: LeaseClient, known: Lease4 | None = None) -> Lease4:
+        """A lease for *client*; raises Unavailable when the test says so."""
+        self._steps.reach("leases.acquire")
+        if self.silent:
+            raise Unavailable(f"{client.said} got no address in 15 seconds: no server answered")
+        self.clients[client.id] = client
+        if known is None:
+            known = a_lease(self._next)
+            self._next += 1
+        self.lent[client.id] = known
+        return known
+
+    def keep(self, client: LeaseClient, lease: Lease4 | None, changed: Changed) -> None:
+        """Remember whom to tell."""
+        self.clients[client.id] = client
+        self.kept[client.id] = changed
+
+    async def change(self, client: str, lease: Lease4 | None) -> None:
+        """The server says something else."""
+        if lease is not None:
+            self.lent[client] = lease
+        await self.kept[client](lease)
+
+    async def release(self, client: LeaseClient, lease: Lease4) -> None:
+        """It is given back."""
+        self._steps.reach("leases.release")
+        await self.stop(client)
+        self.lent.pop(client.id, None)
+
+    async def decline(self, client: LeaseClient, lease: Lease4) -> None:
+        """Somebody else has it."""
+        await self.release(client, lease)
+
+    async def stop(self, client: LeaseClient) -> None:
+        """Nobody is told any more."""
+        self.kept.pop(client.id, None)
+
+
+def moved(lease: Lease4, number: int) -> Lease4:
+    """*lease* of another address."""
+    return replace(lease, address=a_lease(number).address)
