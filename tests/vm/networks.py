@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 from bed.daemon import Daemon
@@ -43,7 +43,7 @@ def lan_body(name: str, driver: str, vlan: int = 0, **options: str) -> dict[str,
 
 
 @contextmanager
-def networks(daemon: Daemon, *bodies: dict[str, object]) -> Generator[None]:
+def networks(daemon: Daemon, *bodies: Mapping[str, object]) -> Generator[None]:
     """These networks for a while."""
     for body in bodies:
         must(daemon, "POST", "/networks/create", body)
