@@ -24,7 +24,7 @@ from seaway.model.ids import (
 )
 from seaway.model.lease import L, LeaseClient
 from seaway.model.network import Network
-from seaway.model.observed import LinkNews, LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
 from seaway.model.options import Options
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Process, Sandbox
@@ -97,6 +97,10 @@ class Kernel(Protocol):
 
     async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:
         """The links in *netns*; raises KernelRefused."""
+        ...
+
+    async def surroundings(self, link: IfName) -> Surroundings:
+        """Where the host's interface *link* is plugged in, as far as it is known."""
         ...
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:

@@ -14,7 +14,7 @@ from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Prefix
 from seaway.model.lease import LeasedRoute
-from seaway.model.observed import LinkNews, LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
 from seaway.model.parent import Macvlan
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
@@ -125,6 +125,7 @@ class FakeKernel:
         self.dropped: dict[IfName, int] = {}
         self.carried: dict[IfName, Traffic] = {}
         self.gateways: tuple[Address, ...] = ()
+        self.around = Surroundings(name=IfName("eth0"))
         self.tell_links: Callable[[LinkNews], None] = lambda news: None
 
     @property
@@ -265,6 +266,11 @@ class FakeKernel:
             for n, (name, op) in enumerate(inside.links.items(), 2)
             if isinstance(op, AttachLink) and op.parent in self.links
         }
+
+    async def surroundings(self, link: IfName) -> Surroundings:
+        """What the test put into ``around``."""
+        self._reach("ReadSurroundings")
+        return replace(self.around, name=link)
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
         """A test says itself that links changed, by ``tell_links``."""

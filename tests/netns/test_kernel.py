@@ -885,3 +885,12 @@ async def until(fact: Callable[[], bool]) -> None:
 def descriptors() -> int:
     """How many descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_the_driver_of_an_interface_is_known(stage: Stage) -> None:
+    await stage.kernel.apply([bridge()])
+
+    around = await stage.kernel.surroundings(IfName("sw-web"))
+
+    assert (around.name, around.driver, around.wireless) == ("sw-web", "bridge", False)
+    assert (await stage.kernel.surroundings(IfName("nosuch"))).driver == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from seaway.contracts import Events, Kernel, Store
@@ -23,6 +23,7 @@ from seaway.plan import configuration
 from seaway.plan.default_network import DefaultNetwork, is_as_asked
 from seaway.plan.network_change import RESERVED
 from seaway.plan.operations import ChangeElements
+from seaway.plan.pitfalls import pitfalls
 from seaway.plan.reconcile import missing_ops
 
 log = logging.getLogger(__name__)
@@ -148,12 +149,24 @@ class Networks:
             if not predefined:  # they are always there
                 self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
-        warnings = self._plans.warnings(network, observed)
+        warnings = (*self._plans.warnings(network, observed), *await self._pitfalls(network))
         for text in warnings:
             log.warning(
                 "network is not as it may seem", extra={"network": network.name, "reason": text}
             )
         return network, warnings
+
+    async def _pitfalls(self, network: Network) -> Sequence[str]:
+        """Why sandboxes may not be heard on the parent of *network*; that it cannot be known undoes nothing."""
+        parent, link = network.options.parent, network.options.link
+        if parent is None or parent.needs is None or link is None:
+            return ()
+        try:
+            return [*pitfalls(link, await self._kernel.surroundings(parent.needs))]
+        except EngineError as error:
+            facts = {"network": network.name, "reason": str(error)}
+            log.warning("what is around an interface could not be read", extra=facts)
+            return ()
 
     @asynccontextmanager
     async def _alone_on_parent(self, network: Network) -> AsyncGenerator[None]:

@@ -18,12 +18,13 @@ from seaway.kernel.linkwatch import LinkWatch
 from seaway.kernel.netlink import Netlink, strerror
 from seaway.kernel.netns import bound, enter
 from seaway.kernel.observe import observe
+from seaway.kernel.surroundings import surroundings
 from seaway.kernel.tablewatch import TableWatch
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import Address, IfName
-from seaway.model.observed import LinkNews, LinkState, Observed
+from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements
 from seaway.plan.operations import (
@@ -165,6 +166,10 @@ class LinuxKernel:
     async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:
         """The links in *netns*; raises KernelRefused."""
         return await self._ask("ReadLinks", lambda: self._worker.links_inside(netns))
+
+    async def surroundings(self, link: IfName) -> Surroundings:
+        """Where the host's interface *link* is plugged in; raises KernelRefused."""
+        return await self._ask("ReadSurroundings", lambda: surroundings(link))
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
         """Call *changed* when links of the host come or go."""

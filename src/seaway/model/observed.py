@@ -63,3 +63,17 @@ class LinkNews:
 
     came: frozenset[IfName] = frozenset()
     went: frozenset[IfName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is known of where an interface of the host is plugged in."""
+
+    name: IfName
+    wireless: bool = False
+    driver: str = ""
+    """The kernel's driver for it, as ``vmxnet3``; empty: not known."""
+    maker: str = ""
+    """Who made the machine, as its firmware says (SMBIOS ``sys_vendor``)."""
+    asset_tag: str = ""
+    """Of its chassis, likewise."""

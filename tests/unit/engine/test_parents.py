@@ -13,7 +13,7 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Conflict, Forbidden, KernelRefused
 from seaway.model.ids import IfName, Mac
 from seaway.model.network import Network, NetworkChange, SubnetWish
-from seaway.model.observed import LinkNews, LinkState
+from seaway.model.observed import LinkNews, LinkState, Surroundings
 from seaway.model.sandbox import Sandbox
 from seaway.plan.operations import PARENT_GROUP, AddVlan, AttachLink
 
@@ -286,3 +286,14 @@ async def test_host_access_comes_and_goes_while_sandboxes_are_there() -> None:
             assert (shim in world.kernel.links) is (text == "true")
             assert bool(world.kernel.host_routes) is (text == "true")
             assert bool(update.network.host_addresses) is (text == "true")
+
+
+async def test_what_lies_around_the_parent_is_told_at_create() -> None:
+    async with a_world() as world:
+        plug_in(world)
+        world.kernel.around = Surroundings(name=EXT0, wireless=True)
+        wish = network_wish("lan", [SUBNET], driver="macvlan", options=(("parent", "ext0"),))
+
+        _, told = await world.networks.create(wish)
+
+        assert [t for t in told if t.startswith("ext0 is Wi-Fi")] != []
