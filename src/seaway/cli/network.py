@@ -293,7 +293,7 @@ COMMANDS = {
             "seaway network create --internal -o com.docker.network.driver.mtu=1400 back",
             "seaway network create --config-only --subnet 10.6.0.0/24 settings",
             "seaway network create --config-from settings office",
-            "seaway network create -d macvlan -o parent=eth0 --host-access lan",
+            "seaway network create -d macvlan -o parent=eth0 --host-access home",
         ),
     ),
     "ls": Command(
