@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from netns.dhcp_stage import Lan, OpenedSockets, Server, Told, a_client, a_lan, as_kernel, mac
+from bed.pace import PACE
+from netns.dhcp_stage import (
+    Lan,
+    OpenedSockets,
+    Server,
+    Told,
+    a_client,
+    a_lan,
+    as_kernel,
+    has_ipvlan,
+    mac,
+)
 from netns.names_stage import NoSteps, a_netns, run_in
 from seaway.contracts import Leases
 from seaway.dhcp.clients import LeaseClients, Patience
@@ -51,7 +62,9 @@ def sockets(lan: Lan) -> OpenedSockets:
 
 
 @asynccontextmanager
-async def a_daemon(sockets: OpenedSockets, patience: float = 3.0) -> AsyncGenerator[Leases[Lease4]]:
+async def a_daemon(
+    sockets: OpenedSockets, patience: float = 3.0 * PACE
+) -> AsyncGenerator[Leases[Lease4]]:
     """The clients of one daemon."""
     family = Ipv4(as_kernel(sockets), SOON)
     async with LeaseClients(family, NoSteps(), patience=Patience(acquire=patience)) as leases:
@@ -163,13 +176,39 @@ async def test_macvlan_links_of_one_parent_have_a_lease_each(
     with a_netns() as host, a_netns() as one, a_netns() as two:
         lan.plug(host, mac(9))
         for number, netns in ((1, one), (2, two)):
-            lan.branch(host, netns, mac(number))
+            lan.branch(host, netns, "macvlan", "mode", "bridge")
+            run_in(netns, "ip", "link", "set", "eth0", "address", mac(number))
 
         first, second = await asyncio.gather(
             leases.acquire(a_client(1, one)), leases.acquire(a_client(2, two))
         )
 
     assert set(server.lent()) == {str(first.address.ip), str(second.address.ip)}
+
+
+@pytest.mark.smoke
+async def test_ipvlan_links_of_one_parent_have_a_lease_each(
+    lan: Lan, leases: Leases[Lease4]
+) -> None:
+    if not has_ipvlan():
+        pytest.skip("this kernel has no ipvlan links")
+    server = lan.dnsmasq()
+    with a_netns() as host, a_netns() as one, a_netns() as two:
+        lan.plug(host, mac(1))
+        for netns in (one, two):
+            lan.branch(host, netns, "ipvlan", "mode", "l2")
+        clients = [
+            replace(a_client(number, netns), mac=mac(1), shares_mac=True)
+            for number, netns in ((1, one), (2, two))
+        ]
+
+        first, second = await asyncio.gather(*map(leases.acquire, clients))
+        use(two, second)
+        await leases.release(clients[1], second)
+
+    await asyncio.sleep(0.1)
+    assert first.address != second.address
+    assert list(server.lent()) == [str(first.address.ip)]
 
 
 async def test_noise_on_the_lan_keeps_no_lease_away(

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from netns.dhcp_stage import Lan, OpenedSockets, Told, a_client, a_lan, as_kernel, mac
+from bed.pace import PACE
+from netns.dhcp_stage import Lan, OpenedSockets, Told, a_client, a_lan, as_kernel, has_ipvlan, mac
 from netns.names_stage import NoSteps, a_netns, run_in
 from seaway.contracts import Leases
 from seaway.dhcp.clients import LeaseClients, Patience
@@ -67,7 +68,9 @@ def sockets(lan: Lan) -> OpenedSockets:
 
 
 @asynccontextmanager
-async def a_daemon(sockets: OpenedSockets, patience: float = 4.0) -> AsyncGenerator[Leases[Lease6]]:
+async def a_daemon(
+    sockets: OpenedSockets, patience: float = 4.0 * PACE
+) -> AsyncGenerator[Leases[Lease6]]:
     """The clients of one daemon."""
     family = Ipv6(as_kernel(sockets), SOON)
     async with LeaseClients(family, NoSteps(), patience=Patience(acquire=patience)) as leases:
@@ -124,6 +127,28 @@ async def test_two_that_share_a_mac_have_an_address_each(
         two = replace(a_client(2, other), shares_mac=True)
 
         first, second = await leases.acquire(one), await leases.acquire(two)
+
+    assert addresses(first) != addresses(second)
+
+
+@pytest.mark.smoke
+async def test_ipvlan_links_of_one_parent_have_an_address_each(
+    lan: Lan, leases: Leases[Lease6]
+) -> None:
+    if not has_ipvlan():
+        pytest.skip("this kernel has no ipvlan links")
+    lan.dnsmasq(*TOLD, lends=RANGE)
+    with a_netns() as host, a_netns() as one, a_netns() as two:
+        lan.plug(host, mac(1))
+        for netns in (one, two):
+            lan.branch(host, netns, "ipvlan", "mode", "l2")
+
+        first, second = await asyncio.gather(
+            *(
+                leases.acquire(replace(a_client(number, netns), mac=mac(1), shares_mac=True))
+                for number, netns in ((1, one), (2, two))
+            )
+        )
 
     assert addresses(first) != addresses(second)
 
