@@ -128,10 +128,27 @@ class Server:
         self.process.kill()
         self.process.wait(10)
 
-    def lent(self) -> dict[str, list[str]]:
-        """Leases of dnsmasq by address: their ends, MACs, addresses, names and client ids."""
-        lines = (line.split() for line in self.leases.read_text().splitlines())
-        return {line[2]: line for line in lines if len(line) == 5}
+    def lent(self, count: int = 1) -> dict[str, list[str]]:
+        """The *count* leases of dnsmasq by address: their ends, MACs, addresses, names and client ids.
+
+        It writes them down after it has answered.
+        """
+        deadline = time.monotonic() + 5 * PACE
+        while True:
+            lines = (line.split() for line in self.leases.read_text().splitlines())
+            found = {line[2]: line for line in lines if len(line) == 5}
+            if len(found) == count or time.monotonic() > deadline:
+                return found
+            time.sleep(0.01)
+
+    def says(self, text: str) -> bool:
+        """Whether its log, or what it keeps, says *text* within a moment."""
+        deadline = time.monotonic() + 5 * PACE
+        while text not in self.log.read_text() + self.leases.read_text():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
 
 @dataclass
@@ -148,9 +165,13 @@ class OpenedSockets(Sockets):
         self.sockets.append(sock)
         return sock
 
-    def open(self) -> int:
-        """How many sockets are open."""
-        return sum(sock.fileno() >= 0 for sock in self.sockets)
+    async def are_closed(self) -> bool:
+        """Whether all sockets are closed within a moment: packet sockets are so aside."""
+        for _ in range(200 * PACE):
+            if all(sock.fileno() < 0 for sock in self.sockets):
+                return True
+            await asyncio.sleep(0.01)
+        return False
 
 
 def as_kernel(sockets: OpenedSockets) -> Kernel:
