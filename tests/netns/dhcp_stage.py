@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bed.pace import PACE
 from bed.spot import ROOT
 from netns.names_stage import Sockets, a_netns, run_in, socket_in
 from seaway.contracts import Kernel
@@ -45,11 +47,11 @@ class Lan:
         run_in(self.netns, "sh", "-euc", script)
         run_in(box, "ip", "link", "set", "eth0", "up")
 
-    def branch(self, host: Path, box: Path, mac: str) -> None:
-        """Give *box* a macvlan ``eth0`` with *mac* on the ``eth0`` of *host*, up and without an address."""
-        argv = ["ip", "link", "add", "link", "eth0", "name", "eth0", "address", mac]
-        run_in(host, *argv, "netns", str(box), "type", "macvlan", "mode", "bridge")
-        run_in(box, "ip", "link", "set", "eth0", "up")
+    def branch(self, host: Path, box: Path, *kind: str) -> None:
+        """Give *box* an ``eth0`` of *kind* on the ``eth0`` of *host*, up and without an address."""
+        argv = ["ip", "link", "add", "link", "eth0", "name", "branch", "netns", str(box)]
+        run_in(host, *argv, "type", *kind)
+        run_in(box, "ip", "link", "set", "branch", "name", "eth0", "up")
 
     def speaker(self) -> Callable[[bytes], None]:
         """What broadcasts bytes to all DHCPv4 clients of the LAN."""
@@ -93,7 +95,7 @@ class Lan:
             )
         server = Server(process=process, leases=leases, log=log)
         self.exits.callback(server.stop)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 5 * PACE
         while ready not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -126,10 +128,27 @@ class Server:
         self.process.kill()
         self.process.wait(10)
 
-    def lent(self) -> dict[str, list[str]]:
-        """Leases of dnsmasq by address: their ends, MACs, addresses, names and client ids."""
-        lines = (line.split() for line in self.leases.read_text().splitlines())
-        return {line[2]: line for line in lines if len(line) == 5}
+    def lent(self, count: int = 1) -> dict[str, list[str]]:
+        """The *count* leases of dnsmasq by address: their ends, MACs, addresses, names and client ids.
+
+        It writes them down after it has answered.
+        """
+        deadline = time.monotonic() + 5 * PACE
+        while True:
+            lines = (line.split() for line in self.leases.read_text().splitlines())
+            found = {line[2]: line for line in lines if len(line) == 5}
+            if len(found) == count or time.monotonic() > deadline:
+                return found
+            time.sleep(0.01)
+
+    def says(self, text: str) -> bool:
+        """Whether its log, or what it keeps, says *text* within a moment."""
+        deadline = time.monotonic() + 5 * PACE
+        while text not in self.log.read_text() + self.leases.read_text():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
 
 @dataclass
@@ -146,9 +165,13 @@ class OpenedSockets(Sockets):
         self.sockets.append(sock)
         return sock
 
-    def open(self) -> int:
-        """How many sockets are open."""
-        return sum(sock.fileno() >= 0 for sock in self.sockets)
+    async def are_closed(self) -> bool:
+        """Whether all sockets are closed within a moment: packet sockets are so aside."""
+        for _ in range(200 * PACE):
+            if all(sock.fileno() < 0 for sock in self.sockets):
+                return True
+            await asyncio.sleep(0.01)
+        return False
 
 
 def as_kernel(sockets: OpenedSockets) -> Kernel:
@@ -195,6 +218,16 @@ def mac(number: int) -> Mac:
     return Mac(f"02:00:00:00:01:{number:02x}")
 
 
+@functools.cache
+def has_ipvlan() -> bool:
+    """Whether this kernel has ipvlan links."""
+    script = (
+        "ip link add v0 type veth peer name v1; ip link add link v0 name i0 type ipvlan mode l2"
+    )
+    done = subprocess.run(["unshare", "--net", "sh", "-euc", script], check=False, timeout=60)
+    return not done.returncode
+
+
 class Told:
     """What a kept client says of its lease, in order."""
 
@@ -209,7 +242,7 @@ class Told:
 
     async def until(self, count: int, seconds: float = 8.0) -> list[Lease | None]:
         """Wait until it said *count* things."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds * PACE):
             while len(self.leases) < count:
                 self._change.clear()
                 await self._change.wait()
