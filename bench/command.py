@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import connect, crowd, idle, listing, processes, publish, restart
+from bench import connect, crowd, idle, lan, listing, processes, publish, restart
 from bench.figures import Report, keep, text
 from bench.stage import Part
 
 PARTS: Mapping[str, Part] = {
     "connect": connect.beside_the_kernel,
     "thousand": connect.a_thousand,
+    "lan": lan.on_the_lan,
     "publish": publish.a_thousand,
     "idle": idle.with_a_hundred,
     "restart": restart.with_a_hundred,
