@@ -191,7 +191,7 @@ def test_a_process_of_somebody_elses_is_on_the_lan_and_leaves_it(
 
     assert pings(theirs, "192.0.2.2")
     daemon.seaway("sandbox", "rm", "--force", "theirs")
-    assert "eth0" not in theirs.sh("ip link").out
+    assert within(3, lambda: "eth0" not in theirs.sh("ip link").out)
 
 
 @pytest.mark.parametrize(

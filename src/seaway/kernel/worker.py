@@ -226,9 +226,9 @@ class Worker:
             case ChangeShim():
                 parents.change_shim(self.host, op)
             case AttachLink():
-                parents.attach_link(visits, op)
+                parents.attach_link(visits, op, self.reaper)
             case DetachLink():
-                parents.detach_link(visits, op)
+                parents.detach_link(visits, op, self.reaper)
             case ChangeHostRoutes():
                 parents.change_host_routes(self.host, op)
             case ChangeMtu():
