@@ -65,7 +65,7 @@ def _network(
         id=network.id,
         name=network.name,
         driver=network.driver,
-        bridge=network.options.bridge or "",
+        bridge=network.options.bridge or _parent(network),
         subnets=[
             wire.MapSubnet(
                 subnet=str(s.prefix),
@@ -78,6 +78,11 @@ def _network(
         icc=network.options.icc is Icc.OPEN,
         endpoints=[_endpoint(found, e, drops) for found, e in ends],
     )
+
+
+def _parent(network: Network) -> str:
+    parent = network.options.parent
+    return "" if parent is None else parent.name
 
 
 def _endpoint(found: Hanging, end: Endpoint, drops: Mapping[IfName, int]) -> wire.MapEndpoint:

@@ -11,7 +11,7 @@ from seaway.model.ids import Address, IfName, ifname
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.options import MIN_MTU, MIN_MTU6
-from seaway.model.parent import Ipvlan, IpvlanFlag, LinkKind, Macvlan, MacvlanMode, Parent
+from seaway.model.parent import LinkKind, Macvlan, MacvlanMode, Parent, hears_brothers
 from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
 
 PARENT = "parent"
@@ -143,15 +143,6 @@ def host_access(asked: Mapping[str, str], link: LinkKind) -> bool:
             f"links of {link.said} hear nobody on their own host; it needs the mode or flag bridge",
         )
     return wanted
-
-
-def hears_brothers(link: LinkKind) -> bool:
-    """Whether links like *link* on one parent reach each other within the host."""
-    match link:
-        case Macvlan(mode=mode):
-            return mode is MacvlanMode.BRIDGE
-        case Ipvlan(flag=its):
-            return its is IpvlanFlag.BRIDGE
 
 
 def dns(asked: Mapping[str, str]) -> tuple[Address, ...]:

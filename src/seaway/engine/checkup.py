@@ -91,7 +91,7 @@ class Checkup:
             f"subnet {subnet.prefix} of network {network.name} overlaps {route}, which the host routes: "
             "what is behind that route cannot be reached from the network"
             for network in self._store.networks()
-            for subnet in network.subnets
+            for subnet in (network.subnets if network.options.parent is None else ())
             for route in routes
             if overlap(subnet.prefix, route)
         ]

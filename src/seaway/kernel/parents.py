@@ -5,7 +5,7 @@ All of it runs on the kernel thread.
 
 from __future__ import annotations
 
-from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENETDOWN, ENODEV, ESRCH
+from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENETDOWN, ENODEV, EOPNOTSUPP, ESRCH
 from ipaddress import ip_network
 
 from seaway.codec import rtnetlink
@@ -19,7 +19,7 @@ from seaway.kernel.reaper import Reaper
 from seaway.kernel.visit import Host, Inside, Visits
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName
-from seaway.model.parent import Macvlan
+from seaway.model.parent import LinkKind, Macvlan
 from seaway.plan.operations import (
     PARENT_GROUP,
     AddDummy,
@@ -43,9 +43,12 @@ def add_vlan(host: Host, op: AddVlan) -> None:
     """Make a VLAN subinterface; one of ours that is there is fine. On failure nothing of it is left."""
     lower = parent_index(host.netlink, op.parent)
     near = LinkChange(name=op.name, group=PARENT_GROUP)
-    (refused,) = host.netlink.attempt(rtnetlink.new_vlan(near, lower, op.vlan))
-    if refused is not None and refused.errno != EEXIST:
-        raise Refused(refused.errno, refused.text)
+    request = rtnetlink.new_vlan(near, lower, op.vlan)
+    try:
+        _make(host.netlink, request, op.parent, "8021q")
+    except Refused as error:
+        if error.errno != EEXIST:
+            raise
     link = host.netlink.link(host.netlink.index(op.name))
     if link is None or (link.group, link.peer, link.vlan) != (PARENT_GROUP, lower, op.vlan):
         raise Refused(EEXIST, f"{op.name} is there, and is not VLAN {op.vlan} of {op.parent}")
@@ -54,7 +57,8 @@ def add_vlan(host: Host, op: AddVlan) -> None:
 
 def add_dummy(host: Host, op: AddDummy) -> None:
     """Make a link with nothing behind it; on failure nothing of it is left."""
-    host.netlink.do(rtnetlink.new_dummy(LinkChange(name=op.name, group=PARENT_GROUP)))
+    request = rtnetlink.new_dummy(LinkChange(name=op.name, group=PARENT_GROUP))
+    _make(host.netlink, request, op.name, "dummy")
     link = host.netlink.link(host.netlink.index(op.name))
     if link is not None:
         _bring_up(host.netlink, link)
@@ -86,7 +90,8 @@ def _add_shim(host: Host, shim: Shim) -> None:
     """Give the host a link among those of the endpoints; on failure nothing of it is left."""
     lower = parent_index(host.netlink, shim.parent)
     near = LinkChange(name=shim.name, mac=shim.mac, mtu=shim.mtu, group=PARENT_GROUP)
-    _make(host.netlink, rtnetlink.new_on_parent(near, lower, shim.link, None), shim.parent)
+    request = rtnetlink.new_on_parent(near, lower, shim.link, None)
+    _make(host.netlink, request, shim.parent, _module(shim.link))
     index = host.netlink.index(shim.name)
     try:
         sysctl.set_to(f"net/ipv4/conf/{shim.name}/arp_filter", "1")
@@ -164,7 +169,7 @@ def _make_inside(host: Netlink, inside: Inside, op: AttachLink) -> int:
     request = rtnetlink.new_on_parent(near, lower, op.link, inside.fd)
     there = host.find(op.ifname) is not None and inside.netlink.find(op.ifname) is None
     try:
-        _make(host, request, op.parent)
+        _make(host, request, op.parent, _module(op.link))
     except Refused as error:
         if error.errno != EEXIST or not there:
             raise
@@ -180,7 +185,12 @@ def _make_by_another_name(host: Netlink, inside: Inside, op: AttachLink, lower: 
     """
     near = LinkChange(name=_PASSING, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
     there = {link.index for link in links_of(inside.netlink)}
-    _make(host, rtnetlink.new_on_parent(near, lower, op.link, inside.fd), op.parent)
+    _make(
+        host,
+        rtnetlink.new_on_parent(near, lower, op.link, inside.fd),
+        op.parent,
+        _module(op.link),
+    )
     (index,) = {link.index for link in links_of(inside.netlink)} - there
     try:
         inside.netlink.do(rtnetlink.change_link(index, LinkChange(name=op.ifname)))
@@ -217,7 +227,7 @@ def detach_link(visits: Visits, op: DetachLink, reaper: Reaper) -> None:
     drop_addresses(inside.netlink, link.index)
 
 
-def _make(netlink: Netlink, request: rtnetlink.Request, parent: IfName) -> None:
+def _make(netlink: Netlink, request: rtnetlink.Request, parent: IfName, module: str) -> None:
     """Make a link on *parent*; raises Refused, in words where the kernel has only a number."""
     (refused,) = netlink.attempt(request)
     if refused is None:
@@ -225,5 +235,10 @@ def _make(netlink: Netlink, request: rtnetlink.Request, parent: IfName) -> None:
     why = {
         EBUSY: f"{parent} is used by a bridge or a bond, or by links of the other kind (macvlan, ipvlan)",
         EINVAL: f"{parent} is used in mode passthru already, or its MTU is less than what was asked for",
+        EOPNOTSUPP: f"this kernel has no such links: its module {module} is not there",
     }
     raise Refused(refused.errno, why.get(refused.errno, refused.text))
+
+
+def _module(link: LinkKind) -> str:
+    return "macvlan" if isinstance(link, Macvlan) else "ipvlan"

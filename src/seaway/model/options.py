@@ -8,7 +8,15 @@ from enum import StrEnum
 from typing import ClassVar, Final, get_args
 
 from seaway.model.ids import Address, IfName, Interface, Mac
-from seaway.model.parent import Ipvlan, LinkKind, Macvlan, MacvlanMode, Parent, has_neighbours
+from seaway.model.parent import (
+    Ipvlan,
+    LinkKind,
+    Macvlan,
+    MacvlanMode,
+    Parent,
+    has_neighbours,
+    hears_brothers,
+)
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
@@ -96,7 +104,6 @@ class Unbridged:
     __slots__ = ()
 
     bridge: ClassVar[IfName | None] = None
-    icc: ClassVar[Icc] = Icc.CLOSED
     masquerade: ClassVar[bool] = False
     source_guard: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
@@ -114,6 +121,8 @@ class OnParent(Unbridged):
 
     places: ClassVar[bool] = True
     parent: Parent
+    link: LinkKind
+    """What each endpoint has on it."""
     mtu: int | None = None
     """Bytes, no more than the parent has; None: as many."""
     host_access: bool = False
@@ -122,6 +131,11 @@ class OnParent(Unbridged):
     """Who is asked, from inside, for names that are not ours; empty: as the host does."""
     ifname_prefix: str = "eth"
     """How the interfaces inside begin that nobody names."""
+
+    @property
+    def icc(self) -> Icc:
+        """Whether endpoints reach each other within the host."""
+        return Icc.OPEN if hears_brothers(self.link) else Icc.CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +183,7 @@ class Placeless(Unbridged):
     parent: ClassVar[Parent | None] = None
     link: ClassVar[LinkKind | None] = None
     for_one: ClassVar[bool] = False
+    icc: ClassVar[Icc] = Icc.CLOSED
     host_access: ClassVar[bool] = False
     mtu: ClassVar[int | None] = None
     dns: ClassVar[tuple[Address, ...]] = ()

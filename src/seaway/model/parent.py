@@ -97,3 +97,12 @@ LinkKind = Macvlan | Ipvlan
 def has_neighbours(link: LinkKind) -> bool:
     """Whether links like *link* find others on the LAN by ARP and neighbour discovery."""
     return not isinstance(link, Ipvlan) or link.mode is IpvlanMode.L2
+
+
+def hears_brothers(link: LinkKind) -> bool:
+    """Whether links like *link* on one parent reach each other within the host."""
+    match link:
+        case Macvlan(mode=mode):
+            return mode is MacvlanMode.BRIDGE
+        case Ipvlan(flag=its):
+            return its is IpvlanFlag.BRIDGE

@@ -278,6 +278,9 @@ def _company_changes(before: Network, after: Network) -> Iterator[str]:
     if before.options.icc is not after.options.icc:
         closed = after.options.icc is Icc.CLOSED
         yield f"{'is cut off from' if closed else 'reaches'} the others on {after.name}"
+    if before.options.host_access != after.options.host_access:
+        open_ = after.options.host_access
+        yield f"the host and it {'reach' if open_ else 'do not reach'} each other{'' if open_ else ' any more'}"
     if before.internal == after.internal:
         yield from _sender_changes(before, after)
     for version in before.versions:
