@@ -237,7 +237,9 @@ def test_the_source_guard_goes_and_comes(daemon: Daemon) -> None:
     make_server(daemon, "web", "n1")
     cli = make_sandbox(daemon, "cli", "n1")
     cli.sh("ip address add 10.77.1.99/24 dev eth0")
-    spoof = "ping -c 3 -W 1 -I 10.77.1.99 10.77.1.2 >/dev/null && echo through || echo dropped"
+    spoof = (
+        "ping -c 3 -i 0.2 -W 0.5 -I 10.77.1.99 10.77.1.2 >/dev/null && echo through || echo dropped"
+    )
     assert cli.sh(spoof).out == "dropped\n"
 
     update(daemon, "-o", "seaway.source_guard=false", "n1")
@@ -350,7 +352,7 @@ def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
 
         update(daemon, "--icc=false", "n1")
 
-        assert [received(stream, 1) for stream in (out4, out6)] == [b"." * 10, b"." * 10]
+        assert [received(stream, 0.3) for stream in (out4, out6)] == [b"." * 10, b"." * 10]
         assert say(come) == "web 192.0.2.2"
 
 
@@ -358,8 +360,8 @@ PUSHER = """
 import os, socket, threading, time
 server = socket.create_server(("::", 9000), family=socket.AF_INET6, dualstack_ipv6=True)
 def push(stream):
-    for _ in range(100):
-        time.sleep(0.1)
+    for _ in range(500):
+        time.sleep(0.02)
         stream.sendall(b".")
 if os.fork():
     os._exit(0)
@@ -367,7 +369,7 @@ os.close(0), os.close(1), os.close(2)
 while True:
     threading.Thread(target=push, args=(server.accept()[0],), daemon=True).start()
 """
-"""A server that says something ten times a second, whoever listens."""
+"""A server that says something fifty times a second, whoever listens."""
 
 
 def received(stream: socket.socket, seconds: float) -> bytes:
