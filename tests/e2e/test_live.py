@@ -24,6 +24,18 @@ SOON = 0.1
 """Seconds within which names follow a change."""
 
 
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
+
+
 def interfaces(spot: Spot) -> dict[str, list[str]]:
     """The interfaces inside with their addresses, loopback and link-local ones left out."""
     found: dict[str, list[str]] = {}

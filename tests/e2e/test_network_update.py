@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import time
+
+import pytest
 
 from bed.daemon import Daemon
 from bed.host import Host
@@ -22,6 +26,18 @@ from e2e.stage import (
     post,
     say,
 )
+
+
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
 
 
 def update(daemon: Daemon, *arguments: str) -> str:
@@ -342,7 +358,9 @@ def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
     make_network(daemon, 1)
     web = make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
-    host.neighbour.python(PUSHER)
+    pusher = host.neighbour.popen([sys.executable, "-c", PUSHER], stdout=subprocess.PIPE)
+    assert pusher.stdout is not None
+    assert pusher.stdout.readline() == "ready\n"
     with (
         web.connect("tcp", "192.0.2.2", 9000) as out4,
         web.connect("tcp", "2001:db8:0:1::2", 9000) as out6,
@@ -357,15 +375,13 @@ def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
 
 
 PUSHER = """
-import os, socket, threading, time
+import socket, threading, time
 server = socket.create_server(("::", 9000), family=socket.AF_INET6, dualstack_ipv6=True)
 def push(stream):
     for _ in range(500):
         time.sleep(0.02)
         stream.sendall(b".")
-if os.fork():
-    os._exit(0)
-os.close(0), os.close(1), os.close(2)
+print("ready", flush=True)
 while True:
     threading.Thread(target=push, args=(server.accept()[0],), daemon=True).start()
 """
