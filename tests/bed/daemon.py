@@ -18,6 +18,8 @@ from bed.spot import ROOT, CommandFailed, Result, Spot
 
 RUN_DIR = PurePosixPath("/run/seaway")
 DATA_DIR = PurePosixPath("/run/seaway-data")
+_NO_AUTHORITIES = {"SSL_CERT_FILE": "/dev/null"}
+"""aiohttp reads whom TLS clients trust as it is imported: a tenth of a start, and of no use to a server."""
 
 
 class Daemon:
@@ -66,7 +68,7 @@ class Daemon:
         with self._log.open("a") as log:
             self._process = self.host.popen(
                 [sys.executable, "-m", "seaway.daemon", *self._arguments()],
-                env=self.env,
+                env=_NO_AUTHORITIES | self.env,
                 stdout=log.fileno(),
                 stderr=log.fileno(),
             )

@@ -50,8 +50,7 @@ def state(host: Host, daemon: Daemon) -> State:
             _sorted_elements("\n".join(seen.rules)),
             *seen.processes,
             f"namespaces {seen.namespaces}",
-            host.sh(_INSIDE).out,
-            host.sh(_FILES).out,
+            host.sh(f"{_INSIDE}; {_FILES}").out,
             *_answers(daemon),
             *_left_containers(host, daemon),
         )

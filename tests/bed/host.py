@@ -57,6 +57,13 @@ class Host(Spot):
         back = [f"mkdir -p {p}; mount --bind /run/kept{n} {p}" for n, p in enumerate(kept)]
         self.sh("; ".join([*away, f"mount -t tmpfs tmpfs {folder}", *back]))
 
+    def hush(self) -> None:
+        """Close all servers, here and elsewhere, and end what was started elsewhere; what runs here goes on."""
+        for spot in self._spots:
+            spot.close()
+        self._spots = [self.neighbour]
+        self.close_servers()
+
     def close(self) -> None:
         """Take the host away with all that runs on it."""
         for spot in self._spots:

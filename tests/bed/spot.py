@@ -138,13 +138,17 @@ class Spot:
         except OSError:
             return False
 
-    def close(self) -> None:
-        """End all that was started here."""
+    def close_servers(self) -> None:
+        """Nobody answers here any more."""
         for server in self._servers:
             server.close()
+        self._servers.clear()
+
+    def close(self) -> None:
+        """End all that was started here."""
+        self.close_servers()
         for process in self._started:
             _end(process)
-        self._servers.clear()
         self._started.clear()
 
 

@@ -1,4 +1,4 @@
-"""A daemon on a host of its own for each test."""
+"""A daemon on a host of its own for each test, or one for all tests of a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from bed.daemon import Daemon
 from bed.host import Host, a_host
 from bed.spot import Spot
-from e2e.stage import make_network, make_server
+from e2e.stage import make_network, make_server, sweep
 
 
 @pytest.fixture
@@ -52,3 +52,13 @@ def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         finally:
             daemon.close()
             sys.stdout.write(daemon.log)
+
+
+@pytest.fixture
+def swept_daemon(shared_daemon: Daemon) -> Iterator[Daemon]:
+    """The shared daemon; the sandboxes and networks that a test makes go after it, and its servers."""
+    yield shared_daemon
+    if not shared_daemon.is_running:
+        shared_daemon.start()
+    sweep(shared_daemon)
+    shared_daemon.host.hush()

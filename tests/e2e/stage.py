@@ -141,6 +141,19 @@ def add_machine(host: Host, number: int, link: str = "lan") -> Spot:
     return spot
 
 
+def sweep(daemon: Daemon) -> None:
+    """Take away all sandboxes, and all networks but those that are always there."""
+    for sandbox in _listed(daemon, "/containers/json?all=1"):
+        assert daemon.request("DELETE", f"/containers/{sandbox['Id']}?force=1")[0] == 204
+    networks = _listed(daemon, '/networks?filters={"type":["custom"]}')
+    for network in sorted(networks, key=lambda each: bool(each["ConfigOnly"])):
+        assert daemon.request("DELETE", f"/networks/{network['Id']}")[0] == 204
+
+
+def _listed(daemon: Daemon, path: str) -> list[dict[str, object]]:
+    return cast("list[dict[str, object]]", daemon.get(path))
+
+
 SHUT = 0.25
 """Seconds without an answer after which a way counts as closed."""
 Way = tuple[Spot, str, str, int]

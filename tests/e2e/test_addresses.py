@@ -13,6 +13,18 @@ from bed.host import Host
 from e2e.stage import bridge_of, make_ipv4_network, make_network, make_sandbox, pings, place, post
 
 
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
+
+
 def connect(daemon: Daemon, network: str, sandbox: str, **ipam: str) -> tuple[int, str]:
     """Status and message of a connect with fixed addresses."""
     config = {"IPAMConfig": ipam} if ipam else None

@@ -28,6 +28,18 @@ NETWORK = "com.docker.network."
 # The source of what leaves
 
 
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
+
+
 def test_what_leaves_has_the_address_that_the_network_names(host: Host, daemon: Daemon) -> None:
     host.sh(
         "ip address add 192.0.2.7/24 dev eth0; ip address add 2001:db8:0:1::7/64 dev eth0 nodad"

@@ -236,6 +236,16 @@ CASES = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The two states between which a use case leads, and the steps of the way."""
+
+    before: State
+    after: State
+    between: State
+    steps: tuple[str, ...]
+
+
 def wait_for_name(asker: Spot, name: str) -> list[str]:
     """The addresses of *name*, which must be answered within a second."""
     deadline = time.monotonic() + 1
@@ -268,6 +278,10 @@ class Stage:
         for proto in ("tcp", "udp"):
             bystander.serve("bystander", proto, 80)
         self.pulse = Pulse(host.neighbour, "192.0.2.1", 8080)
+        self.empty = self.state()
+        """How it is between two tests."""
+        self.known: dict[str, Ends] = {}
+        """The ends of use cases that were done here once, by name."""
 
     def attempt(self, request: Request) -> tuple[int, str] | None:
         """Status and message; None when there was no answer."""
@@ -348,9 +362,8 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
 def stage(stages: Stages) -> Iterator[Stage]:
     stage = stages.get()
     try:
-        empty = stage.state()
         yield stage
-        left = difference(empty, stage.state(empty))
+        left = difference(stage.empty, stage.state(stage.empty))
     except BaseException:
         stages.drop()
         raise
@@ -359,11 +372,22 @@ def stage(stages: Stages) -> Iterator[Stage]:
     assert not left
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name.replace(" ", "-"))
-def case(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Case]:
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name.replace(" ", "-"))
+def case(request: pytest.FixtureRequest) -> Case:
+    """For a module, so that the tests of one use case run one after another, and its ends are found once."""
     case: Case = request.param
+    return case
+
+
+@pytest.fixture
+def ends(stage: Stage, case: Case) -> Iterator[Ends]:
+    """Everything is ready for *case*, which leads from one of these ends to the other."""
     stage.must(*case.before)
-    yield case
+    if case.name not in stage.known:
+        stage.known[case.name] = find_ends(stage, case)
+    ends = stage.known[case.name]
+    assert_same(ends.before, stage.state(ends.before), "before")
+    yield ends
     stage.faults.disarm()
     if not stage.daemon.is_running:
         stage.daemon.start()
@@ -371,17 +395,7 @@ def case(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Case]:
         stage.attempt(each)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """The two states between which a use case leads, and the steps of the way."""
-
-    before: State
-    after: State
-    between: State
-    steps: tuple[str, ...]
-
-
-def ends_of(stage: Stage, case: Case) -> Ends:
+def find_ends(stage: Stage, case: Case) -> Ends:
     """Do it once without a fault, and go back."""
     before = stage.state()
     stage.faults.arm("fail", NEVER)
@@ -447,16 +461,14 @@ def failed_at(stage: Stage, case: Case, ends: Ends, number: int) -> None:
     go_back(stage, case, ends.before)
 
 
-def test_a_daemon_killed_at_any_step_has_done_all_or_nothing(stage: Stage, case: Case) -> None:
-    ends = ends_of(stage, case)
-
+def test_a_daemon_killed_at_any_step_has_done_all_or_nothing(
+    stage: Stage, case: Case, ends: Ends
+) -> None:
     for number in range(len(ends.steps)):
         killed_at(stage, case, ends, number)
 
 
-def test_what_was_answered_survives_a_kill_at_once(stage: Stage, case: Case) -> None:
-    ends = ends_of(stage, case)
-
+def test_what_was_answered_survives_a_kill_at_once(stage: Stage, case: Case, ends: Ends) -> None:
     stage.must(case.call)
     stage.daemon.kill()
     stage.daemon.start()
@@ -466,9 +478,7 @@ def test_what_was_answered_survives_a_kill_at_once(stage: Stage, case: Case) -> 
     go_back(stage, case, ends.before)
 
 
-def test_a_step_that_fails_changes_nothing(stage: Stage, case: Case) -> None:
-    ends = ends_of(stage, case)
-
+def test_a_step_that_fails_changes_nothing(stage: Stage, case: Case, ends: Ends) -> None:
     for number in range(len(ends.steps)):
         failed_at(stage, case, ends, number)
     stage.check_bystander()

@@ -13,6 +13,12 @@ from recorded import VERSIONS, differences, replies
 from recorded.scenario import ASKED, MADE, PRUNED, Asked
 
 
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
 def told(daemon: Daemon, version: str, asked: Asked) -> list[str]:
     """How the answer differs from what was recorded."""
     body: object = {} if asked.method == "POST" else None

@@ -106,7 +106,8 @@ def test_fr15_an_internal_network_does_not_talk_to_the_outside(
         assert resolve(inner, "c3") == ["10.77.1.3"]
 
 
-def test_fr17_no_question_is_lost_while_others_come_and_go(daemon: Daemon) -> None:
+@pytest.mark.parametrize("count", [400, pytest.param(2000, marks=pytest.mark.long)])
+def test_fr17_no_question_is_lost_while_others_come_and_go(daemon: Daemon, count: int) -> None:
     networks = [make_ipv4_network(daemon, number) for number in range(1, 22)]
     make_sandbox(daemon, "srv", "n1")
     asker = make_sandbox(daemon, "asker", "n1")
@@ -124,12 +125,12 @@ def test_fr17_no_question_is_lost_while_others_come_and_go(daemon: Daemon) -> No
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(come_and_go)
         try:
-            answers = ask_steadily(asker, "srv", count=2000, pace=0.005)
+            answers = ask_steadily(asker, "srv", count=count, pace=0.005)
         finally:
             done.set()
 
-    assert answers == [["10.77.1.2"]] * 2000
-    assert coming.result() >= 50  # two joins each
+    assert answers == [["10.77.1.2"]] * count
+    assert coming.result() >= count // 40  # two joins each
 
 
 def ask_steadily(spot: Spot, name: str, *, count: int, pace: float) -> list[list[str]]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import time
+
+import pytest
 
 from bed.daemon import Daemon
 from bed.host import Host
@@ -22,6 +26,18 @@ from e2e.stage import (
     post,
     say,
 )
+
+
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
 
 
 def update(daemon: Daemon, *arguments: str) -> str:
@@ -237,7 +253,9 @@ def test_the_source_guard_goes_and_comes(daemon: Daemon) -> None:
     make_server(daemon, "web", "n1")
     cli = make_sandbox(daemon, "cli", "n1")
     cli.sh("ip address add 10.77.1.99/24 dev eth0")
-    spoof = "ping -c 3 -W 1 -I 10.77.1.99 10.77.1.2 >/dev/null && echo through || echo dropped"
+    spoof = (
+        "ping -c 3 -i 0.2 -W 0.5 -I 10.77.1.99 10.77.1.2 >/dev/null && echo through || echo dropped"
+    )
     assert cli.sh(spoof).out == "dropped\n"
 
     update(daemon, "-o", "seaway.source_guard=false", "n1")
@@ -340,7 +358,9 @@ def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
     make_network(daemon, 1)
     web = make_server(daemon, "web", "n1")
     daemon.seaway("publish", "web", "8080:80")
-    host.neighbour.python(PUSHER)
+    pusher = host.neighbour.popen([sys.executable, "-c", PUSHER], stdout=subprocess.PIPE)
+    assert pusher.stdout is not None
+    assert pusher.stdout.readline() == "ready\n"
     with (
         web.connect("tcp", "192.0.2.2", 9000) as out4,
         web.connect("tcp", "2001:db8:0:1::2", 9000) as out6,
@@ -350,24 +370,22 @@ def test_what_speaks_first_outside_goes_on_when_brothers_are_cut_off(
 
         update(daemon, "--icc=false", "n1")
 
-        assert [received(stream, 1) for stream in (out4, out6)] == [b"." * 10, b"." * 10]
+        assert [received(stream, 0.3) for stream in (out4, out6)] == [b"." * 10, b"." * 10]
         assert say(come) == "web 192.0.2.2"
 
 
 PUSHER = """
-import os, socket, threading, time
+import socket, threading, time
 server = socket.create_server(("::", 9000), family=socket.AF_INET6, dualstack_ipv6=True)
 def push(stream):
-    for _ in range(100):
-        time.sleep(0.1)
+    for _ in range(500):
+        time.sleep(0.02)
         stream.sendall(b".")
-if os.fork():
-    os._exit(0)
-os.close(0), os.close(1), os.close(2)
+print("ready", flush=True)
 while True:
     threading.Thread(target=push, args=(server.accept()[0],), daemon=True).start()
 """
-"""A server that says something ten times a second, whoever listens."""
+"""A server that says something fifty times a second, whoever listens."""
 
 
 def received(stream: socket.socket, seconds: float) -> bytes:

@@ -26,6 +26,18 @@ MTU = "com.docker.network.driver.mtu"
 BRIDGE_NAME = "com.docker.network.bridge.name"
 
 
+@pytest.fixture
+def daemon(swept_daemon: Daemon) -> Daemon:
+    """One for all tests of this file."""
+    return swept_daemon
+
+
+@pytest.fixture
+def host(daemon: Daemon) -> Host:
+    """The host of the daemon."""
+    return daemon.host
+
+
 def mtu(spot: Spot, link: str) -> int:
     """The MTU of a link at *spot*."""
     found: list[dict[str, object]] = json.loads(spot.sh(f"ip -j link show dev {link}").out)

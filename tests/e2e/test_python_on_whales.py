@@ -98,11 +98,15 @@ def test_what_is_not_there_raises_its_own_exceptions(docker: DockerClient) -> No
     assert refused.value.return_code == 125
 
 
+ENDS_WHEN_ASKED = "trap 'exit 3' TERM; echo $COLOUR; echo no >&2; sleep 600 & wait"
+"""The library lets nobody say how long a stop shall wait: it takes ``time``, and gives none to docker."""
+
+
 def test_the_life_of_a_container(docker: DockerClient) -> None:
     web = docker.run(
         "host",
         pull="never",
-        command=["sh", "-c", "echo $COLOUR; echo no >&2; exec sleep 600"],
+        command=["sh", "-c", ENDS_WHEN_ASKED],
         name="web",
         detach=True,
         envs={"COLOUR": "red"},
@@ -130,8 +134,8 @@ def test_the_life_of_a_container(docker: DockerClient) -> None:
     web.kill()
     assert docker.container.wait(web) == 137
     web.start()
-    web.stop(time=0)
-    assert web.state.status == "exited"
+    web.stop()
+    assert (web.state.status, web.state.exit_code) == ("exited", 3)
     web.remove()
     assert not web.exists()
 

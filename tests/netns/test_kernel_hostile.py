@@ -185,7 +185,7 @@ MEDDLING = {
     "too small for IPv6": "ip link set eth0 mtu 600",
     "the address already": "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0;"
     "ip address add fd00:7::2/64 dev eth0 nodad",
-    "moved away": "unshare -n sleep 9 & sleep 0.2; ip link set eth0 netns $!",
+    "moved away": "unshare -n sleep 9 >/dev/null 2>&1 & sleep 0.2; ip link set eth0 netns $!",
 }
 
 

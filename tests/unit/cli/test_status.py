@@ -142,7 +142,12 @@ def become(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_purge_lists_what_went(engine: Engine, seaway: Run) -> None:
     lines = ["removed network web", "put back sysctl net.ipv4.ip_forward = 0"]
-    engine.answers["POST /seaway/purge"] = (200, {"Removed": lines})
+
+    def purge(handler: Handler) -> None:
+        handler.reply(200, {"Removed": lines})
+        engine.where.unlink()
+
+    engine.answers["POST /seaway/purge"] = purge
 
     assert seaway("purge", "-f")[1] == "".join(f"{line}\n" for line in lines)
 
