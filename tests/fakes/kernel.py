@@ -280,6 +280,7 @@ class FakeKernel:
         """A link of the host goes, with all that is on it."""
         gone = self.links[name]
         self._delete_link(name)
+        self._state.host_routes = {a: by for a, by in self.host_routes.items() if by != name}
         for other, link in tuple(self.links.items()):
             if link.lower == gone.index and other in self.links:
                 self.lose_link(other)
@@ -363,8 +364,8 @@ class FakeKernel:
                     self.namespaces[op.netns].lose({op.ifname})
             case ChangeHostRoutes():
                 kept = {r: link for r, link in self.host_routes.items() if r not in op.old}
-                self._check(op.link in self.links or not op.new, op, f"no interface {op.link}")
-                self._state.host_routes = {**kept, **dict.fromkeys(op.new, op.link)}
+                new = op.new if op.link in self.links else ()
+                self._state.host_routes = {**kept, **dict.fromkeys(new, op.link)}
             case ChangeMtu():
                 self._change_mtu(op)
             case ChangeGateways():
@@ -463,8 +464,7 @@ class FakeKernel:
             self._state.host_routes = {a: link for a, link in routes if link != op.old.name}
         elif op.old is None:
             self._add_on_parent(op.new.name, op.new.parent, op, interfaces=op.new.addresses)
-        else:
-            there = self.links[op.new.name]
+        elif (there := self.links.get(op.new.name)) is not None:
             self.links[op.new.name] = replace(there, interfaces=op.new.addresses)
 
     def _attach_link(self, op: AttachLink) -> None:

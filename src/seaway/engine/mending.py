@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from seaway.contracts import Kernel, Runtime, Store
@@ -129,9 +129,7 @@ class Mending:
         An interface whose network waits for its parent is left for when that is there.
         """
         with self.noting(sandbox.id, f"sandbox {sandbox.name}"):
-            wiring = self._wires.wiring(sandbox)
-            there = tuple(a for a in wiring.attachments if not waits_for(a.network, seen.links))
-            await self._mend(sandbox, replace(wiring, attachments=there), seen)
+            await self._mend(sandbox, self._wires.wiring(sandbox), seen)
 
     async def _mend(self, sandbox: Sandbox, wiring: Wiring, seen: Seen) -> None:
         path, host = self._paths.bound(sandbox), seen.links
@@ -140,7 +138,13 @@ class Mending:
         await self._mend_name(sandbox, seen)
         inside = await self._inside(path) if host else NO_LINKS
         remove, make = mending_ops(
-            wiring, path, self._drivers, host, inside, anew=self._anew(wiring)
+            wiring,
+            path,
+            self._drivers,
+            host,
+            inside,
+            anew=self._anew(wiring),
+            waiting={a.network.id for a in wiring.attachments if waits_for(a.network, seen.links)},
         )
         await self.remove((*leftover_inside(wiring, path, host, inside), *remove))
         await self._kernel.apply(make)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 from seaway.contracts import Kernel, Store
 from seaway.engine.background import Background
@@ -15,6 +17,9 @@ from seaway.model.network import Network
 from seaway.model.observed import LinkNews
 
 log = logging.getLogger(__name__)
+
+RETRIES = (1, 5, 30)
+"""Seconds until what was refused is tried again."""
 
 
 class Parents:
@@ -31,7 +36,7 @@ class Parents:
     ) -> None:
         self._store, self._kernel, self._mending = store, kernel, mending
         self._turns, self._background = turns, background
-        self._has_news = self._is_mending = False
+        self._news, self._is_mending = asyncio.Event(), False
 
     async def watch(self) -> None:
         """From now on mend what returns; nothing is watched as long as no network is on a parent."""
@@ -48,18 +53,34 @@ class Parents:
         ours = {name for n in networks for name in n.host_links}
         if news.came.isdisjoint(parents) and news.went.isdisjoint(ours):
             return
-        self._has_news = True
+        self._news.set()
         if not self._is_mending:
             self._is_mending = True
             self._background.begin("links of the host", self._mend)
 
     async def _mend(self) -> None:
+        delays = iter(RETRIES)
         try:
-            while self._has_news:
-                self._has_news = False
+            while self._news.is_set():
+                self._news.clear()
                 await self._mend_once()
+                if self._is_wanting() and (seconds := next(delays, None)) is not None:
+                    await self._wait(seconds)
         finally:
             self._is_mending = False
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until there is news, to try again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.set()
+
+    def _is_wanting(self) -> bool:
+        """Whether anything that is on a parent could not be made whole."""
+        ends = [e for n in self._networks() for e in self._store.endpoints_of(n.id) if e.live]
+        ids = {n.id for n in self._networks()} | {e.sandbox for e in ends}
+        return not ids.isdisjoint(self._mending.not_whole)
 
     async def _mend_once(self) -> None:
         networks = tuple(self._networks())

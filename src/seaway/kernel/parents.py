@@ -104,20 +104,20 @@ def _add_shim(host: Host, shim: Shim) -> None:
 
 
 def _change_shim(host: Host, old: Shim, new: Shim) -> None:
-    index = host.netlink.index(new.name)
+    index = host.netlink.find(new.name)
+    if index is None:
+        return  # it went with the parent, and comes back as it shall be
     exchange_addresses(host.netlink, index, old.addresses, new.addresses)
     if new.mtu is not None and new.mtu != old.mtu:
         host.netlink.do(rtnetlink.change_link(index, LinkChange(mtu=new.mtu)))
 
 
 def change_host_routes(host: Host, op: ChangeHostRoutes) -> None:
-    """Say by which link the host reaches addresses; one that is gone has none left to take away."""
+    """Say by which link the host reaches addresses; with one that is gone the routes went, and come back."""
     gone = [address for address in op.old if address not in op.new]
     index = host.netlink.find(op.link)
-    if index is None and not op.new:
-        return
     if index is None:
-        raise Refused(ENODEV, f"there is no interface {op.link}")
+        return
     host.netlink.do_unless(
         {ESRCH, ENODEV}, *(rtnetlink.delete_route(index, ip_network(address)) for address in gone)
     )

@@ -235,7 +235,10 @@ class DetachLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeHostRoutes:
-    """Let the host reach *new* addresses by its *link*, and *old* ones no more; said twice is fine."""
+    """Let the host reach *new* addresses by its *link*, and *old* ones no more; said twice is fine.
+
+    Of a link that is gone nothing is left to change: when it is made again they are said again.
+    """
 
     link: IfName
     old: tuple[Address, ...] = ()

@@ -130,32 +130,35 @@ def mending_ops(
     inside: Mapping[IfName, LinkState],
     *,
     anew: Collection[NetworkId] = (),
+    waiting: Collection[NetworkId] = (),
 ) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
     """What makes a running sandbox whole again: what to remove first, and then what to do.
 
     *host* are the host's links, *inside* those of the sandbox. An interface that is not whole is made
-    anew, and so are those on the networks *anew*. Routes are said again, since saying them twice does no harm.
+    anew, and so are those on the networks *anew*; networks that are *waiting* for their parent are left out,
+    with the routes by them. Routes are said again, since saying them twice does no harm.
     """
-    broken = [
-        a
-        for a in wiring.attachments
-        if a.network.id in anew or not cabling.is_whole(a, host, inside)
-    ]
+    there = [a for a in wiring.attachments if a.network.id not in waiting]
+    broken = [a for a in there if a.network.id in anew or not cabling.is_whole(a, host, inside)]
     remove = tuple(o for a in broken for o in cabling.endpoint_ops(a, None, netns))
     attach = [
         o
-        for a in wiring.attachments
+        for a in there
         for o in cabling.endpoint_ops(None, a, netns)
         if a in broken or isinstance(o, ChangeHostRoutes)
     ]
-    return remove, (*attach, *_routes(wiring, netns))
+    names = {a.place.ifname for a in there}
+    return remove, (*attach, *(_routes(wiring, netns, names) if there else ()))
 
 
-def _routes(wiring: Wiring, netns: Path) -> list[Operation]:
-    if not wiring.attachments:
-        return []
+def _routes(wiring: Wiring, netns: Path, there: Collection[IfName]) -> list[Operation]:
+    """The default routes by interfaces that are *there*, and that there is none where none should be."""
     ways = [(version, route(wiring, version)) for version in VERSIONS]
-    return [ChangeRoute(netns=netns, version=version, old=way, new=way) for version, way in ways]
+    return [
+        ChangeRoute(netns=netns, version=version, old=way, new=way)
+        for version, way in ways
+        if way is None or way.ifname in there
+    ]
 
 
 def leftover_inside(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import IfName, Mac, SandboxName, sandbox_name
 from seaway.model.network import NetworkChange, NetworkWish, Reach, SubnetWish
-from seaway.model.observed import LinkState
+from seaway.model.observed import LinkNews, LinkState
 from seaway.model.port import PublishedPort
 from seaway.model.sandbox import Netns, Sandbox
 from seaway.plan.elements import Elements
@@ -50,8 +50,37 @@ OLD = IfName("br0")
 SOMEBODYS = LinkState(index=99, mtu=1500, up=False, kind="bridge", mac=Mac("02:00:00:00:00:99"))
 
 
+ETH0 = IfName("eth0")
+"""The host's interface, in a VLAN of which the network "lan" is; it goes and returns."""
+HOST = LinkState(index=90, mtu=1500, up=True, mac=Mac("02:00:00:00:00:90"))
+ON_LAN = (("parent", "eth0.7"), ("seaway.host_access", "true"))
+
+
+def plug_in(world: World) -> None:
+    """The host has its interface, or has it again, with another index."""
+    if ETH0 not in world.kernel.links:
+        world.kernel.links[ETH0] = replace(HOST, index=HOST.index + world.clock.now())
+        world.kernel.tell_links(LinkNews(came=frozenset({ETH0})))
+
+
+def pull_out(world: World) -> None:
+    """The host loses its interface, and all that is on it."""
+    if ETH0 in world.kernel.links:
+        world.kernel.lose_link(ETH0)
+        world.kernel.tell_links(LinkNews(went=frozenset({ETH0})))
+
+
+async def plugging(world: World, work: Callable[[World], None]) -> None:
+    """As a use case: the daemon does what it does by itself."""
+    work(world)
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
 def a_network(name: str) -> NetworkWish:
-    """One with IPv6, one without, one internal, one on somebody else's bridge."""
+    """One with IPv6, one without, one internal, one on somebody else's bridge, one on the LAN."""
+    if name == "lan":
+        return network_wish(name, ipv6=True, driver="macvlan", options=ON_LAN)
     wish = network_wish(name, ipv6=name in {"n1", "lab"}, internal=name == "inner")
     return replace(wish, options=((f"{BRIDGE}name", OLD),)) if name == "lab" else wish
 
@@ -110,15 +139,17 @@ USE_CASES: dict[str, UseCase] = {
     "widen": lambda w, _, net: w.updates.update(net, wider(w, net)),
     "remove": lambda w, box, _: w.sandboxes.remove(box, force=True),
     "restart": lambda w, _box, _net: restart(w),
+    "plug_in": lambda w, _box, _net: plugging(w, plug_in),
+    "pull_out": lambda w, _box, _net: plugging(w, pull_out),
 }
-SELDOM = ("create_network", "remove_network", "remove", "restart", "rename", "widen")
+SELDOM = ("create_network", "remove_network", "remove", "restart", "rename", "widen", "pull_out")
 """What ends much; the others are drawn four times as often."""
 HISTORIES = st.lists(
     st.builds(
         Step,
         verb=st.sampled_from([*SELDOM, *(v for v in USE_CASES if v not in SELDOM for _ in "1234")]),
         sandbox=st.sampled_from(["s0", "s1", "s2"]),
-        network=st.sampled_from(["n0", "n1", "inner", "lab"]),
+        network=st.sampled_from(["n0", "n1", "inner", "lab", "lan"]),
         fails_at=st.none() | st.integers(0, 8),
     ),
     min_size=10,
@@ -142,7 +173,7 @@ async def restart(world: World) -> None:
 
 async def furnish(world: World) -> None:
     """Something to begin with: networks of all kinds, a namespace and a running program."""
-    for name in ("n0", "n1", "inner", "lab"):
+    for name in ("n0", "n1", "inner", "lab", "lan"):
         await carry_out(world, Step("create_network", "s0", name, None))
     for verb, sandbox, network in (
         ("box", "s0", "n0"),
@@ -164,6 +195,8 @@ async def carry_out(world: World, step: Step) -> None:
     world.steps.arm(None)
     if hit and (step.verb == "restart" or (failed and step.verb in REMOVALS)):
         await refused(use_case)
+    if hit and step.verb == "plug_in":  # it is tried again by itself, some seconds later
+        await plugging(world, lambda w: w.kernel.tell_links(LinkNews(came=frozenset({ETH0}))))
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -184,8 +217,9 @@ def seen(world: World) -> dict[str, object]:
         "links": {
             n: (state.master, state.mtu, frozenset(state.interfaces))
             for n, state in world.kernel.links.items()
-            if n != "lo"
+            if n not in {"lo", ETH0}
         },
+        "host routes": dict(world.kernel.host_routes),
         "old bridge": (
             replace(world.kernel.links[OLD], index=99),
             list(world.store.facts("bridge:")),
@@ -209,6 +243,7 @@ def seen(world: World) -> dict[str, object]:
 def wanted(world: World) -> dict[str, object]:
     """What the world should have, by what is promised in the store."""
     networks = list(world.store.networks())
+    away = {n.id for n in networks if n.options.parent and ETH0 not in world.kernel.links}
     running = [s for s in world.store.sandboxes() if s.running and s.netns is Netns.OWN]
     wirings = {s.id: wiring_of(world, s) for s in running}
     hung = [a for w in wirings.values() for a in w.attachments]
@@ -227,7 +262,23 @@ def wanted(world: World) -> dict[str, object]:
             **{
                 a.endpoint.link: (bridges[a.network.id], a.network.options.mtu, frozenset())
                 for a in hung
+                if a.network.id in bridges
             },
+            **{
+                IfName(name): (None, HOST.mtu, frozenset(map(ip_interface, addresses)))
+                for n in networks
+                if n.options.parent is not None and n.id not in away
+                for name, addresses in (
+                    (n.options.parent.name, ()),
+                    (str(n.shim), n.host_addresses),
+                )
+            },
+        },
+        "host routes": {
+            interface.ip: a.network.shim
+            for a in hung
+            if a.network.shim is not None and a.network.id not in away
+            for interface in a.place.addresses
         },
         "old bridge": old_bridge(world),
         "inside": {
@@ -238,12 +289,17 @@ def wanted(world: World) -> dict[str, object]:
                     guarded(a.network, a.endpoint),
                 )
                 for a in wirings[s.id].attachments
+                if a.network.id not in away
             }
             for s in running
         },
         "routes": {
             world.paths.bound(s): {
-                v: way for v in VERSIONS if (way := route(wirings[s.id], v)) is not None
+                v: way
+                for v in VERSIONS
+                if (way := route(wirings[s.id], v)) is not None
+                and way.ifname
+                not in {a.place.ifname for a in wirings[s.id].attachments if a.network.id in away}
             }
             for s in running
         },
@@ -297,6 +353,7 @@ def test_linux_is_what_the_store_wants_after_any_history(history: list[Step]) ->
     async def live() -> None:
         async with a_world() as world:
             world.kernel.links[OLD] = SOMEBODYS
+            plug_in(world)
             await world.recovery.restore()
             await furnish(world)
             for step in history:
@@ -312,11 +369,13 @@ def test_after_any_history_a_purge_leaves_no_trace(history: list[Step]) -> None:
     async def live() -> None:
         async with a_world() as world:
             world.kernel.links[OLD] = SOMEBODYS
+            plug_in(world)
             await world.recovery.restore()
             empty = world.snapshot()
             await furnish(world)
             for step in history:
                 await carry_out(world, step)
+            await plugging(world, plug_in)
 
             await world.purge.everything()
 
