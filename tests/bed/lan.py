@@ -6,9 +6,11 @@ The host's interface is lan0. Untagged the LAN is 198.51.100.0/24 and 2001:db8:0
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 
 from bed.host import Host
+from bed.router import Router
 from bed.spot import Spot
 
 UPLINK = "lan0"
@@ -30,19 +32,26 @@ class Lan:
     def machine(self, name: str, number: int, vlan: int = 0) -> Spot:
         """A machine on the switch, with address *number* of the LAN, or of a *vlan* that it knows nothing of."""
         machine = self._namespace(name)
-        prefix4, prefix6 = subnets(vlan)
         self._host.sh(
             f"nsenter --net=/run/switch ip link add {name} type veth peer name eth0 netns /run/{name}"
         )
         access = f"; bridge vlan del dev {name} vid 1; bridge vlan add dev {name} vid {vlan} pvid untagged"
-        self.switch.sh(
-            f"ip link set {name} master br0; ip link set {name} up" + (access if vlan else "")
-        )
-        machine.sh(
-            f"ip link set lo up; ip address add {prefix4}.{number}/24 dev eth0;"
-            f"ip address add {prefix6}::{number}/64 dev eth0 nodad; ip link set eth0 up"
-        )
+        self.switch.sh(_connect(name) + (access if vlan else ""))
+        machine.sh(f"ip link set lo up; {_bring_up('eth0', number, vlan)}")
         return machine
+
+    def join(self, other: Host, number: int) -> None:
+        """Plug in another host as well: its interface is lan0 too, with address *number* of the LAN."""
+        port, there = f"host{number}", f"/proc/{other.pid}/ns/net"
+        switch = self._host.path("/run/switch")
+        link = ("ip", "link", "add", port, "type", "veth", "peer", "name", UPLINK, "netns", there)
+        subprocess.run(["nsenter", f"--net={switch}", *link], check=True)
+        self.switch.sh(_connect(port))
+        other.sh(_bring_up(UPLINK, number))
+
+    def router(self) -> Router:
+        """A router at .254 and ::fe, of which the machines know nothing until it tells them."""
+        return Router(self._host, self.machine("router", 254), self._namespace("internet"))
 
     def unplug(self) -> None:
         """The host loses its interface."""
@@ -52,10 +61,9 @@ class Lan:
         """It gets one, with another index and MAC address each time."""
         self._host.sh(
             f"ip link add {UPLINK} type veth peer name host netns /run/switch;"
-            f"ip address add 198.51.100.1/24 dev {UPLINK};"
-            f"ip address add 2001:db8:0:2::1/64 dev {UPLINK} nodad; ip link set {UPLINK} up"
+            f"{_bring_up(UPLINK, 1)}"
         )
-        self.switch.sh("ip link set host master br0; ip link set host up")
+        self.switch.sh(_connect("host"))
         for vlan in self._vlans:
             self.switch.sh(f"bridge vlan add dev host vid {vlan}")
 
@@ -70,3 +78,16 @@ class Lan:
 def subnets(vlan: int = 0) -> tuple[str, str]:
     """How the addresses of the LAN, or of one of its VLANs, begin in each family."""
     return (f"10.{vlan}.0", f"fd00:{vlan}") if vlan else ("198.51.100", "2001:db8:0:2")
+
+
+def _connect(port: str) -> str:
+    return f"ip link set {port} master br0; ip link set {port} up"
+
+
+def _bring_up(link: str, number: int, vlan: int = 0) -> str:
+    """Give *link* the addresses *number*: .254 and ::fe for 254."""
+    prefix4, prefix6 = subnets(vlan)
+    return (
+        f"ip address add {prefix4}.{number}/24 dev {link};"
+        f"ip address add {prefix6}::{number:x}/64 dev {link} nodad; ip link set {link} up"
+    )

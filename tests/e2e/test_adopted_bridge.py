@@ -11,7 +11,7 @@ import pytest
 from bed.daemon import DATA_DIR, Daemon
 from bed.faults import OPTIONS, FaultFile
 from bed.host import Host
-from bed.spot import CommandFailed, Spot
+from bed.spot import Spot
 from e2e.stage import answer, make_sandbox, make_server, open_ways, serve
 
 BRIDGE = "com.docker.network.bridge."
@@ -196,18 +196,6 @@ def test_a_bridge_by_which_the_host_itself_goes_out_is_refused(host: Host, daemo
         f"option {BRIDGE}name=br0: the host's default route goes by it, and the network's rules would "
         "hold for all that the host forwards there; leave the option out for a bridge of the network's "
         "own, and publish ports or make it routed"
-    )
-
-
-def test_a_bridge_that_filters_vlans_is_refused(host: Host, daemon: Daemon) -> None:
-    try:
-        make_bridge(host, more="vlan_filtering 1")
-    except CommandFailed:
-        pytest.skip("this kernel knows no VLANs in bridges")
-
-    assert refusal(daemon) == (
-        f"option {BRIDGE}name=br0: it filters VLANs, so sandboxes would be in its default one, whatever "
-        "that is; set its vlan_filtering to 0, or name another bridge"
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bed.docker import docker_client
+from bed.features import need
 from bed.fingerprint import fingerprint, leaked
 from bed.host import Host, a_host
 from bed.spot import ROOT, CommandFailed
@@ -71,9 +72,8 @@ def test_two_hosts_know_nothing_of_each_other(host: Host) -> None:
 
 
 def test_bridges_show_their_frames_to_iptables_only_when_asked() -> None:
+    need("br_netfilter")
     switch = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-    if not Path(switch).exists():
-        pytest.skip("br_netfilter is not in this kernel")
     with a_host() as plain, a_host(bridge_nf=True) as like_docker:
         assert plain.run(["cat", switch]).out == "0\n"
         assert like_docker.run(["cat", switch]).out == "1\n"
@@ -157,7 +157,7 @@ def test_a_fingerprint_shows_links_routes_rules_namespaces_and_processes(host: H
     host.sh(
         "ip link add br7 index 77 address 02:00:00:00:00:07 type bridge;"
         "ip route add 203.0.113.0/24 via 192.0.2.2; nft add table inet mine;"
-        "touch /run/box; unshare --net=/run/box true; sleep 60 >/dev/null 2>&1 &"
+        "touch /run/box; unshare --net=/run/box true; sleep 1002 >/dev/null 2>&1 &"
     )
 
     link = "77: br7: <BROADCAST,MULTICAST> mtu 1500 qdisc noop mode DEFAULT group default"
@@ -167,7 +167,7 @@ def test_a_fingerprint_shows_links_routes_rules_namespaces_and_processes(host: H
         "+ 203.0.113.0/24 via 192.0.2.2 dev eth0",
         "+ table inet mine {",
         "+ }",
-        "+ sleep 60",
+        "+ sleep 1002",
         f"+ namespaces {before.namespaces + 1}",
     )
 

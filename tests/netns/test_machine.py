@@ -33,9 +33,9 @@ def boot(*arguments: str) -> subprocess.Popen[str]:
 
 def test_what_a_command_says_and_its_status_come_back_and_what_it_writes_does_not() -> None:
     written = Path("/var/tmp/written-in-the-machine")
-    script = f"uname -r; pwd; command -v {sys.executable}; echo $IN_VM; echo x >{written}; exit 7"
+    script = f"uname -r; pwd; command -v {sys.executable}; echo $IN_VM; echo x >{written}"
 
-    with boot("sh", "-c", script) as run:
+    with boot("sh", "-c", f"{script}; sleep 1000 & exit 7") as run:
         said, _ = run.communicate(timeout=90)
 
     kernel, *rest = said.splitlines()

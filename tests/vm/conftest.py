@@ -20,12 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/vm/" in str(item.path):
             item.add_marker(pytest.mark.vm)
+            item.add_marker(
+                pytest.mark.skipif(not IN_VM, reason="runs in the VM bed: python -m vm")
+            )
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A running daemon on a host, for tests that leave nothing behind to one another."""
-    assert IN_VM, "these tests run in the VM bed: python -m vm"
     with a_host() as host:
         daemon = Daemon(host, tmp_path_factory.mktemp("daemon") / "log")
         try:

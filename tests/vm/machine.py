@@ -80,7 +80,7 @@ def run(job: Job, kernel: Kernel) -> int:
 
 def _write_control(job: Job, kernel: Kernel) -> None:
     """What the machine's ``init`` and ``session`` read."""
-    env = {**job.env, "IN_VM": "1", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    env = {**job.env, "IN_VM": "1", "HOME": "/root", "LC_ALL": "C.UTF-8", "TERM": "dumb"}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     lines += [f"cd {shlex.quote(str(ROOT))}", f"exec {shlex.join(job.command)}"]
     _CONTROL.mkdir()

@@ -9,7 +9,7 @@ import pytest
 from bed.daemon import Daemon
 from bed.pace import PACE
 from bed.spot import Spot
-from vm.networks import must, networks, reached, sandboxes
+from vm.networks import must, networks, reached, refusal, sandboxes
 
 pytestmark = pytest.mark.smoke
 
@@ -18,6 +18,7 @@ FRONT = {
     "EnableIPv6": True,
     "IPAM": {"Config": [{"Subnet": "10.77.1.0/24"}, {"Subnet": "fd77:1::/64"}]},
 }
+ON_BR0 = {"Name": "adopted", "Options": {"com.docker.network.bridge.name": "br0"}}
 _SCTP = """
 import socket, sys
 sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
@@ -72,3 +73,16 @@ def _serve_sctp(spot: Spot) -> subprocess.Popen[str]:
     assert server.stdout.readline() == "listening\n"
     server.stdout.close()
     return server
+
+
+def test_a_bridge_that_filters_vlans_is_refused(daemon: Daemon) -> None:
+    daemon.host.sh("ip link add br0 type bridge vlan_filtering 1")
+
+    sentence = refusal(daemon, "/networks/create", ON_BR0)
+
+    assert sentence == (
+        "invalid network config:\noption com.docker.network.bridge.name=br0: it filters VLANs, so "
+        "sandboxes would be in its default one, whatever that is; set its vlan_filtering to 0, or name "
+        "another bridge"
+    )
+    daemon.host.sh("ip link delete br0")
