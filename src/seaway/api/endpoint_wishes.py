@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from seaway.api import wire
 from seaway.api.query import LEAST, MOST
@@ -16,11 +16,6 @@ from seaway.plan.portspec import source_prefixes
 IFNAME = "com.docker.network.endpoint.ifname"
 SOURCE_GUARD = "seaway.source_guard"
 ALLOWED_ADDRESSES = "seaway.allowed_addresses"
-
-
-def pairs(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    """Labels or options, in the order given."""
-    return tuple((labels or {}).items())
 
 
 def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
@@ -44,7 +39,7 @@ def endpoint_wish(asked: wire.EndpointConfig | None) -> EndpointWish:
         source_guard=_guard(options.get(SOURCE_GUARD)),
         allowed_addresses=_allowed(options.get(ALLOWED_ADDRESSES, "")),
         sysctls=link_sysctls(options.get(SYSCTLS, "")),
-        options=pairs(options),
+        options=wire.pairs(options),
     )
 
 

@@ -35,6 +35,20 @@ class NoSwarm(EngineError):
     """Only a node of a swarm does that."""
 
 
+NO_IMAGES = (
+    'Seaway has no images: it runs commands on the host\'s file system (image "host") or in a '
+    "directory with a root file system (its absolute path)"
+)
+
+
+class NoSuchImage(NotFound):
+    """An image was asked for; the sentence has the words that clients look for, and what there is instead."""
+
+    def __init__(self, image: str) -> None:
+        named = ":" in image.rpartition("/")[2] or "@" in image
+        super().__init__(f"No such image: {image if named else f'{image}:latest'}\n{NO_IMAGES}")
+
+
 class WrongFilterValue(InvalidRequest):
     """A value of a filter that there is not; Docker answers that as an error of its own."""
 

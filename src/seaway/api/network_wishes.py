@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from seaway.api import wire
-from seaway.api.endpoint_wishes import pairs
 from seaway.model.errors import Forbidden, InvalidRequest, NotFound
 from seaway.model.ids import Prefix, address, network_name, shown
 from seaway.model.network import NetworkChange, NetworkWish, SubnetWish
@@ -35,10 +34,10 @@ def network_wish(asked: wire.NetworkCreate) -> NetworkWish:
         subnets=tuple(_subnet_wish(c) for c in ipam.config or () if _says_something(c)),
         internal=bool(asked.internal),
         attachable=bool(asked.attachable),
-        labels=pairs(asked.labels),
-        options=pairs(asked.options),
+        labels=wire.pairs(asked.labels),
+        options=wire.pairs(asked.options),
         dhcp=ipam.driver == DHCP,
-        ipam_options=None if ipam.options is None else pairs(ipam.options),
+        ipam_options=None if ipam.options is None else wire.pairs(ipam.options),
         config_only=bool(asked.config_only),
         config_from=(asked.config_from.network or "") if asked.config_from else "",
     )
@@ -53,8 +52,8 @@ def network_change(asked: wire.NetworkUpdate) -> NetworkChange:
         name=network_name(asked.name) if asked.name is not None else None,
         add_subnets=tuple(_subnet_wish(c) for c in asked.add_subnets or ()),
         internal=asked.internal,
-        labels=tuple((asked.labels or {}).items()),
-        options=tuple((asked.options or {}).items()),
+        labels=wire.pairs(asked.labels),
+        options=wire.pairs(asked.options),
     )
 
 
@@ -76,7 +75,7 @@ def _subnet_wish(config: wire.IpamConfig) -> SubnetWish:
         prefix=_prefix(config.subnet) if config.subnet else None,
         gateway=address(config.gateway) if config.gateway else None,
         range=_prefix(config.ip_range) if config.ip_range else None,
-        auxiliary=tuple((n, address(a)) for n, a in pairs(config.auxiliary_addresses)),
+        auxiliary=tuple((n, address(a)) for n, a in wire.pairs(config.auxiliary_addresses)),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from seaway.api import wire
+from seaway.api.errors import NoSuchImage
 from seaway.api.query import LEAST, MOST
-from seaway.model.errors import InvalidRequest, NotFound
+from seaway.model.errors import InvalidRequest
 from seaway.model.ids import SIGTERM, shown, signal
 from seaway.model.sandbox import Mount, Process
 
@@ -14,7 +15,7 @@ _WORD_LIMIT = 128 << 10
 """Bytes of one word, with the zero at its end (MAX_ARG_STRLEN in linux/binfmts.h)."""
 _SIZES = 1 << 16
 """Rows and columns of a terminal are less (struct winsize)."""
-HOST_IMAGE = "host"
+_HOST_IMAGE = "host"
 """The image that is the host's own file system."""
 _PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _MODES = frozenset(
@@ -93,23 +94,14 @@ def directory(text: str | None) -> str:
 
 
 def _rootfs(image: str) -> str:
-    """The root directory; empty for the host's own. Raises NotFound as Docker does for images."""
-    if image in {"", HOST_IMAGE, f"{HOST_IMAGE}:latest"}:
+    """The root directory; empty for the host's own. Raises NoSuchImage."""
+    if image in {"", _HOST_IMAGE, f"{_HOST_IMAGE}:latest"}:
         return ""
     if image.startswith("/"):
         if "\0" in image:
             raise InvalidRequest(f"invalid root file system {shown(image)!r}: it has a zero byte")
         return image
-    raise NotFound(no_image(image))
-
-
-def no_image(image: str) -> str:
-    """That there is no such image, in words that clients know, and what there is instead."""
-    tagged = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
-    return (
-        f"No such image: {tagged}\nSeaway has no images: it runs commands on the host's file system "
-        f'(image "{HOST_IMAGE}") or in a directory with a root file system (its absolute path)'
-    )
+    raise NoSuchImage(image)
 
 
 def _binds(asked: wire.ContainerCreate, host: wire.HostConfig) -> tuple[str, ...]:

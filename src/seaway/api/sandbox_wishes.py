@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seaway.api import wire
-from seaway.api.endpoint_wishes import endpoint_wish, pairs, refuse_links
+from seaway.api.endpoint_wishes import endpoint_wish, refuse_links
 from seaway.api.process_wishes import process_wish
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest, NotFound
@@ -44,7 +44,7 @@ def container_wish(name: str, asked: wire.ContainerCreate, find: FindNetwork) ->
         network_mode=mode,
         endpoints=_endpoints(mode, asked, find),
         hostname=_hostname(asked) if asked.hostname else _default_hostname(mode),
-        labels=pairs(asked.labels),
+        labels=wire.pairs(asked.labels),
         dns=_dns(host),
         extra_hosts=tuple(_extra_host(text) for text in host.extra_hosts or ()),
         ports=_ports(host),
@@ -85,7 +85,7 @@ def namespace_wish(asked: wire.SandboxCreate, find: FindNetwork) -> SandboxWish:
         network_mode="",
         endpoints=tuple((find(ref).id, endpoint_wish(e)) for ref, e in config.items()),
         adopt=Path(asked.netns) if asked.netns else None,
-        labels=pairs(asked.labels),
+        labels=wire.pairs(asked.labels),
     )
 
 

@@ -81,15 +81,11 @@ class EventBus:
         self._let_go_those_behind()
         self._wake_soon()
 
-    def past(self, since: int = 0) -> tuple[Event, ...]:
-        """The kept events from *since* (nanoseconds since the epoch) on."""
-        return tuple(event for event in self._kept if event.time >= since)
-
     @contextmanager
     def watch(
         self, since: int | None = None, *, let_go: Callable[[], None] = lambda: None
     ) -> Generator[Watch]:
-        """Watch all events from now on, after the kept ones since *since*.
+        """Watch all events from now on, after the kept ones since *since* (nanoseconds since the epoch).
 
         *let_go* is called when the watch is too far behind; who waits for it at that moment shall end.
         """

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from fakes.world import happened
 from unit.api.stage import Stage
 
 
@@ -487,7 +488,7 @@ async def test_a_paused_container_says_so_until_it_goes_on(stage: Stage) -> None
     assert (await stage.inspect("web"))["State"]["Status"] == "running"
     going = await stage.call("POST", "/containers/web/unpause")
     assert (going.status, going.message) == (500, f"Container {identity} is not paused")
-    actions = [e.action for e in stage.world.events.past(0) if e.type == "container"]
+    actions = [e.action for e in happened(stage.world.events) if e.type == "container"]
     assert actions == ["create", "start", "pause", "unpause"]
 
 

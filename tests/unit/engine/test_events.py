@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fakes.parts import CountingClock
-from fakes.world import World, a_world, sandbox_wish, tcp
+from fakes.world import World, a_world, happened, sandbox_wish, tcp
 from seaway.contracts import Exit
 from seaway.engine import events as events_module
 from seaway.engine.events import BATCH_SIZE, EventBus, FellBehind, Watch
@@ -65,7 +65,7 @@ async def test_no_two_events_have_the_same_time_even_if_the_clock_stands_or_goes
         clock.time = reading - 1
         bus.emit(event(0))
 
-    assert [e.time for e in bus.past()] == [100, 101, 102, 200]
+    assert [e.time for e in happened(bus)] == [100, 101, 102, 200]
 
 
 async def test_the_last_4096_are_kept() -> None:
@@ -73,7 +73,7 @@ async def test_the_last_4096_are_kept() -> None:
     for number in range(4097):
         bus.emit(event(number))
 
-    assert [e.actor for e in bus.past()] == [str(n) for n in range(1, 4097)]
+    assert [e.actor for e in happened(bus)] == [str(n) for n in range(1, 4097)]
 
 
 async def test_long_events_push_out_more_but_the_last_is_always_kept() -> None:
@@ -81,10 +81,10 @@ async def test_long_events_push_out_more_but_the_last_is_always_kept() -> None:
 
     for number in range(5):
         bus.emit(replace(event(number), attributes=(("command", "x" * (1 << 20)),)))
-    assert [e.actor for e in bus.past()] == ["2", "3", "4"]
+    assert [e.actor for e in happened(bus)] == ["2", "3", "4"]
 
     bus.emit(replace(event(5), attributes=(("command", "x" * (5 << 20)),)))
-    assert [e.actor for e in bus.past()] == ["5"]
+    assert [e.actor for e in happened(bus)] == ["5"]
 
 
 async def test_a_watcher_takes_long_events_one_by_one() -> None:
@@ -143,7 +143,7 @@ async def test_a_life_is_told_in_dockers_words() -> None:
         await world.sandboxes.remove("app")
         await world.networks.remove("web")
 
-        assert [(e.type, e.action) for e in world.events.past(0)] == [
+        assert [(e.type, e.action) for e in happened(world.events)] == [
             ("network", "create"),
             ("container", "create"),
             ("network", "connect"),
@@ -155,13 +155,13 @@ async def test_a_life_is_told_in_dockers_words() -> None:
             ("container", "destroy"),
             ("network", "destroy"),
         ]
-        connect = world.events.past()[2]
+        connect = happened(world.events)[2]
         assert dict(connect.attributes) == {"container": app.id, "name": "web", "type": "bridge"}
 
 
 def told(world: World) -> list[str]:
     """What is told, but for the kind."""
-    return [e.action for e in world.events.past()]
+    return [e.action for e in happened(world.events)]
 
 
 async def test_an_end_is_told_with_its_exit_code_and_the_seconds_it_ran() -> None:
@@ -173,7 +173,7 @@ async def test_an_end_is_told_with_its_exit_code_and_the_seconds_it_ran() -> Non
             world.store.sandbox(app.id), Exit(code=3, finished=world.clock.now())
         )
 
-        (die,) = (e for e in world.events.past() if e.action == "die")
+        (die,) = (e for e in happened(world.events) if e.action == "die")
         assert dict(die.attributes) == {
             "image": "host",
             "name": "app",
@@ -207,7 +207,7 @@ async def test_the_networks_of_the_host_and_none_are_told_of_like_others() -> No
         await world.sandboxes.start("app")
         await world.sandboxes.stop("app")
 
-        connect, disconnect = (e for e in world.events.past() if e.type == "network")
+        connect, disconnect = (e for e in happened(world.events) if e.type == "network")
         app = world.store.sandbox("app")
         assert (connect.action, disconnect.action) == ("connect", "disconnect")
         facts = {"container": app.id, "name": "host", "type": "host"}
@@ -232,7 +232,7 @@ async def test_a_prune_is_told_after_what_it_took_and_when_it_took_nothing() -> 
         await world.networks.prune()
         await world.sandboxes.prune()
 
-        events = world.events.past()
+        events = happened(world.events)
         assert [(e.type, e.action, e.actor) for e in events[1:]] == [
             ("network", "destroy", events[0].actor),
             ("network", "prune", ""),
@@ -246,7 +246,7 @@ async def test_labels_hide_neither_name_nor_image() -> None:
         wish = sandbox_wish("app", [], process=Process(args=("sleep",)))
         await world.sandboxes.create(replace(wish, labels=(("name", "x"), ("image", "y"))))
 
-        (create,) = world.events.past()
+        (create,) = happened(world.events)
         assert dict(create.attributes) == {"name": "app", "image": "host"}
 
 
@@ -258,7 +258,7 @@ async def test_ports_that_come_and_go_are_told_with_image_and_labels_like_all_el
         await world.ports.publish("app", [tcp(8080, 80)])
         await world.ports.unpublish("app", [tcp(8080, 80)])
 
-        by_action = {e.action: dict(e.attributes) for e in world.events.past()}
+        by_action = {e.action: dict(e.attributes) for e in happened(world.events)}
 
         facts = {"image": "host", "name": "app", "k": "v"}
         assert by_action["publish"] == by_action["create"] == facts

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fakes.world import World, a_world
+from fakes.world import World, a_world, happened
 from seaway.engine.execs import KEPT
 from seaway.model.errors import (
     CannotRun,
@@ -47,7 +47,7 @@ async def test_a_further_process_is_created_started_and_ends() -> None:
 
         assert (execs.get(made.id).running, execs.get(made.id).exit_code) == (False, 0)
         assert execs.of(app.id) == ()
-        actions = [e.action for e in world.events.past(0)][-3:]
+        actions = [e.action for e in happened(world.events)][-3:]
         assert actions == ["exec_create: echo hello", "exec_start: echo hello", "exec_die"]
 
 

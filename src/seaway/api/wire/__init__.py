@@ -10,6 +10,7 @@ from seaway.api.wire.coding import (
     Request,
     decoded,
     encoded,
+    pairs,
 )
 from seaway.api.wire.containers import (
     Container,
@@ -235,5 +236,6 @@ __all__ = [
     "as_of",
     "decoded",
     "encoded",
+    "pairs",
     "read_parameters",
 ]

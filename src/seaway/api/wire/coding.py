@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -19,6 +20,11 @@ def _spelling(name: str) -> str:
     if name == "id":
         return "Id"
     return "".join(_WORDS.get(word, word.capitalize()) for word in name.split("_"))
+
+
+def pairs(members: Mapping[str, T] | None) -> tuple[tuple[str, T], ...]:
+    """Labels, options and the like as the model has them, in the order given; null is none."""
+    return tuple((members or {}).items())
 
 
 def decoded(body: bytes, kind: type[T]) -> T:
