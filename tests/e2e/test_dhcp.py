@@ -12,7 +12,7 @@ from bed.daemon import Daemon
 from bed.fingerprint import at_rest, leaked
 from bed.host import Host
 from bed.pulse import Pulse
-from e2e.lan import refused
+from e2e.lan import add_ext0, refused
 from e2e.resolving import resolve
 from e2e.stage import make_sandbox, make_server, pings, place, within
 
@@ -155,3 +155,32 @@ def test_the_host_and_sandboxes_with_leases_reach_each_other(
     assert pings(host, at)
     assert pings(one, "192.0.2.1")
     assert pings(host.neighbour, at)
+
+
+def test_the_host_gets_a_lease_of_its_own_where_it_has_no_address(
+    host: Host, daemon: Daemon
+) -> None:
+    machine = add_ext0(host)
+    host.sh("ip address flush dev ext0")
+    machine.popen(
+        [
+            *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0"),
+            *("--interface=ext0", "--bind-interfaces", "--dhcp-authoritative", "--no-ping"),
+            *("--dhcp-range=198.51.100.100,198.51.100.150,120", "--dhcp-leasefile=/run/leases"),
+            *("--pid-file=/run/dnsmasq", "--user=root"),
+        ]
+    )
+    create = ("network", "create", "-d", "macvlan", "-o", "parent=ext0", "--ipam-driver", "dhcp")
+    daemon.seaway(*create, "--host-access", "lan")
+    one = make_sandbox(daemon, "one", "lan")
+    network = daemon.seaway("network", "inspect", "-f", "{{.Id}}", "lan").out[:12]
+
+    def own() -> str:
+        shown = host.sh(f"ip -4 -o address show sw-{network} | awk '{{print $4}}'").out
+        return shown.partition("/")[0].strip()
+
+    assert within(5, lambda: own() != "")
+    assert pings(one, own())
+    assert pings(host, address(daemon, "one"))
+    daemon.restart()
+    assert pings(one, own())

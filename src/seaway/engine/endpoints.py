@@ -108,6 +108,7 @@ class Endpoints:
         async with Undo() as undo:
             if endpoint.live:
                 after = self._held_ports.hold_free(sandbox, after, undo)
+                undo.by(self._leasing.keep, sandbox, beyond(before, after))
                 await self._leasing.give_back(sandbox, beyond(before, after))
                 undo.by(self._wires.put_back, sandbox, after, before)
                 await self._wires.cut(sandbox, before, after)

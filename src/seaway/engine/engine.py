@@ -105,6 +105,16 @@ def engine_over(
     parents = Parents(
         store=store, kernel=kernel, mending=mending, turns=turns, background=background
     )
+    leasing = Leasing(
+        store=store,
+        kernel=kernel,
+        leases=leases,
+        drivers=all_drivers,
+        wires=wires,
+        files=files,
+        turns=turns,
+        paths=paths,
+    )
     networks = Networks(
         store=store,
         kernel=kernel,
@@ -113,18 +123,10 @@ def engine_over(
         plans=network_plans,
         adoptions=adoptions,
         parents=parents,
+        leasing=leasing,
         events=events,
         turns=turns,
         gate=gate,
-    )
-    leasing = Leasing(
-        store=store,
-        kernel=kernel,
-        leases=leases,
-        wires=wires,
-        files=files,
-        turns=turns,
-        paths=paths,
     )
     endpoints = Endpoints(
         store=store,
@@ -196,6 +198,7 @@ def engine_over(
             held_ports=held_ports,
             adoptions=adoptions,
             changing=changing,
+            leasing=leasing,
             network_names=network_names,
             files=files,
             events=events,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from seaway.contracts import Kernel, Leases, Store
+from seaway.engine.drivers import Drivers
 from seaway.engine.files import Files
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
-from seaway.model.ids import NO_MAC, EndpointId, SandboxId
+from seaway.model.ids import NO_MAC, EndpointId, NetworkId, SandboxId, mac_of
 from seaway.model.lease import Lease4, LeaseClient
+from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
 from seaway.plan.leased import is_leased, leased, unleased
 from seaway.plan.netns import NetnsPaths
@@ -30,12 +33,14 @@ class Leasing:
         store: Store,
         kernel: Kernel,
         leases: Leases[Lease4],
+        drivers: Drivers,
         wires: Wires,
         files: Files,
         turns: Turns,
         paths: NetnsPaths,
     ) -> None:
         self._store, self._kernel, self._leases = store, kernel, leases
+        self._drivers = drivers
         self._wires, self._files, self._turns, self._paths = wires, files, turns, paths
 
     async def obtain(
@@ -79,6 +84,46 @@ class Leasing:
                     await self._leases.stop(client)
                 else:
                     await self._leases.release(client, lease)
+
+    # The host's own
+
+    def keep_for_host(self, network: Network) -> None:
+        """From now on get, and prolong, an address for the host's shim on *network*, if that has one to get.
+
+        Nobody waits for it: where the host has an address on the parent, its sandboxes reach it by that.
+        """
+        if (client := _host_client(network)) is not None:
+            taking_over = partial(self._take_over_for_host, network.id)
+            self._leases.keep(client, network.host_lease, taking_over)
+
+    async def give_back_for_host(self, network: Network) -> None:
+        """Give back what was lent for the shim of *network*, which is there still."""
+        client, lease = _host_client(network), network.host_lease
+        if client is not None and lease is not None:
+            await self._leases.release(client, lease)
+        elif client is not None:
+            await self._leases.stop(client)
+
+    async def follow_change(self, before: Network, after: Network) -> None:
+        """Begin or end with the address of the host's shim as *before* became *after*."""
+        if _host_client(before) != _host_client(after):
+            await self.give_back_for_host(before)
+            self.keep_for_host(after)
+
+    async def _take_over_for_host(self, network_id: NetworkId, lease: Lease4 | None) -> None:
+        """Let the host's shim have what *lease* says from now on; None: it has no address."""
+        async with self._turns.take(network_id):
+            before = self._store.network(network_id)
+            after = replace(before, host_lease=lease)
+            driver = self._drivers.of(before)
+            async with Undo() as undo:
+                await self._kernel.apply(driver.network_ops(before, after))
+                undo.by(self._kernel.remove, driver.network_ops(after, before))
+                await self._store.commit(put=[after])
+        facts = {"network": before.name, "address": str(lease.address) if lease else "none"}
+        log.info("lease of the host taken over", extra=facts)
+
+    # Sandboxes'
 
     async def _client(self, sandbox: Sandbox, attachment: Attachment) -> LeaseClient:
         place, network = attachment.place, attachment.network
@@ -125,3 +170,17 @@ class Leasing:
             await self._files.refresh(sandbox)
         facts = {"sandbox": sandbox.name, "address": str(lease.address) if lease else "none"}
         log.info("lease taken over", extra=facts)
+
+
+def _host_client(network: Network) -> LeaseClient | None:
+    """Who asks for the host on *network*, if anybody does: a shim with a MAC address of its own."""
+    if not network.dhcp or network.shim is None or not network.options.own_macs:
+        return None
+    return LeaseClient(
+        id=network.id,
+        network=network.name,
+        holder="the host",
+        netns=None,
+        ifname=network.shim,
+        mac=mac_of(network.id),
+    )

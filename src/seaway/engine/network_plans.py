@@ -137,7 +137,9 @@ class NetworkPlans:
             asked_options=merged(network.asked_options, change.options),
         )
         after = replace(after, options=self._options(network, after, observed))
-        if after.options.host_access:
+        if not after.options.host_access:
+            after = replace(after, host_lease=None)
+        elif not after.dhcp:
             taken = self._store.allocation(network.id).taken()
             after = replace(after, subnets=tuple(with_host(s, taken) for s in after.subnets))
         refuse_outcome(network, after)

@@ -15,6 +15,7 @@ from seaway.engine.endpoints import Endpoints
 from seaway.engine.files import Files
 from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
+from seaway.engine.leasing import Leasing
 from seaway.engine.mending import NO_LINKS
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
@@ -89,6 +90,7 @@ class NetworkUpdates:
         held_ports: HeldPorts,
         adoptions: Adoptions,
         changing: Changing,
+        leasing: Leasing,
         network_names: NetworkNames,
         files: Files,
         events: Events,
@@ -99,7 +101,7 @@ class NetworkUpdates:
         self._store, self._kernel, self._drivers, self._plans = store, kernel, drivers, plans
         self._endpoints, self._wires, self._held_ports = endpoints, wires, held_ports
         self._adoptions, self._network_names, self._files = adoptions, network_names, files
-        self._changing, self._events = changing, events
+        self._changing, self._leasing, self._events = changing, leasing, events
         self._turns, self._gate, self._paths = turns, gate, paths
 
     async def plan(self, ref: str, change: NetworkChange) -> Update:
@@ -235,6 +237,7 @@ class NetworkUpdates:
     async def _tell(self, claimed: _Claimed) -> None:
         """Let names, views and files be as the promise says."""
         await self._network_names.begin(claimed.after)
+        await self._leasing.follow_change(claimed.before, claimed.after)
         for r in claimed.rehangings:
             old, new = r.ends(claimed.before)
             if old.endpoint != new.endpoint:

@@ -10,6 +10,7 @@ from seaway.contracts import Events, Kernel, Store
 from seaway.engine.adoptions import Adoptions
 from seaway.engine.drivers import Drivers
 from seaway.engine.gate import Gate
+from seaway.engine.leasing import Leasing
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.parents import Parents
@@ -48,12 +49,13 @@ class Networks:
         plans: NetworkPlans,
         adoptions: Adoptions,
         parents: Parents,
+        leasing: Leasing,
         events: Events,
         turns: Turns,
         gate: Gate,
     ) -> None:
         self._store, self._kernel, self._names, self._drivers = store, kernel, names, drivers
-        self._adoptions, self._parents = adoptions, parents
+        self._adoptions, self._parents, self._leasing = adoptions, parents, leasing
         self.unsettled = ""
         """Why the default network is not as the settings say, in words."""
         self._plans, self._events, self._turns, self._gate = plans, events, turns, gate
@@ -146,6 +148,7 @@ class Networks:
                 await self._store.commit(put=[network])
             await self._names.begin(network)
             await self._parents.watch()
+            self._leasing.keep_for_host(network)
             if not predefined:  # they are always there
                 self._events.emit(network_event("create", network))
         log.info("network created", extra={"network": network.name})
@@ -191,6 +194,7 @@ class Networks:
             self._refuse_used(network)
             async with Undo() as undo:
                 undo.by(self._put_back, network)
+                await self._leasing.give_back_for_host(network)
                 unmake = self._drivers.unmake_ops(network, self._store.networks())
                 await self._kernel.remove(unmake)
                 await self._store.commit(delete=[network.id])

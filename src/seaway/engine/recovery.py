@@ -87,6 +87,8 @@ class Recovery:
                 await self._serve(sandbox, seen)
         await self._changing.end_all()
         await self._parents.watch()
+        for network in self._store.networks():
+            self._leasing.keep_for_host(network)
         await self._remove_ended()
         await self._forget_flows()
         log.info("restored", extra={"sandboxes": len(self._running())})

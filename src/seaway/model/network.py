@@ -18,6 +18,7 @@ from seaway.model.ids import (
     interface,
     mac_of,
 )
+from seaway.model.lease import Lease4
 from seaway.model.options import GatewayMode, Options
 
 DEFAULT_GATEWAY: Final = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
@@ -109,6 +110,8 @@ class Network:
     """The configuration network that it was made from."""
     dhcp: bool = False
     """Whether the LAN's own DHCP server gives the addresses, and the network has no subnet to give from."""
+    host_lease: Lease4 | None = None
+    """What that server lent to the host itself, for its shim."""
     reservations: tuple[Reservation, ...] = ()
     """Addresses that go only to the sandbox of one name; each name has one in each family at most."""
 
@@ -196,9 +199,12 @@ class Network:
 
     @property
     def host_addresses(self) -> tuple[Address, ...]:
-        """The host's addresses on its shim: those that are set aside for it."""
-        found = (dict(subnet.auxiliary).get(HOST) for subnet in self.subnets)
-        return tuple(a for a in found if a is not None) if self.options.host_access else ()
+        """The host's addresses on its shim: those that are set aside for it, or lent."""
+        if not self.options.host_access:
+            return ()
+        aside = (dict(subnet.auxiliary).get(HOST) for subnet in self.subnets)
+        lent = self.host_lease.address.ip if self.host_lease is not None else None
+        return tuple(a for a in (*aside, lent) if a is not None)
 
     @property
     def versions(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from fakes.world import World, a_world, network_wish, tcp
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import InvalidRequest, Unavailable
 from seaway.model.ids import IfName, Mac
-from seaway.model.network import Network
+from seaway.model.network import Network, NetworkChange
 from seaway.model.observed import LinkState
 from seaway.model.sandbox import State
 from seaway.plan.operations import AttachLink
@@ -172,3 +172,27 @@ async def test_a_fixed_address_is_the_servers_to_give() -> None:
 
         with pytest.raises(InvalidRequest, match=r"reserve 192.0.2.50 there for the MAC address"):
             await world.box("box", ["lan"], wish=wish)
+
+
+async def test_the_hosts_own_link_gets_a_lease_and_gives_it_back() -> None:
+    async with a_world() as world:
+        lan = await a_lan(world, seaway__host_access="true")
+        assert list(world.leases.kept) == [lan.id]
+
+        await world.leases.change(lan.id, a_lease(60))
+        shim = IfName(f"sw-{lan.id[:12]}")
+        assert [str(a) for a in world.kernel.links[shim].addresses] == ["192.0.2.60"]
+        await world.die()
+        world.join()
+        await world.recovery.restore()
+        assert list(world.leases.kept) == [lan.id]
+        assert world.store.network("lan").host_lease == a_lease(60)
+
+        closed = NetworkChange(options=(("seaway.host_access", "false"),))
+        await world.updates.update("lan", closed)
+        assert (world.leases.kept, world.store.network("lan").host_lease) == ({}, None)
+        await world.updates.update("lan", NetworkChange(options=(("seaway.host_access", "true"),)))
+        await world.leases.change(lan.id, a_lease(61))
+        await world.networks.remove("lan")
+
+        assert (world.leases.kept, world.leases.lent) == ({}, {})
