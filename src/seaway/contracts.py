@@ -19,6 +19,7 @@ from seaway.model.ids import (
     Address,
     EndpointId,
     IfName,
+    Mac,
     NetworkId,
     SandboxId,
 )
@@ -101,6 +102,16 @@ class Kernel(Protocol):
 
     async def surroundings(self, link: IfName) -> Surroundings:
         """Where the host's interface *link* is plugged in, as far as it is known."""
+        ...
+
+    async def who_has(
+        self, parent: IfName, addresses: Collection[Address], seconds: float
+    ) -> Mapping[Address, Mac]:
+        """Who on the LAN behind the host's link *parent* says within *seconds* that it has one of *addresses*.
+
+        The host itself and those on the same parent hear no question. Where the link is not there, or
+        down, nobody answers, at once. Raises KernelRefused.
+        """
         ...
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:

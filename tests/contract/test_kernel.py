@@ -860,3 +860,21 @@ async def test_an_interface_on_a_parent_changes_while_it_is_there(subject: Subje
     assert {FOUR.ip, SIX.ip} <= set(link.addresses)
     await kernel.apply([inverse(change), inverse(smaller)])  # type: ignore[list-item]
     assert SIX.ip not in (await kernel.links_inside(path))[ETH0].addresses
+
+
+# Others on the LAN
+
+
+async def test_whoever_has_an_address_on_the_lan_says_so(subject: Subject) -> None:
+    kernel, path, lan = subject.kernel, subject.path, IfName("sw-web")
+    mac = Mac("02:00:00:00:01:02")
+    joined = replace(veth(path, 2), addresses=(FOUR, SIX), mac=mac, guarded=False)
+    await kernel.apply([bridge(), CreateNetns(path=path), joined])
+    free = (ip_address("10.7.0.3"), ip_address("fd00:7::3"))
+
+    assert await kernel.who_has(lan, (FOUR.ip, SIX.ip, *free), 0.5) == {FOUR.ip: mac, SIX.ip: mac}
+    assert await kernel.who_has(lan, free, 0.02) == {}
+
+
+async def test_nobody_answers_by_an_interface_that_is_not_there(subject: Subject) -> None:
+    assert await subject.kernel.who_has(IfName("usb0"), (FOUR.ip, SIX.ip), 60) == {}

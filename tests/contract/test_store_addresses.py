@@ -80,6 +80,22 @@ async def test_the_last_holder_of_an_address_is_remembered(again: Again) -> None
     )
 
 
+async def test_when_an_address_was_let_go_is_known_until_it_is_promised_again(again: Again) -> None:
+    store = again()
+    assert known(store).held_until(ADDRESS) == 0
+    await store.commit(put=[WEB, BOX, ENDPOINT])
+    assert known(store).held_until(ADDRESS) == 0
+
+    await store.commit(delete=[ENDPOINT.id])
+
+    assert known(again()).held_until(ADDRESS) == 2
+    store = again()
+    await store.claim(ENDPOINT)
+    assert known(store).held_until(ADDRESS) == 2
+    await store.commit(put=[ENDPOINT])
+    assert known(store).held_until(ADDRESS) == 0
+
+
 async def test_the_last_address_of_a_name_is_the_one_it_let_go_last(again: Again) -> None:
     store = again()
     for number, address in (("e1", "10.77.0.2"), ("e2", "10.77.0.9"), ("e3", "10.77.0.5")):

@@ -12,7 +12,7 @@ from typing import assert_never
 from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
-from seaway.model.ids import Address, IfName, Prefix
+from seaway.model.ids import Address, IfName, Mac, Prefix
 from seaway.model.lease import LeasedRoute
 from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
 from seaway.model.parent import Macvlan
@@ -126,6 +126,10 @@ class FakeKernel:
         self.carried: dict[IfName, Traffic] = {}
         self.gateways: tuple[Address, ...] = ()
         self.around = Surroundings(name=IfName("eth0"))
+        self.neighbours: dict[tuple[IfName, Address], Mac] = {}
+        """Who on the LANs behind links of the host has which addresses."""
+        self.questions: list[tuple[IfName, tuple[Address, ...], float]] = []
+        """What ``who_has`` was asked, in order."""
         self.tell_links: Callable[[LinkNews], None] = lambda news: None
 
     @property
@@ -271,6 +275,22 @@ class FakeKernel:
         """What the test put into ``around``."""
         self._reach("ReadSurroundings")
         return replace(self.around, name=link)
+
+    async def who_has(
+        self, parent: IfName, addresses: Collection[Address], seconds: float
+    ) -> Mapping[Address, Mac]:
+        """Those in ``neighbours``, and whom a bridge joins to the host; at once."""
+        self._reach("WhoHas")
+        self.questions.append((parent, tuple(addresses), seconds))
+        joined = {
+            address.ip: op.mac
+            for inside in self.namespaces.values()
+            for op in inside.links.values()
+            if isinstance(op, AttachVeth) and op.bridge == parent
+            for address in op.addresses
+        }
+        there = {a: mac for (link, a), mac in self.neighbours.items() if link == parent}
+        return {a: mac for a, mac in (joined | there).items() if a in addresses}
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
         """A test says itself that links changed, by ``tell_links``."""

@@ -50,7 +50,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Empty parts, joined."""
-        self.store = MemoryStore(self.steps)
+        self.store = MemoryStore(self.steps, now=self.clock.now)
         self.kernel = FakeKernel(self.steps)
         self.kernel.load(ruleset(forwarding_is_ours=()))
         self.kernel.sysctls["net/ipv6/conf/all/disable_ipv6"] = "0"

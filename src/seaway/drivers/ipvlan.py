@@ -35,6 +35,7 @@ class IpvlanDriver(OnParentDriver):
             link=link,
             mtu=parent_options.parent_mtu(asked, parent, facts),
             host_access=parent_options.host_access(asked, link),
+            probe=parent_options.probe(asked, parent, link),
             dns=parent_options.dns(asked),
             ifname_prefix=parent_options.prefix(asked),
         )

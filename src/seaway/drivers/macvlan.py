@@ -36,6 +36,7 @@ class MacvlanDriver(OnParentDriver):
             link=link,
             mtu=parent_options.parent_mtu(asked, parent, facts),
             host_access=parent_options.host_access(asked, link),
+            probe=parent_options.probe(asked, parent, link),
             dns=parent_options.dns(asked),
             ifname_prefix=parent_options.prefix(asked),
         )

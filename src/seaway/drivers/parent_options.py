@@ -10,13 +10,23 @@ from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, IfName, ifname
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
-from seaway.model.options import MIN_MTU, MIN_MTU6
-from seaway.model.parent import LinkKind, Macvlan, MacvlanMode, Parent, hears_brothers
+from seaway.model.options import DEFAULT_PROBE, MIN_MTU, MIN_MTU6
+from seaway.model.parent import (
+    LinkKind,
+    Macvlan,
+    MacvlanMode,
+    Parent,
+    has_neighbours,
+    hears_brothers,
+)
 from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
 
 PARENT = "parent"
 HOST_ACCESS = "seaway.host_access"
-KNOWN = frozenset({PARENT, MTU, IFNAME_PREFIX, DNS, HOST_ACCESS})
+PROBE = "seaway.probe"
+KNOWN = frozenset({PARENT, MTU, IFNAME_PREFIX, DNS, HOST_ACCESS, PROBE})
+LONGEST_PROBE = 10_000
+"""Milliseconds."""
 MOST_VLANS = 4094
 """The highest number of a VLAN (IEEE 802.1Q, 9.6)."""
 _SHARED = ("bridge", "bond", "team")
@@ -145,6 +155,17 @@ def host_access(asked: Mapping[str, str], link: LinkKind) -> bool:
     return wanted
 
 
+def probe(asked: Mapping[str, str], found: Parent, link: LinkKind) -> int:
+    """The milliseconds to wait for others who may have an address; raises InvalidRequest."""
+    text = asked.get(PROBE, "")
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LONGEST_PROBE))
+    if text and not (is_number and int(text) <= LONGEST_PROBE):
+        raise refusal(PROBE, text, f"it is a number of milliseconds from 0 to {LONGEST_PROBE}")
+    if found.alone or not has_neighbours(link):
+        return 0
+    return int(text) if text else DEFAULT_PROBE
+
+
 def dns(asked: Mapping[str, str]) -> tuple[Address, ...]:
     """The name servers that are *asked* for; raises InvalidRequest."""
     return servers(asked.get(DNS, ""))
@@ -161,5 +182,5 @@ def refuse_unknown(asked: Mapping[str, str], driver: str) -> None:
         if key.startswith("seaway.") and key not in KNOWN:
             raise InvalidRequest(
                 f"invalid network config:\nunknown option {key}; "
-                f"Seaway's own for {driver} are {HOST_ACCESS} and {DNS}"
+                f"Seaway's own for {driver} are {HOST_ACCESS}, {PROBE} and {DNS}"
             )

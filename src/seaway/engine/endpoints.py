@@ -10,6 +10,7 @@ from seaway.contracts import Clock, Events, Store
 from seaway.engine.files import Files
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.leasing import Leasing
+from seaway.engine.neighbours import Neighbours
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
@@ -35,6 +36,7 @@ class Endpoints:
         wires: Wires,
         held_ports: HeldPorts,
         leasing: Leasing,
+        neighbours: Neighbours,
         files: Files,
         events: Events,
         clock: Clock,
@@ -42,7 +44,7 @@ class Endpoints:
     ) -> None:
         self._store, self._wires, self._files = store, wires, files
         self._held_ports, self._events, self._turns = held_ports, events, turns
-        self._clock, self._leasing = clock, leasing
+        self._clock, self._leasing, self._neighbours = clock, leasing, neighbours
 
     async def connect(self, network_ref: str, sandbox_ref: str, wish: EndpointWish) -> Endpoint:
         """Attach a sandbox to a network: all of it, or none.
@@ -160,10 +162,11 @@ class Endpoints:
         )
 
     async def claim(self, network: Network, endpoint: Endpoint, undo: Undo) -> Endpoint:
-        """*endpoint* live, with the place it takes; *undo* gives it back.
+        """*endpoint* live, with the place it takes, which nobody else on the LAN has; *undo* gives it back."""
+        return await self._neighbours.settled(lambda: self._claim(network, endpoint, undo))
 
-        The network's turn keeps it from being removed, or used before it is made.
-        """
+    async def _claim(self, network: Network, endpoint: Endpoint, undo: Undo) -> Endpoint:
+        """The network's turn keeps it from being removed, or used before it is made."""
         async with self._turns.take(network.id):
             network = self._store.network(network.id)
             self._refuse_crowd(network, endpoint)
@@ -174,8 +177,23 @@ class Endpoints:
             undo.by(self._store.release, endpoint.id)
         return endpoint
 
-    def placed_again(self, network: Network, endpoint: Endpoint) -> Endpoint:
-        """*endpoint*, if it is live, with an address in each family that *network* has by now."""
+    async def claim_more(self, network: Network, endpoint: Endpoint, undo: Undo) -> Endpoint:
+        """*endpoint*, if it is live, with an address in each family that *network* has by now.
+
+        *undo* gives back what it takes; the caller holds the network's turn.
+        """
+        kept = [a.ip for a in endpoint.place.addresses] if endpoint.place is not None else []
+
+        async def claim() -> Endpoint:
+            grown = self._placed_again(network, endpoint)
+            if grown != endpoint:
+                await self._store.claim(grown)
+                undo.by(self._store.release, grown.id)
+            return grown
+
+        return await self._neighbours.settled(claim, kept=kept)
+
+    def _placed_again(self, network: Network, endpoint: Endpoint) -> Endpoint:
         place = endpoint.place
         if not endpoint.live or place is None:
             return endpoint
@@ -225,7 +243,13 @@ class Endpoints:
 
     def _claimant(self, endpoint: Endpoint) -> ipam.Claimant:
         name = self._store.sandbox(endpoint.sandbox).name
-        return ipam.Claimant(endpoint=endpoint.id, name=name, place=endpoint.place)
+        network = self._store.network(endpoint.network)
+        return ipam.Claimant(
+            endpoint=endpoint.id,
+            name=name,
+            place=endpoint.place,
+            passes_over=self._neighbours.passed_over(network),
+        )
 
     def _named(self, endpoint_id: EndpointId) -> str:
         endpoint = self._store.endpoint(endpoint_id)

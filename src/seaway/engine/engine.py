@@ -23,6 +23,7 @@ from seaway.engine.gate import Gate
 from seaway.engine.held_ports import HeldPorts
 from seaway.engine.leasing import Leasing
 from seaway.engine.mending import Mending
+from seaway.engine.neighbours import Neighbours
 from seaway.engine.network_names import NetworkNames
 from seaway.engine.network_plans import NetworkPlans
 from seaway.engine.network_updates import NetworkUpdates
@@ -133,6 +134,7 @@ def engine_over(
         wires=wires,
         held_ports=held_ports,
         leasing=leasing,
+        neighbours=Neighbours(store=store, kernel=kernel, clock=clock),
         files=files,
         events=events,
         clock=clock,

@@ -201,10 +201,8 @@ class NetworkUpdates:
         """The live endpoints that get an address in a family which the network has now."""
         found: list[Endpoint] = []
         for endpoint in self._store.endpoints_of(network.id):
-            grown = self._endpoints.placed_again(network, endpoint)
+            grown = await self._endpoints.claim_more(network, endpoint, undo)
             if grown != endpoint:
-                await self._store.claim(grown)
-                undo.by(self._store.release, grown.id)
                 found.append(grown)
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from errno import EEXIST, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, EPROTONOSUPPORT
 from os import close
@@ -17,6 +17,7 @@ from seaway.kernel import (
     bridges,
     interfaces,
     links,
+    neighbours,
     netns,
     nft,
     observe,
@@ -142,6 +143,16 @@ class Worker:
                 close(fd)
         sock = moved_up(sock)
         sock.setblocking(False)
+        return sock
+
+    def open_ear(self, parent: IfName, versions: Collection[int]) -> socket.socket:
+        """A socket that hears who claims addresses of families *versions* behind the host's *parent*."""
+        sock = self.open_socket(None, socket.AF_PACKET, socket.SOCK_RAW)
+        try:
+            neighbours.listen(sock, parent, versions)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
     def traffic(self, path: Path) -> Mapping[IfName, Traffic]:

@@ -23,6 +23,8 @@ MIN_MTU = 68
 MIN_MTU6 = 1280
 """Bytes; the least that IPv6 asks of a link (RFC 8200, section 5)."""
 MAX_MTU = 65535
+DEFAULT_PROBE = 20
+"""Milliseconds; a wired LAN answers within one (docs/decisions/0013)."""
 
 
 class Icc(StrEnum):
@@ -71,6 +73,7 @@ class BridgeOptions:
     link: ClassVar[LinkKind | None] = None
     for_one: ClassVar[bool] = False
     host_access: ClassVar[bool] = False
+    probe: ClassVar[int] = 0
     bridge: IfName
     """The host's link on which the endpoints are, and by which the rules know the network."""
     mtu: int
@@ -127,6 +130,9 @@ class OnParent(Unbridged):
     """Bytes, no more than the parent has; None: as many."""
     host_access: bool = False
     """Whether the host and the endpoints reach each other, which the kernel keeps apart."""
+    probe: int = DEFAULT_PROBE
+    """Milliseconds for which others on the LAN are listened to who may have the address of an endpoint;
+    0: nobody is asked, or nobody else is there."""
     dns: tuple[Address, ...] = ()
     """Who is asked, from inside, for names that are not ours; empty: as the host does."""
     ifname_prefix: str = "eth"
@@ -185,6 +191,7 @@ class Placeless(Unbridged):
     for_one: ClassVar[bool] = False
     icc: ClassVar[Icc] = Icc.CLOSED
     host_access: ClassVar[bool] = False
+    probe: ClassVar[int] = 0
     mtu: ClassVar[int | None] = None
     dns: ClassVar[tuple[Address, ...]] = ()
     ifname_prefix: ClassVar[str] = "eth"

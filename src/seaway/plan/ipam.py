@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from seaway.model.address import LastHolder, Reservation
@@ -42,6 +43,10 @@ class Allocation(Protocol):
         """All that nobody gets by chance: held, kept or reserved."""
         ...
 
+    def held_until(self, address: Address) -> int:
+        """When *address*, claimed again or not, was let go last; nanoseconds since the epoch, 0: not known."""
+        ...
+
     def released(self, version: int) -> Iterable[Address]:
         """Free addresses that were held before, the longest free first."""
         ...
@@ -72,6 +77,8 @@ class Claimant:
     """Of its sandbox: addresses are reserved for names, and remembered by them."""
     place: Place | None = None
     """Where the endpoint was before."""
+    passes_over: Collection[Address] = ()
+    """What it does not get by chance: others on the LAN, who are no endpoints, have it."""
 
     def own(self, allocation: Allocation, version: int) -> Iterator[Address]:
         """The addresses of family *version* that it would like to have, the best first."""
@@ -192,11 +199,13 @@ def _next(network: Network, version: int, allocation: Allocation, claimant: Clai
             and _is_free(subnet, allocation, address, claimant)
         ):
             return address
-    raise _exhausted(network, version, allocation)
+    raise _exhausted(network, version, allocation, claimant.passes_over)
 
 
-def _exhausted(network: Network, version: int, allocation: Allocation) -> Exhausted:
-    use = ", ".join(_full(subnet, allocation) for subnet in network.subnets_of(version))
+def _exhausted(
+    network: Network, version: int, allocation: Allocation, others: Collection[Address]
+) -> Exhausted:
+    use = ", ".join(_full(subnet, allocation, others) for subnet in network.subnets_of(version))
     return Exhausted(
         f"no available IPv{version} addresses on this network's address pools: {network.name} "
         f"({network.id[:12]}): {use}; remove an endpoint, "
@@ -204,11 +213,13 @@ def _exhausted(network: Network, version: int, allocation: Allocation) -> Exhaus
     )
 
 
-def _full(subnet: Subnet, allocation: Allocation) -> str:
+def _full(subnet: Subnet, allocation: Allocation, others: Collection[Address]) -> str:
     size = usable(subnet)
     idle = sum(_in_range(subnet, a) and allocation.holder(a) is None for a in allocation.taken())
+    foreign = sum(_in_range(subnet, a) for a in others)
     kept = f" ({idle} of them kept for sandboxes that do not run, or reserved)" if idle else ""
-    return f"{subnet.range or subnet.prefix} is exhausted, {size} of {size} in use{kept}"
+    used = f" ({foreign} of them by others on the LAN)" if foreign else ""
+    return f"{subnet.range or subnet.prefix} is exhausted, {size} of {size} in use{kept}{used}"
 
 
 def _fresh(subnet: Subnet, allocation: Allocation, claimant: Claimant) -> Address | None:
@@ -224,11 +235,23 @@ def _fresh(subnet: Subnet, allocation: Allocation, claimant: Claimant) -> Addres
     for address in () if given >= usable(subnet) else _from(subnet, start):
         if (
             address not in reserved
+            and address not in claimant.passes_over
             and allocation.last_holder(address) is None
             and use_by_others(allocation, address, claimant) is None
         ):
             return address
     return None
+
+
+def following(
+    network: Network, address: Address, allocation: Allocation, count: int
+) -> list[Address]:
+    """Of the *count* addresses after *address* those that nobody has: somebody gets them soon, if any."""
+    subnet = network.subnet_with(address)
+    assert subnet is not None
+    after = islice(_from(subnet, int(address) + 1), count)
+    reserved = _reserved(subnet)
+    return [a for a in after if a not in reserved and allocation.holder(a) is None]
 
 
 def _from(subnet: Subnet, start: int) -> Iterator[Address]:
@@ -249,6 +272,7 @@ def _in_range(subnet: Subnet, address: Address) -> bool:
 def _is_free(subnet: Subnet, allocation: Allocation, address: Address, claimant: Claimant) -> bool:
     return (
         address not in _reserved(subnet)
+        and address not in claimant.passes_over
         and no_host(address, subnet.prefix) is None
         and use_by_others(allocation, address, claimant) is None
     )

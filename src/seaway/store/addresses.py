@@ -77,6 +77,11 @@ class NetworkAddresses:
 
     # Who had it
 
+    def held_until(self, address: Address) -> int:
+        """When *address* was let go last, whether it is claimed again or not; 0: not known."""
+        last = self.last_holder(address) or self._lent.get(address)
+        return last.until if last is not None else 0
+
     def released(self, version: int) -> Iterable[Address]:
         """Free addresses that were held before, the longest free first."""
         return self._released[version].keys()

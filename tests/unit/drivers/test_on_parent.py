@@ -218,6 +218,34 @@ def test_an_mtu_that_cannot_be_is_refused(mtu: str, ipv6: bool, why: str) -> Non
     assert str(caught.value) == f"invalid network config:\noption {MTU}={mtu}: {why}"
 
 
+@pytest.mark.parametrize(
+    ("driver", "asked", "milliseconds"),
+    [
+        (MacvlanDriver(), {"parent": "eth0"}, 20),
+        (MacvlanDriver(), {"parent": "eth0", "seaway.probe": "0"}, 0),
+        (IpvlanDriver(), {"parent": "eth0.50", "seaway.probe": "10000"}, 10000),
+        (IpvlanDriver(), {"parent": "eth0", "ipvlan_mode": "l3", "seaway.probe": "50"}, 0),
+        (MacvlanDriver(), {"seaway.probe": "50"}, 0),
+    ],
+    ids=["default", "off", "longest", "behind the host", "alone"],
+)
+def test_others_are_listened_to_where_there_may_be_any(
+    driver: Driver, asked: dict[str, str], milliseconds: int
+) -> None:
+    assert driver.options(asked, FACTS).probe == milliseconds
+
+
+@pytest.mark.parametrize("text", ["-1", "10001", "0.5", "20ms", "٢٠"])
+def test_a_time_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        MacvlanDriver().options({"parent": "eth0", "seaway.probe": text}, FACTS)
+
+    assert str(caught.value) == (
+        f"invalid network config:\noption seaway.probe={text}: it is a number of milliseconds from 0 to "
+        "10000"
+    )
+
+
 def test_a_parent_that_is_away_keeps_no_network_from_changing() -> None:
     before = macvlan(Parent(name=IfName("usb0")))
     facts = replace(FACTS, before=before)

@@ -42,6 +42,14 @@ class Ground:
             )
         )
 
+    def next_but(self, *others: str, former: str | None = None) -> str:
+        """The address that a new endpoint gets by chance where *others* are in use on the LAN."""
+        claimant = replace(
+            self.claimant("box", former), passes_over=[ip_address(a) for a in others]
+        )
+        chosen = ipam.chosen_address(self.network, self.subnet.version, self.allocation, claimant)
+        return str(chosen)
+
     def claimant(self, name: str, former: str | None = None) -> ipam.Claimant:
         """A new endpoint of the sandbox *name*, which had the address *former*."""
         place = None
@@ -344,3 +352,35 @@ def test_a_place_has_addresses_with_the_length_of_their_subnets() -> None:
 )
 def test_the_lowest_free_interface_name_is_given(taken: list[str], free: str) -> None:
     assert ipam.free_ifname(IfName(t) for t in taken) == free
+
+
+# Others on the LAN
+
+
+def test_what_others_on_the_lan_have_is_passed_over() -> None:
+    ground = Ground("192.0.2.0/29")
+    assert ground.next_but("192.0.2.2", "192.0.2.3") == "192.0.2.4"
+    assert ground.next_but("192.0.2.5", former="192.0.2.5") == "192.0.2.2"
+    for number in range(2, 7):
+        ground.take(f"192.0.2.{number}")
+        ground.release(f"192.0.2.{number}")
+
+    assert ground.next_but("192.0.2.2") == "192.0.2.3"
+
+
+def test_an_exhausted_subnet_says_how_much_of_it_others_have() -> None:
+    ground = Ground("192.0.2.0/29")
+    ground.take("192.0.2.2")
+
+    with pytest.raises(Exhausted, match=r"5 of 5 in use \(4 of them by others on the LAN\)"):
+        ground.next_but(*(f"192.0.2.{n}" for n in range(3, 7)), "198.51.100.7")
+
+
+def test_those_that_follow_an_address_go_round_and_leave_out_what_somebody_has() -> None:
+    ground = Ground("192.0.2.0/29")
+    for address in ("192.0.2.4", "192.0.2.5"):
+        ground.take(address)
+
+    found = ipam.following(ground.network, ip_address("192.0.2.4"), ground.allocation, 5)
+
+    assert [str(a) for a in found] == ["192.0.2.6", "192.0.2.2", "192.0.2.3"]
