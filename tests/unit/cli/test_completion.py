@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seaway.cli.completion import Candidate, candidates, split
-from seaway.cli.main import every_command
+from seaway.cli.candidate import Candidate
+from seaway.cli.commands import every_command
+from seaway.cli.completion import candidates, split
 from unit.cli.conftest import Run
 from unit.cli.engine import Engine
 
