@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 PATIENCE = 0.5
 """Seconds to wait for the engine: a key was pressed."""
 _STATES = {
-    "running": ("running", "restarting"),
+    "running": ("running", "restarting", "paused"),
+    "unpaused": ("running", "restarting"),
     "ended": ("created", "exited", "dead"),
     "paused": ("paused",),
 }
