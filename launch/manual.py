@@ -13,8 +13,8 @@ from pathlib import Path
 
 from seaway import __version__
 from seaway.cli import conventions
+from seaway.cli.commands import COMMANDS, GROUPS, OPTIONS, SECTIONS, every_command
 from seaway.cli.help import OTHERS, groups
-from seaway.cli.main import COMMANDS, GROUPS, OPTIONS, SECTIONS, every_command
 from seaway.cli.options import Command, Option, filter_names
 
 _DAY = "@DAY@"

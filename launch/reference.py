@@ -16,8 +16,8 @@ from launch import api_paths, api_shapes, walk
 from launch.docker_words import WITHOUT
 
 from seaway.cli import conventions
+from seaway.cli.commands import GROUPS, OPTIONS, SECTIONS, every_command
 from seaway.cli.help import OTHERS, groups
-from seaway.cli.main import GROUPS, OPTIONS, SECTIONS, every_command
 from seaway.cli.options import Command, Option, filter_names
 from seaway.config import DEFAULT_POOLS, Config, as_text
 from seaway.plan.subnets import AddressPool

@@ -10,7 +10,7 @@ import pytest
 from launch.docker_words import WITHOUT
 
 from bed.docker import docker_client
-from seaway.cli.main import every_command
+from seaway.cli.commands import every_command
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/docker.md"
 SHOWN = re.findall(r"^\| `docker ([^`]+)` \|", PAGE.read_text(), re.MULTILINE)

@@ -13,7 +13,7 @@ import pytest
 from launch import api_paths, reference
 
 from seaway.cli import endpoint
-from seaway.cli.main import GROUPS, every_command
+from seaway.cli.commands import GROUPS, every_command
 from seaway.cli.options import Args, Command, read
 from seaway.config import Config
 from seaway.drivers.bridge_options import KNOWN

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from launch.manual import pages
 
-from seaway.cli.main import COMMANDS, GROUPS, every_command
+from seaway.cli.commands import COMMANDS, GROUPS, every_command
 
 PAGES = pages(date(2026, 11, 25))
 CHECKS = {

@@ -319,11 +319,19 @@ def _says_something(value: object) -> bool:
 
 
 def with_process(sandbox: Sandbox, verb: str) -> Sandbox:
-    """*sandbox*; raises Conflict when it is only a namespace."""
+    """*sandbox*; raises Conflict, with what to do instead, when it is only a namespace.
+
+    *verb* is what was asked for, as a participle.
+    """
     if sandbox.process is None:
+        advice = (
+            f"remove it by: seaway sandbox rm {sandbox.name}"
+            if verb in {"stopped", "killed"}
+            else "seaway run makes sandboxes with one"
+        )
         raise Conflict(
             f"sandbox {sandbox.name} is only a network namespace, without a process that could be "
-            f"{verb}; remove it by: seaway sandbox rm {sandbox.name}"
+            f"{verb}; {advice}"
         )
     return sandbox
 

@@ -9,22 +9,19 @@ from __future__ import annotations
 import os
 import sys
 
+from seaway.cli.candidate import Candidate
+from seaway.cli.commands import COMMANDS, GROUPS, OPTIONS, every_command
 from seaway.cli.failure import Failure
-from seaway.cli.main import COMMANDS, GROUPS, OPTIONS, every_command
 from seaway.cli.options import Option
 from seaway.cli.target import Target, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from seaway.cli.candidate import Live
     from seaway.cli.options import Command
 
-    Live = Callable[[str], list["Candidate"]]
-    """The words that a source such as ``networks`` has now."""
-
-PATIENCE = 0.5
-"""Seconds to wait for the engine: a key was pressed."""
 PATHS = ("files", "folders", "programs")
 """Sources that only the shell knows: it is told so by ``:files`` and the like."""
 
@@ -38,20 +35,6 @@ _USUAL = {
     "FORMAT": ("json",),
 }
 """What stands for a word of a usage, or of an option, that declares nothing itself."""
-
-
-class Candidate:
-    """One word, and what it means."""
-
-    __slots__ = ("meaning", "word")
-
-    def __init__(self, word: str, meaning: str = "") -> None:
-        self.word, self.meaning = word, meaning
-
-    @property
-    def is_place(self) -> bool:
-        """Whether the shell itself knows the words: ``:files`` and the like."""
-        return self.word.startswith(":")
 
 
 def candidates(words: Sequence[str], live: Live) -> list[Candidate]:

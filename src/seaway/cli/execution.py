@@ -134,7 +134,7 @@ COMMANDS = {
             Option("user u", "USER[:GROUP]", "who it runs as"),
             Option("workdir w", "DIR", "the working directory inside"),
         ),
-        takes=("@running", "@programs", "@files"),
+        takes=("@unpaused", "@programs", "@files"),
         docker="docker exec",
         examples=("seaway exec -it web bash", "seaway exec web ip address"),
     ),

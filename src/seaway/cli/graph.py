@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seaway.cli.map import is_drawn
 from seaway.cli.ports import published
+from seaway.cli.tree import is_drawn
 from seaway.cli.values import field, flag, rows, text, texts
 
 

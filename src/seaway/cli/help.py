@@ -37,7 +37,7 @@ _TAIL = """
 
 def overview() -> str:
     """The help of the whole program."""
-    from seaway.cli.main import GROUPS, OPTIONS, SECTIONS, every_command  # noqa: PLC0415
+    from seaway.cli.commands import GROUPS, OPTIONS, SECTIONS, every_command  # noqa: PLC0415
 
     commands = every_command()
     lines = ["", "Networks and namespaces:", *table(list(GROUPS.items()), GAP)]

@@ -142,7 +142,7 @@ COMMANDS = {
         "SANDBOX [SANDBOX...]",
         "Hold the processes of sandboxes still; addresses, names and ports stay.",
         least=1,
-        takes=("@running",),
+        takes=("@unpaused",),
         docker="docker pause",
         examples=("seaway pause web",),
     ),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from seaway.cli.candidate import Candidate
 from seaway.cli.client import Api
-from seaway.cli.completion import PATIENCE, Candidate
 from seaway.cli.failure import Failure
 from seaway.cli.values import listed, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from seaway.cli.completion import Live
+    from seaway.cli.candidate import Live
     from seaway.cli.target import Target
 
+PATIENCE = 0.5
+"""Seconds to wait for the engine: a key was pressed."""
 _STATES = {
-    "running": ("running", "restarting"),
+    "running": ("running", "restarting", "paused"),
+    "unpaused": ("running", "restarting"),
     "ended": ("created", "exited", "dead"),
     "paused": ("paused",),
 }

@@ -6,88 +6,18 @@ import os
 import sys
 
 from seaway.cli.client import Api
+from seaway.cli.commands import COMMANDS, GROUPS, commands_of
 from seaway.cli.failure import Failure, because, near
-from seaway.cli.options import Command, HelpAsked, Option, read, switch
+from seaway.cli.options import Command, HelpAsked, read
 from seaway.cli.target import FLAG_ERROR, Target, daemon_words, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import NoReturn, TextIO
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """Exit codes, as a shell shows SIGINT and SIGPIPE."""
-
-GROUPS = {
-    "network": "Make, change, show and remove networks, and who is on them.",
-    "pool": "See how much room is left for networks, and in them.",
-    "sandbox": "Give networks to namespaces that are no process of ours.",
-}
-"""The modules whose commands have two words, and what they are for."""
-SECTIONS = {
-    "Sandboxes": {
-        "run": "run",
-        "ps": "listing",
-        "inspect": "show",
-        "exec": "execution",
-        "attach": "execution",
-        "start": "lifecycle",
-        "stop": "lifecycle",
-        "restart": "lifecycle",
-        "kill": "lifecycle",
-        "pause": "lifecycle",
-        "unpause": "lifecycle",
-        "rm": "lifecycle",
-        "rename": "lifecycle",
-        "wait": "lifecycle",
-        "prune": "lifecycle",
-        "logs": "logs",
-        "top": "stats",
-        "stats": "stats",
-    },
-    "Published ports": {"port": "ports", "publish": "ports", "unpublish": "ports"},
-    "The host and the engine": {
-        "map": "map",
-        "events": "events",
-        "status": "status",
-        "version": "status",
-        "config": "status",
-        "purge": "daemon",
-        "daemon": "daemon",
-        "completion": "shells",
-    },
-}
-"""The commands that belong to no group: the title of the help, the name, the module."""
-COMMANDS = {name: module for section in SECTIONS.values() for name, module in section.items()}
-OPTIONS = (
-    Option(
-        "host H",
-        "URL",
-        "the engine, unix://PATH or tcp://HOST:PORT (also SEAWAY_HOST; default "
-        "unix:///run/seaway/seaway.sock)",
-    ),
-    switch("tlsverify", "use TLS, and know the engine by its certificate (also DOCKER_TLS_VERIFY)"),
-    switch("tls", "use TLS with whatever answers"),
-    Option(
-        "tlscacert",
-        "FILE",
-        "the authority of the engine's certificate; default ca.pem in DOCKER_CERT_PATH or ~/.docker",
-    ),
-    Option("tlscert", "FILE", "your certificate; default cert.pem in the same folder"),
-    Option("tlskey", "FILE", "its key; default key.pem in the same folder"),
-    switch("version v", "the version of this command"),
-    switch("help h", "this help, or that of a command"),
-)
-"""What may stand before the command."""
-
-
-def every_command() -> dict[str, Command]:
-    """All commands by their whole names, as ``network create``, in the order of the help."""
-    plain = {name: _module(module)[name] for name, module in COMMANDS.items()}
-    grouped = {
-        f"{group} {name}": command for group in GROUPS for name, command in _module(group).items()
-    }
-    return {**plain, **grouped}
 
 
 def program() -> NoReturn:
@@ -158,14 +88,6 @@ def _overview() -> int:
     return 0
 
 
-def _module(name: str) -> Mapping[str, Command]:
-    """The commands of the module *name* of this package; only now is it loaded."""
-    full = f"seaway.cli.{name}"
-    __import__(full)
-    commands: Mapping[str, Command] = sys.modules[full].COMMANDS
-    return commands
-
-
 def _dispatch(words: list[str], engine: Target) -> int:
     first, rest = words[0], words[1:]
     if first in GROUPS:
@@ -179,11 +101,11 @@ def _dispatch(words: list[str], engine: Target) -> int:
     if first not in COMMANDS:
         like = near(first, [*GROUPS, *COMMANDS])
         raise Failure(f"'{first}' is no command of seaway{like}\nSee 'seaway --help'.")
-    return _run(f"seaway {first}", _module(COMMANDS[first])[first], rest, engine)
+    return _run(f"seaway {first}", commands_of(COMMANDS[first])[first], rest, engine)
 
 
 def _group(group: str, words: list[str], engine: Target) -> int:
-    commands = _module(group)
+    commands = commands_of(group)
     if not words or words[0] in ("--help", "-h"):
         from seaway.cli.help import group_overview  # noqa: PLC0415
 

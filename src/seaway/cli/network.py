@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from seaway.cli.client import path
-from seaway.cli.failure import Failure
 from seaway.cli.options import Command, Option, filter_option, grouped, switch
 from seaway.cli.table import (
     FORMAT,
@@ -18,7 +17,7 @@ from seaway.cli.table import (
     short,
     show,
 )
-from seaway.cli.values import field, fields, listed, pairs, text, texts
+from seaway.cli.values import field, listed, pairs, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def _ls(args: Args, api: Api) -> int:
 
 
 def _create(args: Args, api: Api) -> int:
+    from seaway.cli.subnets import subnets  # noqa: PLC0415
+
     body: dict[str, object] = {
         "Name": args.rest[0],
         "Driver": args.text("driver", "bridge"),
@@ -104,48 +105,6 @@ def _options(args: Args) -> dict[str, object]:
     if args.given("host-access"):
         asked["seaway.host_access"] = str(args.flag("host-access")).lower()
     return asked
-
-
-def subnets(args: Args, name: str) -> list[object]:
-    """Each subnet given by the option *name*, with the gateway, range and other addresses in it.
-
-    Raises Failure.
-    """
-    configs: list[dict[str, object]] = [{"Subnet": subnet} for subnet in args.every(name)]
-    for key, option, what in (("Gateway", "gateway", "gateway"), ("IPRange", "ip-range", "range")):
-        for value in args.every(option):
-            if not configs:
-                raise Failure("every ip-range or gateway must have a corresponding subnet")
-            config = _holder(configs, value, what)
-            if key in config:
-                raise Failure(f"subnet {config['Subnet']} has two --{option}")
-            config[key] = value
-    for item in args.every("aux-address"):
-        name, equals, address = item.partition("=")
-        if not equals:
-            raise Failure(f"--aux-address is NAME=ADDRESS, not {item!r}")
-        config = _holder(configs, address, "aux-address")
-        config["AuxiliaryAddresses"] = {**fields(config, "AuxiliaryAddresses"), name: address}
-    return [*configs]
-
-
-def _holder(configs: list[dict[str, object]], value: str, what: str) -> dict[str, object]:
-    """The one of *configs* whose subnet holds the address or range *value*."""
-    from ipaddress import ip_network  # noqa: PLC0415
-
-    try:
-        inner = ip_network(value, strict=False)
-        for config in configs:
-            outer = ip_network(str(config["Subnet"]), strict=False)
-            if (
-                inner.version == outer.version
-                and inner.network_address in outer
-                and inner.broadcast_address in outer
-            ):
-                return config
-    except ValueError as error:
-        raise Failure(f"no matching subnet for {what} {value}: {error}") from None
-    raise Failure(f"no matching subnet for {what} {value}")
 
 
 def _inspect(args: Args, api: Api) -> int:

@@ -6,7 +6,7 @@ import sys
 
 from seaway.cli.client import path
 from seaway.cli.failure import Failure
-from seaway.cli.network import subnets
+from seaway.cli.subnets import subnets
 from seaway.cli.table import aligned
 from seaway.cli.values import pairs, rows, text, texts
 

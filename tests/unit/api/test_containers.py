@@ -432,6 +432,30 @@ async def test_a_namespace_has_no_process(stage: Stage, verb: str) -> None:
     assert answer.message.startswith("sandbox ns is only a network namespace")
 
 
+@pytest.mark.parametrize(
+    ("request_line", "rest"),
+    [
+        ("POST stop", "stopped; remove it by: seaway sandbox rm ns"),
+        ("POST kill", "killed; remove it by: seaway sandbox rm ns"),
+        ("POST restart", "restarted; seaway run makes sandboxes with one"),
+        ("POST pause", "paused; seaway run makes sandboxes with one"),
+        ("GET top", "looked at; seaway run makes sandboxes with one"),
+        ("GET logs", "listened to; seaway run makes sandboxes with one"),
+    ],
+)
+async def test_who_asks_a_namespace_for_its_process_is_told_what_to_do_instead(
+    stage: Stage, request_line: str, rest: str
+) -> None:
+    await stage.good("POST", "/seaway/sandboxes", {"Name": "ns"})
+    method, verb = request_line.split()
+
+    answer = await stage.call(method, f"/containers/ns/{verb}")
+
+    assert answer.message == (
+        f"sandbox ns is only a network namespace, without a process that could be {rest}"
+    )
+
+
 async def test_sizes_are_shown_when_asked_for(stage: Stage) -> None:
     await stage.create("web")
 

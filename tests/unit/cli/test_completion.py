@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from seaway.cli.completion import Candidate, candidates, split
-from seaway.cli.main import every_command
+from seaway.cli.candidate import Candidate
+from seaway.cli.commands import every_command
+from seaway.cli.completion import candidates, split
 from unit.cli.conftest import Run
 from unit.cli.engine import Engine
 
 NAMES = {
     "networks": ["back", "front"],
     "sandboxes": ["db", "old", "web"],
-    "running": ["db", "web"],
+    "running": ["db", "still", "web"],
+    "unpaused": ["db", "web"],
     "ended": ["old"],
     "paused": ["still"],
     "signals": ["HUP", "TERM"],
@@ -42,13 +44,14 @@ def offered(*words: str) -> list[str]:
         ("network rm back f", ["front"]),
         ("network create ", []),
         ("start ", ["old"]),
-        ("stop ", ["db", "web"]),
+        ("stop ", ["db", "still", "web"]),
         ("rm o", ["old"]),
         ("inspect ", ["db", "old", "web", "back", "front"]),
+        ("pause ", ["db", "web"]),
         ("exec ", ["db", "web"]),
         ("exec web ", [":programs"]),
         ("run --network ", ["back", "front", "container:"]),
-        ("run --network container:", ["container:db", "container:web"]),
+        ("run --network container:", ["container:db", "container:still", "container:web"]),
         ("run --net=fr", ["--net=front"]),
         ("run -it --rm ", [":programs"]),
         ("run --rm cat --net", [":files"]),
@@ -128,11 +131,15 @@ def test_names_come_from_the_engine_with_what_they_are(engine: Engine, seaway: R
         [
             {"Names": ["/db"], "State": "running", "Status": "Up 2 hours"},
             {"Names": ["/old"], "State": "exited", "Status": "Exited (0)"},
+            {"Names": ["/still"], "State": "paused", "Status": "Up 1 hour (Paused)"},
         ],
     )
 
     assert seaway("__complete", "zsh", "network", "connect", "") == (0, "web\tbridge\n", "")
-    assert seaway("__complete", "fish", "stop", "") == (0, "db\tUp 2 hours\n", "")
+    paused = "still\tUp 1 hour (Paused)\n"
+    assert seaway("__complete", "fish", "stop", "") == (0, f"db\tUp 2 hours\n{paused}", "")
+    assert seaway("__complete", "fish", "exec", "") == (0, "db\tUp 2 hours\n", "")
+    assert seaway("__complete", "fish", "unpause", "") == (0, paused, "")
     assert seaway("__complete", "fish", "start", "") == (0, "old\tExited (0)\n", "")
     assert engine.seen[1].query == {"all": "1"}
 

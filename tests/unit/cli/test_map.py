@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seaway.cli.map import drawn
+from seaway.cli.tree import drawn
 from unit.cli.conftest import Run
 from unit.cli.engine import Engine
 
