@@ -26,6 +26,11 @@ DIED = 125
 """The status of a machine that left none."""
 
 _HERE = Path(__file__).parent
+_PARAMETERS = (
+    *("console=ttyS0", "quiet", "panic=-1", "oops=panic", "mitigations=off", "nokaslr"),
+    "no_timer_check",  # on a busy host an emulated timer is late, and the kernel gives up at once
+)
+"""Of the kernel (Documentation/admin-guide/kernel-parameters.txt)."""
 _VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 _BOOT = 60
 """Seconds that a machine gets beyond its command: to boot, and to end."""
@@ -149,7 +154,7 @@ def _boot(job: Job, kernel: Kernel, initramfs: Path) -> subprocess.Popen[bytes]:
             *("-device", "vhost-user-fs-pci,chardev=files,tag=share,queue-size=1024"),
             *("-serial", f"file:{_CONSOLE}", "-serial", "stdio"),
             *("-kernel", str(kernel.image), "-initrd", str(initramfs)),
-            *("-append", "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr"),
+            *("-append", " ".join(_PARAMETERS)),
         ],
         stdin=subprocess.DEVNULL,
     )
