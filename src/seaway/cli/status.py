@@ -9,7 +9,7 @@ from seaway.cli.failure import Failure
 from seaway.cli.inspection import formatted
 from seaway.cli.options import Command, Option
 from seaway.cli.table import FORMAT
-from seaway.cli.values import field, listed, number, text, texts
+from seaway.cli.values import field, fields, listed, number, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,15 +92,18 @@ def _config(args: Args, api: Api) -> int:
     columns = {
         "Name": Column("NAME", lambda item: text(item, "Name")),
         "Origin": Column("ORIGIN", lambda item: text(item, "Origin")),
-        "Value": Column("VALUE", lambda item: _value(field(item, "Value"))),
+        "Value": Column("VALUE", lambda item: text(item, "Value")),
     }
-    return show(args, listed(api.get("/seaway/config")), columns, tuple(columns), key="Name")
+    found = listed(api.get("/seaway/config"))
+    if args.text("format") in ("", "table"):
+        found = [line for item in found for line in _lines(item)]
+    return show(args, found, columns, tuple(columns), key="Name")
 
 
-def _value(value: object) -> str:
-    from seaway.cli.text import compact  # noqa: PLC0415
-
-    return value if isinstance(value, str) else compact(value)
+def _lines(setting: object) -> list[object]:
+    """*setting* as rows of the table: each of several values, as of address pools, has one of its own."""
+    first, *others = text(setting, "Value").split(", ")
+    return [{**fields(setting), "Value": first}, *({"Value": value} for value in others)]
 
 
 _FORMAT = Option(

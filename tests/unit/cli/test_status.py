@@ -75,15 +75,36 @@ def test_config_shows_where_each_value_came_from(engine: Engine, seaway: Run) ->
         200,
         [
             {"Name": "data-dir", "Value": "/var/lib/seaway", "Origin": "default"},
-            {"Name": "pools", "Value": ["10.0.0.0/8"], "Origin": "flag"},
+            {"Name": "log-level", "Value": "debug", "Origin": "command line"},
         ],
     )
 
     assert seaway("config")[1] == (
-        "NAME       ORIGIN    VALUE\n"
-        "data-dir   default   /var/lib/seaway\n"
-        'pools      flag      ["10.0.0.0/8"]\n'
+        "NAME        ORIGIN         VALUE\n"
+        "data-dir    default        /var/lib/seaway\n"
+        "log-level   command line   debug\n"
     )
+
+
+def test_config_shows_several_values_below_one_another_and_whole_in_a_format(
+    engine: Engine, seaway: Run
+) -> None:
+    pools = "base=10.20.0.0/16,size=24, base=fd00:20::/48,size=64"
+    engine.answers["GET /seaway/config"] = (
+        200,
+        [
+            {"Name": "pools", "Value": pools, "Origin": "default"},
+            {"Name": "bip", "Value": "", "Origin": "default"},
+        ],
+    )
+
+    assert seaway("config")[1] == (
+        "NAME      ORIGIN    VALUE\n"
+        "pools     default   base=10.20.0.0/16,size=24\n"
+        "                    base=fd00:20::/48,size=64\n"
+        "bip       default   \n"
+    )
+    assert seaway("config", "--format", "{{.Name}} {{.Value}}")[1] == f"pools {pools}\nbip \n"
 
 
 EVENT = {
