@@ -2,8 +2,8 @@
 
 A holder never takes a packet: published traffic is translated before it. TCP holders are bound with
 SO_REUSEADDR set, and then cleared: a former server's TIME_WAIT does not matter, a second bind is
-refused, and without the translation a client is refused at once (no listen). UDP holders are bound
-plainly. Where the kernel knows no such sockets (SCTP without its module) our own record alone keeps
+refused, and without the translation a client is refused at once (no holder listens). UDP holders are
+bound plainly. Where the kernel knows no such sockets (SCTP without its module) our own record alone keeps
 two holders apart.
 """
 
@@ -238,12 +238,25 @@ def _socket(proto: Proto, version: int, host: str, number: int) -> socket.socket
         if proto is not Proto.UDP:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, number))
+        if proto is Proto.TCP:
+            _forget_reuse(found)
         if proto is not Proto.UDP:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     except BaseException:
         found.close()
         raise
     return moved_up(found)
+
+
+def _forget_reuse(bound: socket.socket) -> None:
+    """Let Linux no longer believe that all who are bound to the port would share it.
+
+    It keeps that of the first bind, and clearing SO_REUSEADDR does not tell it: Linux 6.1 then lets a
+    program listen that sets SO_REUSEPORT as well. A listen does tell it
+    (inet_csk_update_fastreuse() in net/ipv4/inet_connection_sock.c); its end leaves the port bound.
+    """
+    bound.listen(0)
+    bound.shutdown(socket.SHUT_RD)
 
 
 def _candidates(port: PublishedPort, first: int, families: Sequence[int]) -> Iterator[int]:
