@@ -11,6 +11,7 @@ import time
 import pytest
 
 from bed.host import Host
+from bed.pace import PACE
 from seaway.runtime import programs
 
 pytestmark = pytest.mark.skipif(
@@ -239,7 +240,7 @@ def test_what_a_daemon_left_half_made_when_it_was_killed_can_be_removed(
     assert daemon.stdout is not None
     assert daemon.stdout.readline() == "now\n"
 
-    time.sleep(milliseconds / 1000)
+    time.sleep(milliseconds / 1000 * PACE)
     daemon.kill()
     daemon.wait(timeout=10)
 
