@@ -116,7 +116,11 @@ LAN = post(
         "Name": "lan",
         "Driver": "macvlan",
         "EnableIPv6": True,
-        "Options": {"parent": "eth0", "seaway.host_access": "true"},
+        "Options": {
+            "parent": "eth0",
+            "seaway.host_access": "true",
+            "seaway.probe": "0",  # else steps depend on what was heard on the LAN a minute ago
+        },
         "IPAM": {
             "Config": [
                 {"Subnet": "192.0.2.0/24", "IPRange": "192.0.2.128/26"},

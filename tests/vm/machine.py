@@ -102,8 +102,9 @@ def _write_control(job: Job, kernel: Kernel) -> None:
 
 
 def _needed() -> list[str]:
-    """The folders of the project and of the interpreter, wherever they are."""
-    return sorted({str(ROOT), str(Path(sys.prefix).resolve()), sys.base_prefix})
+    """The folders of the project and of the interpreter, wherever they are; none lies in another."""
+    folders = {ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix)}
+    return sorted(str(f) for f in folders if folders.isdisjoint(f.parents))
 
 
 def _serve_files() -> subprocess.Popen[bytes]:
