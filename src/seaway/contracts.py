@@ -118,6 +118,17 @@ class Kernel(Protocol):
         """From now on call *changed*, on the loop, when links of the host come or go."""
         ...
 
+    async def watch_addresses(self, netns: Path, changed: Callable[[], None]) -> None:
+        """From now on call *changed*, on the loop, when IPv6 addresses in *netns* come or go.
+
+        In place of what was to be called before. Raises KernelRefused.
+        """
+        ...
+
+    def stop_watching(self, netns: Path) -> None:
+        """Watch the addresses in *netns* no more; not watched is fine."""
+        ...
+
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the interfaces in *netns* have carried, but for loopback; raises KernelRefused."""
         ...

@@ -28,6 +28,7 @@ from seaway.config import Config, Settings, settings
 from seaway.contracts import Steps
 from seaway.dhcp.clients import LeaseClients
 from seaway.dhcp.ipv4 import Ipv4
+from seaway.dhcp.ipv6 import Ipv6
 from seaway.dns.names import NameServers
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
@@ -91,14 +92,16 @@ async def world(config: Config) -> AsyncGenerator[World]:
         stack.push_async_callback(kernel.close)
         names = NameServers(kernel, steps, resolv_conf=config.resolv_conf)
         runtime = ConmonRuntime(config.run_dir, config.data_dir, steps, mask=config.sockets)
-        leases = LeaseClients(Ipv4(kernel), steps)
+        leases4 = LeaseClients(Ipv4(kernel), steps)
+        leases6 = LeaseClients(Ipv6(kernel), steps)
         engine = engine_over(
             store=store,
             kernel=kernel,
             names=await stack.enter_async_context(names),
             host_ports=SocketHostPorts(steps, lambda owner: store.sandbox(owner).name),
             runtime=runtime,
-            leases=await stack.enter_async_context(leases),
+            leases4=await stack.enter_async_context(leases4),
+            leases6=await stack.enter_async_context(leases6),
             drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=SystemClock(),
             paths=paths,

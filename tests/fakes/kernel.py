@@ -12,7 +12,7 @@ from typing import assert_never
 from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import Steps
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
-from seaway.model.ids import Address, IfName, Mac, Prefix
+from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
 from seaway.model.lease import LeasedRoute
 from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
 from seaway.model.parent import Macvlan
@@ -68,6 +68,10 @@ class FakeNetns:
     default_routes: dict[int, Route] = field(default_factory=dict[int, Route])
     """By family, 4 or 6."""
     leased_routes: tuple[LeasedRoute, ...] = ()
+    advertised: dict[IfName, tuple[Interface, ...]] = field(
+        default_factory=dict[IfName, tuple[Interface, ...]]
+    )
+    """By interface: the addresses that it has by router advertisements, as the test says."""
     names_port: int | None = None
     """Where 127.0.0.11:53 leads to."""
 
@@ -81,6 +85,7 @@ class FakeNetns:
         """Lose the interfaces *gone*, with the routes by them."""
         self.links = {n: op for n, op in self.links.items() if n not in gone}
         self.default_routes = {v: r for v, r in self.default_routes.items() if r.ifname not in gone}
+        self.advertised = {n: held for n, held in self.advertised.items() if n not in gone}
 
 
 @dataclass
@@ -131,6 +136,8 @@ class FakeKernel:
         self.questions: list[tuple[IfName, tuple[Address, ...], float]] = []
         """What ``who_has`` was asked, in order."""
         self.tell_links: Callable[[LinkNews], None] = lambda news: None
+        self.watched: dict[Path, Callable[[], None]] = {}
+        """Namespaces whose addresses are watched, with whom to tell."""
 
     @property
     def links(self) -> dict[IfName, LinkState]:
@@ -261,7 +268,8 @@ class FakeKernel:
                 index=n,
                 mtu=1500,
                 up=True,
-                interfaces=op.addresses,
+                interfaces=(*op.addresses, *(own := inside.advertised.get(name, ()))),
+                autoconfigured=own,
                 group=PARENT_GROUP,
                 kind="macvlan" if isinstance(op.link, Macvlan) else "ipvlan",
                 mac=op.mac,
@@ -295,6 +303,25 @@ class FakeKernel:
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
         """A test says itself that links changed, by ``tell_links``."""
         self.tell_links = changed
+
+    async def watch_addresses(self, netns: Path, changed: Callable[[], None]) -> None:
+        """Remember whom to tell of what a test does by ``advertise``."""
+        self._reach("OpenSocket")
+        self._netns("OpenSocket", netns)
+        self.watched[netns] = changed
+
+    def stop_watching(self, netns: Path) -> None:
+        """Nobody is told any more."""
+        self.watched.pop(netns, None)
+
+    def advertise(self, netns: Path, link: IfName, *addresses: Interface) -> None:
+        """A router gives *link* in *netns* these addresses, if it listens to any."""
+        inside = self.namespaces[netns]
+        op = inside.links.get(link)
+        if isinstance(op, AttachLink) and op.autoconf:
+            inside.advertised = {**inside.advertised, link: addresses}
+            if (tell := self.watched.get(netns)) is not None:
+                tell()
 
     def lose_link(self, name: IfName) -> None:
         """A link of the host goes, with all that is on it."""

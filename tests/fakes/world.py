@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from fakes.kernel import FakeKernel
-from fakes.leases import FakeLeases
+from fakes.leases import FakeLeases, a_lease, a_lease6
 from fakes.parts import CountedSteps, CountingClock, FakeHostPorts, FakeNames, FakeRuntime
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.host import HostDriver
@@ -59,7 +59,9 @@ class World:
 
     def join(self) -> None:
         """What dies with the daemon is made anew: names, held ports, use cases."""
-        self.leases = FakeLeases(self.steps)
+        self.leases = FakeLeases(self.steps, a_lease)
+        self.leases6 = FakeLeases(self.steps, a_lease6)
+        self.kernel.watched.clear()
         self.names, self.host_ports = FakeNames(self.steps), FakeHostPorts(self.steps)
         self.engine = engine_over(
             store=self.store,
@@ -67,7 +69,8 @@ class World:
             names=self.names,
             host_ports=self.host_ports,
             runtime=self.runtime,
-            leases=self.leases,
+            leases4=self.leases,
+            leases6=self.leases6,
             drivers=[BridgeDriver(), MacvlanDriver(), IpvlanDriver(), HostDriver(), NullDriver()],
             clock=self.clock,
             paths=self.paths,

@@ -154,7 +154,7 @@ def endpoint(
     sandbox, wish = found.sandbox, end.wish
     place = end.place if end.live else None
     v4, v6 = (
-        next((a for a in place.addresses if a.version == v), None) if place else None
+        next((a for a in place.interfaces if a.version == v), None) if place else None
         for v in VERSIONS
     )
     attachment = Attachment(network=network, endpoint=end)

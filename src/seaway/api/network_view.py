@@ -11,7 +11,7 @@ from seaway.api import moments, wire
 from seaway.api.network_wishes import DHCP
 from seaway.contracts import Store
 from seaway.model.address import Reservation
-from seaway.model.lease import Lease4
+from seaway.model.lease import Lease4, Lease6
 from seaway.model.network import Network, Subnet, SubnetWish
 from seaway.model.options import Icc
 
@@ -27,13 +27,12 @@ def shown(
     members: dict[str, wire.NetworkMember] | UnsetType = UNSET,
 ) -> Shape:
     """*network*, made from the configuration network *source*, as the API shows it."""
-    no_subnets = not network.subnets
     return shape(
         name=network.name,
         id=network.id,
         created=moments.shown(network.created),
         driver=network.driver,
-        enable_ipv4=network.config.ipv4 if network.config else 4 in network.versions or no_subnets,
+        enable_ipv4=network.config.ipv4 if network.config else network.versions != (6,),
         enable_ipv6=network.config.ipv6 if network.config else 6 in network.versions,
         ipam=_ipam(network),
         internal=network.internal,
@@ -91,21 +90,34 @@ def _options(network: Network) -> dict[str, str]:
 
 def shown_lease(lease: Lease4) -> wire.Lease:
     """What a DHCP server lent, as the API shows it."""
-    renews, expires = (
-        "" if moment is None else moments.shown(moment)
-        for moment in (lease.renew_at, lease.expires_at)
-    )
     return wire.Lease(
         address=str(lease.address),
         server=str(lease.server),
         obtained=moments.shown(lease.obtained),
-        renews=renews,
-        expires=expires,
+        renews=_moment(lease.renew_at),
+        expires=_moment(lease.expires_at),
         gateway=str(lease.gateway or ""),
         dns=[str(server) for server in lease.dns],
         search=[*lease.search],
         mtu=lease.mtu or 0,
     )
+
+
+def shown_lease6(lease: Lease6) -> wire.Lease6:
+    """What a DHCPv6 server lent, as the API shows it."""
+    return wire.Lease6(
+        addresses=[str(leased.address) for leased in lease.addresses],
+        server=lease.server,
+        obtained=moments.shown(lease.obtained),
+        renews=_moment(lease.renew_at),
+        expires=_moment(lease.expires_at),
+        dns=[str(server) for server in lease.dns],
+        search=[*lease.search],
+    )
+
+
+def _moment(moment: int | None) -> str:
+    return "" if moment is None else moments.shown(moment)
 
 
 def _word(flag: bool) -> str:

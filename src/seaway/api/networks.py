@@ -13,7 +13,7 @@ from seaway.api.call import Call, Route, answer, empty
 from seaway.api.declaration import filters, flag, json, nothing, text
 from seaway.api.endpoint_wishes import endpoint_wish
 from seaway.api.errors import WrongFilterValue
-from seaway.api.network_view import ListedNetworks, Shape, shown, shown_lease
+from seaway.api.network_view import ListedNetworks, Shape, shown, shown_lease, shown_lease6
 from seaway.api.network_wishes import network_wish
 from seaway.api.parts import Parts
 from seaway.api.query import Filters, has_label
@@ -182,15 +182,16 @@ class NetworkRoutes:
 
     def _member(self, endpoint: Endpoint, drops: Mapping[IfName, int]) -> wire.NetworkMember:
         place = endpoint.place
-        addresses = {a.version: str(a) for a in place.addresses} if place else {}
+        first = {a.version: str(a) for a in reversed(place.interfaces)} if place else {}
         return wire.NetworkMember(
             name=self._store.sandbox(endpoint.sandbox).name,
             endpoint_id=endpoint.id,
             mac_address=(place.mac or "") if place else "",
-            ipv4_address=addresses.get(4, ""),
-            ipv6_address=addresses.get(6, ""),
+            ipv4_address=first.get(4, ""),
+            ipv6_address=first.get(6, ""),
             drops=drops.get(endpoint.link, 0) if place else UNSET,
-            lease=UNSET if place is None or place.lease is None else shown_lease(place.lease),
+            lease=shown_lease(place.lease) if place and place.lease else UNSET,
+            lease6=shown_lease6(place.lease6) if place and place.lease6 else UNSET,
         )
 
 

@@ -94,7 +94,7 @@ def _endpoint(found: Hanging, end: Endpoint, drops: Mapping[IfName, int]) -> wir
         sandbox_id=found.sandbox.id,
         state=found.sandbox.status.state.value,
         ifname=place.ifname if place else "",
-        addresses=[str(a.ip) for a in place.addresses] if place else [],
+        addresses=[str(a.ip) for a in place.interfaces] if place else [],
         mac=(place.mac or "") if place else "",
         default_route=any(a.endpoint.id == end.id for a in ways),
         drops=drops.get(end.link, 0) if place else 0,
@@ -148,7 +148,7 @@ def summary(sandbox: Sandbox, found: Hanging, netns: str) -> wire.Sandbox:
         networks=[
             wire.SandboxNetwork(
                 name=network.name,
-                addresses=[str(a.ip) for a in e.place.addresses] if e.live and e.place else [],
+                addresses=[str(a.ip) for a in e.place.interfaces] if e.live and e.place else [],
             )
             for network, e in found.ends
         ],

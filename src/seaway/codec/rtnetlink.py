@@ -43,6 +43,9 @@ AF_INET = 2
 AF_BRIDGE = 7
 AF_INET6 = 10
 
+OUR_METRIC = 512
+"""Of our IPv6 default routes: less, and so better, than the 1024 of those that routers advertise
+(``IP6_RT_PRIO_USER``, include/uapi/linux/ipv6_route.h)."""
 RT_TABLE_MAIN = 254
 RT_TABLE_LOCAL = 255
 
@@ -135,7 +138,13 @@ _IFLA_BRPORT_LOCKED = 39
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_FLAGS = 8
+_IFA_F_TEMPORARY = 0x1
 _IFA_F_NODAD = 0x2
+_IFA_F_DADFAILED = 0x8
+_IFA_F_DEPRECATED = 0x20
+_IFA_F_TENTATIVE = 0x40
+_IFA_F_MANAGETEMPADDR = 0x100
+_UNFIT = _IFA_F_TEMPORARY | _IFA_F_DADFAILED | _IFA_F_DEPRECATED | _IFA_F_TENTATIVE
 _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_GATEWAY = 5
@@ -416,21 +425,26 @@ def dump_addresses(version: int, index: int = 0) -> Request:
 def replace_default_route(index: int, version: int, gateway: Address | None) -> Request:
     """Make *gateway* on the link *index* the default route of family *version*.
 
-    None: whoever it is for is right behind the link.
+    None: whoever it is for is right behind the link. That of IPv6 goes before, and is never taken for,
+    one that a router advertisement brought: its metric is OUR_METRIC.
     """
     scope = _RT_SCOPE_LINK if gateway is None and version == 4 else 0
     body = _ROUTE.pack(
         _family(version), 0, 0, 0, RT_TABLE_MAIN, _RTPROT_STATIC, scope, RouteType.UNICAST, 0
     )
     body += b"" if gateway is None else attribute(_RTA_GATEWAY, gateway.packed)
-    body += attribute(_RTA_OIF, _U32.pack(index))
+    body += attribute(_RTA_OIF, _U32.pack(index)) + _our_metric(version)
     return Request(Kind.NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
 def delete_default_route(version: int) -> Request:
-    """Take a default route of family *version* away; ESRCH when there is none."""
+    """Take a default route of family *version* away, of IPv6 ours alone; ESRCH when there is none."""
     body = _ROUTE.pack(_family(version), 0, 0, 0, RT_TABLE_MAIN, 0, _scope_any(version), 0, 0)
-    return Request(Kind.DELROUTE, NLM_F_ACK, body)
+    return Request(Kind.DELROUTE, NLM_F_ACK, body + _our_metric(version))
+
+
+def _our_metric(version: int) -> bytes:
+    return attribute(_RTA_PRIORITY, _U32.pack(OUR_METRIC)) if version == 6 else b""
 
 
 def add_local_route(index: int, address: IPv6Address, metric: int) -> Request:
@@ -700,6 +714,17 @@ def address(body: bytes) -> tuple[int, Interface]:
     packed = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
     ip, bits = _ip(family, packed), _prefix_length(family, length)
     return index, interface(ip, bits)
+
+
+def is_autoconfigured(body: bytes) -> bool:
+    """Whether the address in an RTM_NEWADDR was made by a router advertisement, and is fit to be told.
+
+    That it is not while it is tentative, when it is deprecated, and where it is a temporary one for
+    privacy (RFC 8981). Linux marks what it makes so by IFA_F_MANAGETEMPADDR (``addrconf_prefix_rcv()``).
+    """
+    _read(_ADDRESS, body)
+    flags = _number(attributes(body[_ADDRESS.size :]), _IFA_FLAGS)
+    return bool(flags & _IFA_F_MANAGETEMPADDR) and not flags & _UNFIT
 
 
 def is_local_route(body: bytes) -> bool:

@@ -9,7 +9,7 @@ from seaway.model.ids import Address, IfName, interface, mac_of
 from seaway.model.lease import LeasedRoute
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
-from seaway.model.options import IpvlanOptions, MacvlanOptions
+from seaway.model.options import MIN_MTU6, IpvlanOptions, MacvlanOptions
 from seaway.plan.operations import (
     AddDummy,
     AddVlan,
@@ -128,6 +128,8 @@ def _shim(network: Network) -> Shim | None:
 def _attach(attachment: Attachment, netns: Path) -> AttachLink:
     options, place = _options(attachment.network), attachment.place
     lent = place.lease.mtu if place.lease is not None and place.addresses else None
+    if lent is not None and attachment.network.autoconf:
+        lent = max(lent, MIN_MTU6)  # with less Linux would have no IPv6 there
     return AttachLink(
         parent=options.parent.name,
         netns=netns,
@@ -136,6 +138,7 @@ def _attach(attachment: Attachment, netns: Path) -> AttachLink:
         mac=place.mac,
         mtu=options.mtu or lent,
         addresses=place.addresses,
+        autoconf=attachment.network.autoconf,
         sysctls=attachment.endpoint.wish.sysctls,
     )
 
@@ -161,6 +164,7 @@ def _changes(before: Attachment, after: Attachment, netns: Path) -> tuple[Operat
                 ifname=new.ifname,
                 parent=new.parent,
                 mac=new.mac,
+                autoconf=new.autoconf,
                 old=old.addresses,
                 new=new.addresses,
             )
@@ -194,9 +198,11 @@ def _host_routes(before: Attachment | None, after: Attachment | None) -> tuple[O
 
 
 def _reached(attachment: Attachment | None) -> tuple[Address, ...]:
+    """Its addresses; not those of IPv6 that the LAN gave, since then the host has none on its shim."""
     if attachment is None or attachment.network.shim is None:
         return ()
-    return tuple(a.ip for a in attachment.place.addresses)
+    without = 6 if attachment.network.autoconf else None
+    return tuple(a.ip for a in attachment.place.addresses if a.version != without)
 
 
 def _options(network: Network) -> MacvlanOptions | IpvlanOptions:

@@ -10,6 +10,7 @@ from seaway.contracts import Clock, Driver, HostPorts, Kernel, Leases, Names, Ru
 from seaway.engine.addresses import Addresses
 from seaway.engine.adoptions import Adoptions
 from seaway.engine.assembly import Assembly
+from seaway.engine.autoconf import Autoconf
 from seaway.engine.background import Background
 from seaway.engine.changing import Changing
 from seaway.engine.checkup import Checkup
@@ -32,12 +33,13 @@ from seaway.engine.parents import Parents
 from seaway.engine.pending_streams import PendingStreams
 from seaway.engine.ports import Ports
 from seaway.engine.purge import Purge
+from seaway.engine.readdressing import Readdressing
 from seaway.engine.recovery import Recovery
 from seaway.engine.sandbox_plans import SandboxPlans
 from seaway.engine.sandboxes import Sandboxes
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
-from seaway.model.lease import Lease4
+from seaway.model.lease import Lease4, Lease6
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.subnets import AddressPool
 
@@ -66,7 +68,8 @@ def engine_over(
     names: Names,
     host_ports: HostPorts,
     runtime: Runtime,
-    leases: Leases[Lease4],
+    leases4: Leases[Lease4],
+    leases6: Leases[Lease6],
     drivers: Sequence[Driver],
     clock: Clock,
     paths: NetnsPaths,
@@ -106,13 +109,24 @@ def engine_over(
     parents = Parents(
         store=store, kernel=kernel, mending=mending, turns=turns, background=background
     )
+    readdressing = Readdressing(store=store, wires=wires, files=files, turns=turns)
+    autoconf = Autoconf(
+        store=store,
+        kernel=kernel,
+        wires=wires,
+        readdressing=readdressing,
+        background=background,
+        paths=paths,
+    )
     leasing = Leasing(
         store=store,
         kernel=kernel,
-        leases=leases,
+        leases4=leases4,
+        leases6=leases6,
+        autoconf=autoconf,
+        readdressing=readdressing,
         drivers=all_drivers,
         wires=wires,
-        files=files,
         turns=turns,
         paths=paths,
     )

@@ -27,7 +27,7 @@ class Files:
             interface.ip
             for a in wiring.attachments
             if a.endpoint.place is not None
-            for interface in a.endpoint.place.addresses
+            for interface in a.endpoint.place.interfaces
         ]
         gateways = [
             way

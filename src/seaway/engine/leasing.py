@@ -1,20 +1,22 @@
-"""Addresses that the LAN's own DHCP servers give to endpoints: asked for, kept, and given back."""
+"""Addresses that the LAN itself gives to endpoints: asked for, kept, and given back."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
 from seaway.contracts import Kernel, Leases, Store
+from seaway.engine.autoconf import Autoconf
 from seaway.engine.drivers import Drivers
-from seaway.engine.files import Files
+from seaway.engine.readdressing import Readdressing
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
-from seaway.model.ids import NO_MAC, EndpointId, NetworkId, SandboxId, mac_of
-from seaway.model.lease import Lease4, LeaseClient
+from seaway.model.endpoint import Endpoint
+from seaway.model.ids import NO_MAC, NetworkId, mac_of
+from seaway.model.lease import L, Lease4, Lease6, LeaseClient
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
 from seaway.plan.leased import is_leased, leased, unleased
@@ -25,28 +27,34 @@ log = logging.getLogger(__name__)
 
 
 class Leasing:
-    """Joins the protocol, which knows interfaces, to endpoints; who calls it holds the sandbox's turn."""
+    """Joins the protocols, which know interfaces, to endpoints; who calls it holds the sandbox's turn.
+
+    For IPv4 everybody waits. IPv6 comes beside, when it comes: a LAN may have routers and no DHCPv6.
+    """
 
     def __init__(
         self,
         *,
         store: Store,
         kernel: Kernel,
-        leases: Leases[Lease4],
+        leases4: Leases[Lease4],
+        leases6: Leases[Lease6],
+        autoconf: Autoconf,
+        readdressing: Readdressing,
         drivers: Drivers,
         wires: Wires,
-        files: Files,
         turns: Turns,
         paths: NetnsPaths,
     ) -> None:
-        self._store, self._kernel, self._leases = store, kernel, leases
-        self._drivers = drivers
-        self._wires, self._files, self._turns, self._paths = wires, files, turns, paths
+        self._store, self._kernel, self._drivers = store, kernel, drivers
+        self._wires, self._turns, self._paths = wires, turns, paths
+        self._leases4, self._leases6 = leases4, leases6
+        self._autoconf, self._readdressing = autoconf, readdressing
 
     async def obtain(
         self, sandbox: Sandbox, wiring: Wiring, asking: Iterable[Attachment], undo: Undo
     ) -> Wiring:
-        """Get an address for each of *asking* whose network has none to give, and lay *wiring* so.
+        """Get an IPv4 address for each of *asking* whose network has none to give, and lay *wiring* so.
 
         *wiring* is laid already: servers are asked by its interfaces. Raises Unavailable, within a
         bounded time, where none answers; *undo* gives back what was lent.
@@ -55,8 +63,8 @@ class Leasing:
             if not is_leased(attachment):
                 continue
             client = await self._client(sandbox, attachment)
-            lease = await self._leases.acquire(client, attachment.place.lease)
-            undo.by(self._leases.release, client, lease)
+            lease = await self._leases4.acquire(client, attachment.place.lease)
+            undo.by(self._leases4.release, client, lease)
             endpoint = leased(attachment.endpoint, lease)
             await self._store.claim(endpoint)
             undo.by(self._store.release, endpoint.id)
@@ -68,22 +76,30 @@ class Leasing:
         return wiring
 
     async def keep(self, sandbox: Sandbox, attachments: Iterable[Attachment]) -> None:
-        """From now on prolong what was lent to *attachments*, which are promised."""
+        """From now on let *attachments*, which are promised, have what the LAN gives them."""
         for attachment in attachments:
+            if not attachment.network.dhcp:
+                continue
+            client, place = await self._client(sandbox, attachment), attachment.place
             if is_leased(attachment):
-                client = await self._client(sandbox, attachment)
-                self._leases.keep(client, attachment.place.lease, self._taking_over(attachment))
+                self._leases4.keep(client, place.lease, self._taking_over(attachment, 4))
+            if attachment.network.autoconf:
+                self._leases6.keep(client, place.lease6, self._taking_over(attachment, 6))
+        await self._autoconf.follow(sandbox, self._wires.wiring(sandbox).attachments)
 
-    async def give_back(self, sandbox: Sandbox, attachments: Iterable[Attachment]) -> None:
+    async def give_back(self, sandbox: Sandbox, attachments: Collection[Attachment]) -> None:
         """Give back what was lent to *attachments*, which are laid still."""
+        gone = {attachment.endpoint.id for attachment in attachments}
+        left = [a for a in self._wires.wiring(sandbox).attachments if a.endpoint.id not in gone]
+        await self._autoconf.follow(sandbox, left)
         for attachment in attachments:
+            if not attachment.network.dhcp:
+                continue
+            client, place = await self._client(sandbox, attachment), attachment.place
+            if attachment.network.autoconf:
+                await _end(self._leases6, client, place.lease6)
             if is_leased(attachment):
-                client = await self._client(sandbox, attachment)
-                lease = attachment.place.lease
-                if lease is None:
-                    await self._leases.stop(client)
-                else:
-                    await self._leases.release(client, lease)
+                await _end(self._leases4, client, place.lease)
 
     # The host's own
 
@@ -94,15 +110,15 @@ class Leasing:
         """
         if (client := _host_client(network)) is not None:
             taking_over = partial(self._take_over_for_host, network.id)
-            self._leases.keep(client, network.host_lease, taking_over)
+            self._leases4.keep(client, network.host_lease, taking_over)
 
     async def give_back_for_host(self, network: Network) -> None:
         """Give back what was lent for the shim of *network*, which is there still."""
         client, lease = _host_client(network), network.host_lease
         if client is not None and lease is not None:
-            await self._leases.release(client, lease)
+            await self._leases4.release(client, lease)
         elif client is not None:
-            await self._leases.stop(client)
+            await self._leases4.stop(client)
 
     async def follow_change(self, before: Network, after: Network) -> None:
         """Begin or end with the address of the host's shim as *before* became *after*."""
@@ -142,39 +158,24 @@ class Leasing:
             hostname=sandbox.name if sandbox.hostname == sandbox.short_id else sandbox.hostname,
         )
 
-    def _taking_over(self, attachment: Attachment) -> Callable[[Lease4 | None], Awaitable[None]]:
-        endpoint = attachment.endpoint
-        return partial(self._take_over, endpoint.sandbox, endpoint.id)
+    def _taking_over(
+        self, attachment: Attachment, version: int
+    ) -> Callable[[Lease4 | Lease6 | None], Awaitable[None]]:
+        """What is done with each new lease of a family; None: there is none any more."""
+        sandbox, endpoint = attachment.endpoint.sandbox, attachment.endpoint.id
 
-    async def _take_over(
-        self, sandbox_id: SandboxId, endpoint_id: EndpointId, lease: Lease4 | None
-    ) -> None:
-        """Let an endpoint have what *lease* says from now on; None: it has no address any more."""
-        async with self._turns.take(sandbox_id):
-            sandbox = self._store.sandbox(sandbox_id)
-            before = self._wires.wiring(sandbox)
-            there = {a.endpoint.id: a.endpoint for a in before.attachments}
-            if endpoint_id not in there:
-                return  # it was disconnected meanwhile
-            endpoint = there[endpoint_id]
-            endpoint = unleased(endpoint) if lease is None else leased(endpoint, lease)
-            after = with_endpoint(before, endpoint)
-            async with Undo() as undo:
-                await self._store.claim(endpoint)
-                undo.by(self._store.release, endpoint.id)
-                await self._wires.lay(sandbox, before, after)
-                undo.by(self._wires.lay, sandbox, after, before)
-                await self._store.commit(put=[endpoint])
-            self._wires.name(sandbox, [self._wires.attachment(endpoint)])
-            self._wires.show(sandbox)
-            await self._files.refresh(sandbox)
-        facts = {"sandbox": sandbox.name, "address": str(lease.address) if lease else "none"}
-        log.info("lease taken over", extra=facts)
+        async def take_over(lease: Lease4 | Lease6 | None) -> None:
+            def changed(before: Endpoint) -> Endpoint:
+                return unleased(before, version) if lease is None else leased(before, lease)
+
+            await self._readdressing.change(sandbox, endpoint, changed)
+
+        return take_over
 
 
 def _host_client(network: Network) -> LeaseClient | None:
     """Who asks for the host on *network*, if anybody does: a shim with a MAC address of its own."""
-    if not network.dhcp or network.shim is None or not network.options.own_macs:
+    if 4 not in network.dhcp or network.shim is None or not network.options.own_macs:
         return None
     return LeaseClient(
         id=network.id,
@@ -184,3 +185,11 @@ def _host_client(network: Network) -> LeaseClient | None:
         ifname=network.shim,
         mac=mac_of(network.id),
     )
+
+
+async def _end(leases: Leases[L], client: LeaseClient, lease: L | None) -> None:
+    """Give *lease* back, or, where there is none, ask for one no more."""
+    if lease is None:
+        await leases.stop(client)
+    else:
+        await leases.release(client, lease)

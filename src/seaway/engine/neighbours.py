@@ -163,7 +163,7 @@ def _of_host(observed: Observed) -> dict[Address, str]:
 
 
 def _has(endpoint: Endpoint, address: Address) -> bool:
-    return endpoint.place is not None and any(a.ip == address for a in endpoint.place.addresses)
+    return endpoint.place is not None and any(a.ip == address for a in endpoint.place.interfaces)
 
 
 def _none_free(network: Network, tried: Mapping[Address, str]) -> Exhausted:

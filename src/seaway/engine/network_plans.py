@@ -73,7 +73,7 @@ class NetworkPlans:
             subnets=self._subnets(wish, options, observed)
             if options.places and not wish.dhcp
             else (),
-            dhcp=wish.dhcp,
+            dhcp=wish.versions if wish.dhcp else (),
             internal=wish.internal,
             attachable=wish.attachable,
             predefined=predefined,

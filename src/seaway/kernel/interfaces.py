@@ -36,13 +36,18 @@ from seaway.plan.operations import (
 _KINDS = frozenset({"macvlan", "ipvlan"})
 _EUI64, _NO_ADDRESS = "0", "1"
 """Which link-local address a link gives itself (``addr_gen_mode``, ip-sysctl)."""
+_NO_ROUTERS, _ROUTERS_ALWAYS = "0", "2"
+"""Which router advertisements are heeded: none, or all, even where packets are forwarded (``accept_ra``)."""
 
 
 def set_up(inside: Inside, op: AttachVeth | AttachLink) -> None:
     """Bring the interface up with its addresses; without an IPv6 one it gets none of its own either."""
     netlink = inside.netlink
     far = netlink.index(op.ifname)
-    if all(address.version == 4 for address in op.addresses):
+    if isinstance(op, AttachLink):
+        _set_autoconf(inside, op)
+    has_own = isinstance(op, AttachLink) and op.autoconf
+    if not has_own and not has_ipv6(op.addresses):
         netlink.attempt(rtnetlink.no_own_ipv6(far))  # a kernel without IPv6 refuses, and is right
     if op.sysctls:
         _set_asked(inside, op)
@@ -59,6 +64,19 @@ def set_up(inside: Inside, op: AttachVeth | AttachLink) -> None:
             netlink.do(*additions)
         elif refused is not None:
             raise Refused(refused.errno, refused.text)
+
+
+def _set_autoconf(inside: Inside, op: AttachLink) -> None:
+    """Let the LAN's routers say what the interface has by IPv6, or nothing.
+
+    A new namespace would heed them, even by an interface that has no IPv6 address.
+    """
+    with inside.enter():
+        if op.autoconf:
+            set_ipv6(op.ifname, "disable_ipv6", "0", needed=True)
+            set_ipv6(op.ifname, "accept_ra", _ROUTERS_ALWAYS, needed=True)
+        else:
+            set_ipv6(op.ifname, "accept_ra", _NO_ROUTERS, needed=False)
 
 
 def _set_asked(inside: Inside, op: AttachVeth | AttachLink) -> None:
@@ -124,6 +142,8 @@ def _no_ipv6_again(visits: Visits, op: ChangeMtu, index: int) -> None:
     inside, far = visits.to(op.netns), _inside(visits, op.link, op.netns, op.parent)
     with inside.enter():
         set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=False)
+        if op.parent is not None:
+            set_ipv6(far.name, "accept_ra", _NO_ROUTERS, needed=False)
     drop_addresses(inside.netlink, index, versions=(6,))
 
 
@@ -131,7 +151,7 @@ def change_addresses(visits: Visits, op: ChangeAddresses) -> None:
     """Change the addresses of an interface."""
     with passing_over(op, op.link):
         inside, far = visits.to(op.netns), _inside(visits, op.link, op.netns, op.parent)
-        had, has = has_ipv6(op.old), has_ipv6(op.new)
+        had, has = (op.autoconf or has_ipv6(addresses) for addresses in (op.old, op.new))
         if has and not had:
             with inside.enter():
                 set_ipv6(far.name, "disable_ipv6", "0", needed=True)

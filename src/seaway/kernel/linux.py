@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from seaway.contracts import Steps
 from seaway.kernel import conntrack, neighbours, sysctl
+from seaway.kernel.addresswatch import AddressWatch
 from seaway.kernel.forgetting import Forgetting
 from seaway.kernel.linkwatch import LinkWatch
 from seaway.kernel.netlink import Netlink, strerror
@@ -61,6 +62,7 @@ class LinuxKernel:
         self._forgetting = Forgetting(self._worker.host.home)
         self._tables: TableWatch | None = None
         self._links: LinkWatch | None = None
+        self._addresses: dict[Path, AddressWatch] = {}
         reaper = self._worker.reaper
         self._thread.when_idle(reaper.step, lambda: reaper.has_work)
 
@@ -77,6 +79,8 @@ class LinuxKernel:
             if watch is not None:
                 asyncio.get_running_loop().remove_reader(watch)
                 watch.close()
+        for netns in tuple(self._addresses):
+            self.stop_watching(netns)
         self._forgetting.close()
         closed = self._thread.submit(self._worker.close)
         self._thread.end()
@@ -201,6 +205,25 @@ class LinuxKernel:
                 changed(news)
 
         asyncio.get_running_loop().add_reader(watch, tell)
+
+    async def watch_addresses(self, netns: Path, changed: Callable[[], None]) -> None:
+        """Call *changed* when IPv6 addresses in *netns* come or go; raises KernelRefused."""
+        sock = await self.open_socket(netns, socket.AF_NETLINK, socket.SOCK_RAW)
+        self.stop_watching(netns)
+        watch = self._addresses[netns] = AddressWatch(sock)
+
+        def tell() -> None:
+            if watch.news():
+                changed()
+
+        asyncio.get_running_loop().add_reader(watch, tell)
+
+    def stop_watching(self, netns: Path) -> None:
+        """Watch the addresses in *netns* no more; not watched is fine."""
+        watch = self._addresses.pop(netns, None)
+        if watch is not None:
+            asyncio.get_running_loop().remove_reader(watch)
+            watch.close()
 
     async def traffic(self, netns: Path) -> Mapping[IfName, Traffic]:
         """What the interfaces in *netns* have carried; raises KernelRefused."""

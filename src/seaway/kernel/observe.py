@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
 
 from seaway.codec import rtnetlink
 from seaway.codec.rtnetlink import Link, Request, Route, RouteType
@@ -30,6 +31,14 @@ _LEADING = frozenset(
 _ETHERNET = 1500
 
 
+class _Held(NamedTuple):
+    """An address, and the index of the link that has it."""
+
+    link: int
+    interface: Interface
+    autoconfigured: bool
+
+
 def observe(netlink: Netlink) -> Observed:
     """What the namespace of *netlink* has."""
     found, held = _found_links(netlink), _held_addresses(netlink)
@@ -47,9 +56,9 @@ def observe(netlink: Netlink) -> Observed:
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(
-            a.ip
-            for index, a in held
-            if not (a.ip.is_loopback or a.ip.is_link_local or index in ours)
+            a.interface.ip
+            for a in held
+            if not (a.interface.ip.is_loopback or a.interface.ip.is_link_local or a.link in ours)
         ),
         uplinks=frozenset(
             links[index].name for route in defaults for index in route.links if index in links
@@ -68,10 +77,9 @@ def _found_links(netlink: Netlink) -> list[Link]:
     return [rtnetlink.link(reply.body) for reply in netlink.dump(rtnetlink.dump_links())]
 
 
-def _held_addresses(netlink: Netlink) -> list[tuple[int, Interface]]:
-    """All addresses, each with the index of its link."""
+def _held_addresses(netlink: Netlink) -> list[_Held]:
     return [
-        rtnetlink.address(body)
+        _Held(*rtnetlink.address(body), rtnetlink.is_autoconfigured(body))
         for version in (4, 6)
         for body in _dump(netlink, version, rtnetlink.dump_addresses(version))
     ]
@@ -85,19 +93,15 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
             yield reply.body
 
 
-def _states(
-    found: Sequence[Link], held: Sequence[tuple[int, Interface]]
-) -> dict[IfName, LinkState]:
+def _states(found: Sequence[Link], held: Sequence[_Held]) -> dict[IfName, LinkState]:
     links = {link.index: link for link in found}
-    interfaces: dict[int, list[Interface]] = {}
-    for index, interface in held:
-        interfaces.setdefault(index, []).append(interface)
-    return {link.name: _state(link, links, interfaces) for link in found}
+    by_link: dict[int, list[_Held]] = {}
+    for each in held:
+        by_link.setdefault(each.link, []).append(each)
+    return {link.name: _state(link, links, by_link.get(link.index, ())) for link in found}
 
 
-def _state(
-    link: Link, links: Mapping[int, Link], interfaces: Mapping[int, Sequence[Interface]]
-) -> LinkState:
+def _state(link: Link, links: Mapping[int, Link], held: Sequence[_Held]) -> LinkState:
     master = links.get(link.master)
     return LinkState(
         index=link.index,
@@ -105,7 +109,8 @@ def _state(
         up=link.up,
         group=link.group,
         master=None if master is None else master.name,
-        interfaces=tuple(interfaces.get(link.index, ())),
+        interfaces=tuple(each.interface for each in held),
+        autoconfigured=tuple(each.interface for each in held if each.autoconfigured),
         kind=link.kind,
         mac=link.mac,
         filters_vlans=link.filters_vlans,

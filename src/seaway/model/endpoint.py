@@ -15,7 +15,7 @@ from seaway.model.ids import (
     Prefix,
     SandboxId,
 )
-from seaway.model.lease import Lease4
+from seaway.model.lease import Lease4, Lease6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,13 @@ class Place:
     mac: Mac | None
     """None: that of the parent, which all endpoints of an ipvlan network share."""
     addresses: tuple[Interface, ...]
-    """IPv4 first, then IPv6, with the prefix length of their subnet."""
+    """Those that it was given: IPv4 first, then IPv6, with the prefix length of their subnet."""
     lease: Lease4 | None = None
-    """What the LAN's own server lent; without its address among *addresses* it is one from before."""
+    """What the LAN's DHCPv4 server lent; without its address among *addresses* it is one from before."""
+    lease6: Lease6 | None = None
+    """What a DHCPv6 server lent, whose addresses are among *addresses*."""
+    autoconfigured: tuple[Interface, ...] = ()
+    """IPv6 addresses that Linux made by what routers advertise (RFC 4862), as they were read last."""
 
     @property
     def own_mac(self) -> Mac:
@@ -78,9 +82,20 @@ class Place:
         assert self.mac is not None
         return self.mac
 
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """All at which it is reached: the *addresses*, then those that are *autoconfigured*."""
+        return (*self.addresses, *self.autoconfigured)
+
+    @property
+    def dns(self) -> tuple[Address, ...]:
+        """The name servers that came with leases."""
+        leases = (self.lease, self.lease6)
+        return tuple(server for lease in leases if lease is not None for server in lease.dns)
+
     def address(self, version: int) -> Address | None:
-        """The address of family *version* (4 or 6), if there is one."""
-        return next((a.ip for a in self.addresses if a.version == version), None)
+        """The address of family *version* (4 or 6), the first if there are any."""
+        return next((a.ip for a in self.interfaces if a.version == version), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

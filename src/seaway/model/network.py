@@ -108,10 +108,11 @@ class Network:
     """What other networks may be made from; Linux has nothing of such a network."""
     config_from: NetworkId | None = None
     """The configuration network that it was made from."""
-    dhcp: bool = False
-    """Whether the LAN's own DHCP server gives the addresses, and the network has no subnet to give from."""
+    dhcp: tuple[int, ...] = ()
+    """The families, 4 before 6, in which the LAN itself gives the addresses: IPv4 by DHCP, IPv6 by router
+    advertisements and DHCPv6. Such a network has no subnet to give from."""
     host_lease: Lease4 | None = None
-    """What that server lent to the host itself, for its shim."""
+    """What a DHCPv4 server lent to the host itself, for its shim."""
     reservations: tuple[Reservation, ...] = ()
     """Addresses that go only to the sandbox of one name; each name has one in each family at most."""
 
@@ -209,8 +210,12 @@ class Network:
     @property
     def versions(self) -> tuple[int, ...]:
         """The families, 4 and 6, in which its endpoints have addresses."""
-        leased = {4} if self.dhcp else set[int]()
-        return tuple(sorted({subnet.version for subnet in self.subnets} | leased))
+        return tuple(sorted({subnet.version for subnet in self.subnets} | {*self.dhcp}))
+
+    @property
+    def autoconf(self) -> bool:
+        """Whether its endpoints have IPv6 as the LAN gives it, addresses and default route."""
+        return 6 in self.dhcp
 
     def subnets_of(self, version: int) -> tuple[Subnet, ...]:
         """The subnets of family *version* (4 or 6), the first made first."""
@@ -236,11 +241,16 @@ class NetworkWish:
     options: tuple[tuple[str, str], ...] = ()
     ipam_options: tuple[tuple[str, str], ...] | None = None
     dhcp: bool = False
-    """Whether the LAN's own DHCP server shall give the addresses."""
+    """Whether the LAN itself shall give the addresses, by DHCP and router advertisements."""
     config_only: bool = False
     """Whether it shall only keep a configuration for others."""
     config_from: str = ""
     """The configuration network to make it from, by ref; empty: none."""
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The families, 4 and 6, that it shall have."""
+        return tuple(v for v, wanted in ((4, self.ipv4), (6, self.ipv6)) if wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

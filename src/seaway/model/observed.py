@@ -19,6 +19,8 @@ class LinkState:
     master: IfName | None = None
     interfaces: tuple[Interface, ...] = ()
     """Its addresses, with the length of their prefix."""
+    autoconfigured: tuple[Interface, ...] = ()
+    """Those of them that Linux made by router advertisements, and others may be told of."""
     kind: str = ""
     """``bridge``, ``veth`` and the like; empty for hardware."""
     mac: Mac | None = None

@@ -97,7 +97,7 @@ def _kept(
 
 def _held(endpoints: Iterable[Endpoint], names: Mapping[SandboxId, str]) -> Iterator[AddressUse]:
     for endpoint in endpoints:
-        for interface in endpoint.place.addresses if endpoint.live and endpoint.place else ():
+        for interface in endpoint.place.interfaces if endpoint.live and endpoint.place else ():
             use = Use.FIXED if interface.ip in endpoint.wish.addresses else Use.ENDPOINT
             name = names[endpoint.sandbox]
             yield AddressUse(address=interface.ip, use=use, holder=name, since=endpoint.taken)

@@ -1,30 +1,56 @@
-"""What a lease means for an endpoint: its addresses, routes, MTU and name servers."""
+"""What the LAN gives means for an endpoint: its addresses, routes, MTU and name servers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
-from seaway.model.endpoint import Endpoint
-from seaway.model.lease import Lease4
+from seaway.model.endpoint import Endpoint, Place
+from seaway.model.ids import Interface
+from seaway.model.lease import Lease, Lease4, Lease6
 from seaway.plan.wiring import Attachment
 
 
 def is_leased(attachment: Attachment) -> bool:
-    """Whether the address of *attachment* is the LAN's own server's to give."""
-    return bool(attachment.network.dhcp)
+    """Whether *attachment* is nothing before a DHCPv4 server has lent it an address."""
+    return 4 in attachment.network.dhcp
 
 
-def leased(endpoint: Endpoint, lease: Lease4) -> Endpoint:
-    """*endpoint* with what *lease* gives it."""
-    place = endpoint.place
-    assert place is not None
-    others = tuple(a for a in place.addresses if a.version != lease.address.version)
-    return replace(endpoint, place=replace(place, addresses=(lease.address, *others), lease=lease))
+def leased(endpoint: Endpoint, lease: Lease) -> Endpoint:
+    """*endpoint* with what *lease* gives it, in place of what it had of that family."""
+    place = _place(endpoint)
+    match lease:
+        case Lease4():
+            addresses = (lease.address, *_of_family(place, 6))
+            return replace(endpoint, place=replace(place, addresses=addresses, lease=lease))
+        case Lease6():
+            addresses = (*_of_family(place, 4), *(a.address for a in lease.addresses))
+            return replace(endpoint, place=replace(place, addresses=addresses, lease6=lease))
+        case _:
+            assert_never(lease)
 
 
-def unleased(endpoint: Endpoint) -> Endpoint:
-    """*endpoint* without the address that was lent to it."""
-    place = endpoint.place
-    assert place is not None
-    kept = tuple(a for a in place.addresses if place.lease is None or a != place.lease.address)
-    return replace(endpoint, place=replace(place, addresses=kept, lease=None))
+def unleased(endpoint: Endpoint, version: int) -> Endpoint:
+    """*endpoint* without what was lent to it of family *version*."""
+    place = _place(endpoint)
+    if version == 4:
+        place = replace(place, addresses=_of_family(place, 6), lease=None)
+    else:
+        place = replace(place, addresses=_of_family(place, 4), lease6=None)
+    return replace(endpoint, place=place)
+
+
+def autoconfigured(endpoint: Endpoint, addresses: Iterable[Interface]) -> Endpoint:
+    """*endpoint* with the *addresses* that Linux has made for it by what routers advertise."""
+    found = tuple(sorted(addresses, key=lambda a: int(a.ip)))
+    return replace(endpoint, place=replace(_place(endpoint), autoconfigured=found))
+
+
+def _place(endpoint: Endpoint) -> Place:
+    assert endpoint.place is not None
+    return endpoint.place
+
+
+def _of_family(place: Place, version: int) -> tuple[Interface, ...]:
+    return tuple(a for a in place.addresses if a.version == version)

@@ -207,7 +207,8 @@ class AttachLink:
     """Put a macvlan or ipvlan link on *parent* into *netns*, with its addresses.
 
     It is made directly inside. Its addresses are used without duplicate address detection by the
-    kernel, and announced as by ``AttachVeth``.
+    kernel, and announced as by ``AttachVeth``. Router advertisements mean nothing to it unless *autoconf*
+    is said.
     """
 
     parent: IfName
@@ -219,6 +220,9 @@ class AttachLink:
     mtu: int | None
     """None: the parent's."""
     addresses: tuple[Interface, ...]
+    autoconf: bool = False
+    """Whether it has IPv6 as the LAN gives it: a link-local address, and what routers advertise, be
+    the sandbox a router itself or not."""
     sysctls: tuple[LinkSysctl, ...] = ()
     """Settings of it, written before it comes up."""
 
@@ -275,8 +279,8 @@ class ChangeGateways:
 class ChangeAddresses:
     """Make *new* the addresses of the far end of *link* inside *netns*; what is in both is not touched.
 
-    With the first IPv6 address comes a link-local one, and with the last it goes. New ones are
-    announced as by ``AttachVeth``.
+    With the first IPv6 address comes a link-local one, and with the last it goes, unless *autoconf* is
+    said: then IPv6 is there without them. New ones are announced as by ``AttachVeth``.
     """
 
     link: IfName
@@ -286,6 +290,8 @@ class ChangeAddresses:
     """As in ``ChangeMtu``."""
     mac: Mac | None
     """None: the parent's."""
+    autoconf: bool = False
+    """As in ``AttachLink``."""
     old: tuple[Interface, ...]
     new: tuple[Interface, ...]
 

@@ -110,16 +110,14 @@ def planned_subnets(
 
 
 def refuse_dhcp(wish: NetworkWish) -> None:
-    """Raise InvalidRequest for what goes with no network whose addresses the LAN's DHCP server gives."""
+    """Raise InvalidRequest for what goes with no network whose addresses the LAN itself gives."""
     if wish.dhcp and wish.subnets:
         raise InvalidRequest(
             "invalid network config:\nthe DHCP server of the LAN gives the addresses, with their subnet and "
             "gateway: leave --subnet, --gateway, --ip-range and --aux-address out"
         )
-    if wish.dhcp and (wish.ipv6 or not wish.ipv4):
-        raise InvalidRequest(
-            "invalid network config:\n--ipam-driver dhcp is for IPv4: leave --ipv6 out, and --ipv4=false"
-        )
+    if wish.dhcp and not wish.versions:
+        raise InvalidRequest("invalid network config:\nIPv4 or IPv6 must be enabled")
 
 
 def refuse_dhcp_without_lan(wish: NetworkWish, options: Options) -> None:
@@ -128,6 +126,11 @@ def refuse_dhcp_without_lan(wish: NetworkWish, options: Options) -> None:
         raise InvalidRequest(
             "invalid network config:\n--ipam-driver dhcp needs a LAN whose server can be asked: "
             "use -d macvlan, or -d ipvlan in mode l2, with -o parent=INTERFACE"
+        )
+    if wish.dhcp and options.host_access and not wish.ipv4:
+        raise InvalidRequest(
+            "invalid network config:\nwhere the LAN gives the addresses the host reaches its sandboxes by "
+            "IPv4: leave --ipv4=false out, or do without access from the host"
         )
 
 

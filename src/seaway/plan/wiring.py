@@ -94,9 +94,16 @@ def default_attachment(wiring: Wiring, version: int) -> Attachment | None:
 
 
 def leads_out(attachment: Attachment, version: int) -> bool:
-    """Whether *attachment* leads to the outside in family *version*, by a gateway or without."""
+    """Whether *attachment* leads to the outside in family *version*, by a gateway or without.
+
+    Where routers advertise what there is, now or later, it is theirs to lead there.
+    """
     place, network = attachment.endpoint.place, attachment.network
-    if network.internal or place is None or place.address(version) is None:
+    if network.internal or place is None:
+        return False
+    if version == 6 and network.autoconf:
+        return True
+    if place.address(version) is None:
         return False
     return not network.options.has_gateway or gateway(attachment, version) is not None
 
@@ -204,13 +211,15 @@ def _kept(before: Wiring, after: Wiring) -> list[tuple[Attachment, Attachment]]:
 
 def _addresses(attachment: Attachment) -> list[Address]:
     place = attachment.endpoint.place
-    return [a.ip for a in place.addresses] if place else []
+    return [a.ip for a in place.interfaces] if place else []
 
 
 def route(wiring: Wiring, version: int) -> Route | None:
-    """The default route of family *version*."""
+    """The default route of family *version*, if one is ours to set: that of an advertisement is Linux's."""
     attachment = default_attachment(wiring, version)
     if attachment is None or attachment.endpoint.place is None:
+        return None
+    if version == 6 and attachment.network.autoconf:
         return None
     way = gateway(attachment, version)
     return Route(ifname=attachment.endpoint.place.ifname, gateway=way)
@@ -362,6 +371,6 @@ def _servers(sandbox: Sandbox, wiring: Wiring) -> Iterable[Address]:
         s
         for a in wiring.attachments
         if not a.network.internal
-        for s in a.network.options.dns or (a.place.lease.dns if a.place.lease is not None else ())
+        for s in a.network.options.dns or a.place.dns
     )
     return sandbox.dns.servers or dict.fromkeys(of_networks)

@@ -245,5 +245,5 @@ def holder(sandbox: Sandbox, endpoint: Endpoint) -> Holder:
         endpoint=endpoint.id,
         name=sandbox.name,
         names=names_of(sandbox, endpoint),
-        addresses=tuple(a.ip for a in endpoint.place.addresses),
+        addresses=tuple(a.ip for a in endpoint.place.interfaces),
     )

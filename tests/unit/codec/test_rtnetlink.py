@@ -238,6 +238,36 @@ def test_a_default_route_replaces_the_former(text: str) -> None:
     assert seen.get_attr("RTA_OIF") == 4
 
 
+@pytest.mark.parametrize(("version", "metric"), [(4, None), (6, 512)])
+def test_our_default_route_is_none_of_a_routers_by_its_metric(
+    version: int, metric: int | None
+) -> None:
+    added = as_pyroute2_sees(rtmsg, rtnetlink.replace_default_route(4, version, None))
+    gone = as_pyroute2_sees(rtmsg, rtnetlink.delete_default_route(version))
+
+    assert [seen.get_attr("RTA_PRIORITY") for seen in (added, gone)] == [metric, metric]
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_told"),
+    [
+        (0x100, True),
+        (0x180, True),  # with no end
+        (0x82, False),  # by hand
+        (0x140, False),  # tentative
+        (0x148, False),  # somebody else has it
+        (0x120, False),  # deprecated
+        (0x001, False),  # temporary
+    ],
+)
+def test_an_address_of_a_router_is_told_while_it_may_be_used(flags: int, is_told: bool) -> None:
+    head = rtnetlink.add_address(4, ip_interface("2001:db8::5/64")).body[:8]
+    body = head + attribute(8, struct.pack("=I", flags))
+
+    assert rtnetlink.is_autoconfigured(body) is is_told
+    assert rtnetlink.is_autoconfigured(head) is False
+
+
 def test_the_route_to_the_loopback_address_is_local_with_a_metric() -> None:
     seen = as_pyroute2_sees(rtmsg, rtnetlink.add_local_route(4, IPv6Address("::1"), 1028))
 

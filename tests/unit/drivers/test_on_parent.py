@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.leases import a_lease
 from seaway.contracts import Driver, NetworkFacts
 from seaway.drivers.ipvlan import IpvlanDriver
 from seaway.drivers.macvlan import MacvlanDriver
@@ -304,6 +305,26 @@ def test_host_access_is_a_link_of_the_hosts_own_and_a_route_to_each_endpoint() -
     gone = ChangeHostRoutes(link=shim.name, old=there, new=())
     assert driver.endpoint_ops(on(open_), on(closed), NETNS) == (gone,)
     assert driver.endpoint_ops(on(open_), None, NETNS)[0] == gone
+
+
+def test_ipv6_of_the_lan_is_not_cut_off_by_a_small_mtu_and_has_no_routes_of_the_host() -> None:
+    lan = replace(a_network("a", macvlan(host_access=True)), subnets=(), dhcp=(4, 6))
+    bare = on(lan)
+    place = replace(
+        bare.place,
+        addresses=(ip_interface("192.0.2.50/24"), ip_interface("2001:db8::7/128")),
+        autoconfigured=(ip_interface("2001:db8:0:1::5/64"),),
+        lease=replace(a_lease(50), mtu=600),
+    )
+    lent = replace(bare, endpoint=replace(bare.endpoint, place=place))
+
+    attach, routes = MacvlanDriver().endpoint_ops(None, lent, NETNS)
+
+    assert isinstance(attach, AttachLink)
+    assert (attach.mtu, attach.autoconf, attach.addresses) == (1280, True, place.addresses)
+    assert routes == ChangeHostRoutes(
+        link=IfName("sw-aaaaaaaaaaaa"), new=(ip_address("192.0.2.50"),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,16 @@ async def test_a_port_is_no_reason_to_ask_anybody() -> None:
             {"driver": "ipvlan", "options": (*MACVLAN, ("ipvlan_mode", "l3"))},
             "needs a LAN whose server can be asked",
         ),
-        ({"driver": "macvlan", "options": MACVLAN, "ipv6": True}, "is for IPv4"),
+        ({"driver": "macvlan", "options": MACVLAN, "ipv4": False}, "IPv4 or IPv6 must be enabled"),
+        (
+            {
+                "driver": "macvlan",
+                "options": (*MACVLAN, ("seaway.host_access", "true")),
+                "ipv4": False,
+                "ipv6": True,
+            },
+            "the host reaches its sandboxes by IPv4",
+        ),
         (
             {"driver": "macvlan", "options": MACVLAN, "prefixes": "192.0.2.0/24"},
             "gives the addresses, with their subnet and gateway",

@@ -32,7 +32,7 @@ BRIDGED = OLD_BRIDGED.removesuffix("}") + (
 )
 
 
-MORE = ',"ipam_options":null,"config":null,"config_from":null,"dhcp":false,"host_lease":null,"reservations":[]'
+MORE = ',"ipam_options":null,"config":null,"config_from":null,"dhcp":[],"host_lease":null,"reservations":[]'
 
 
 def text(driver: str, options: str, *, more: str = MORE) -> bytes:

@@ -123,6 +123,8 @@ class NetworkMember(Reply, kw_only=True):
     """Packets that the source guard dropped; a member of ours."""
     lease: Lease | UnsetType = UNSET
     """What the LAN's own DHCP server lent it; a member of ours."""
+    lease6: Lease6 | UnsetType = UNSET
+    """What a DHCPv6 server of the LAN lent it; a member of ours."""
 
 
 class Lease(Reply, kw_only=True):
@@ -138,6 +140,19 @@ class Lease(Reply, kw_only=True):
     search: list[str]
     mtu: int = field(name="MTU")
     """Bytes; 0: it says nothing of it."""
+
+
+class Lease6(Reply, kw_only=True):
+    """What a DHCPv6 server lent; times are RFC 3339, empty: never."""
+
+    addresses: list[str]
+    server: str
+    """Its identifier (DUID), in hexadecimal digits."""
+    obtained: str
+    renews: str
+    expires: str
+    dns: list[str] = field(name="DNS")
+    search: list[str]
 
 
 class ReservedAddress(Reply, kw_only=True):
