@@ -16,6 +16,10 @@ from e2e.resolving import resolve
 from e2e.stage import make_sandbox, make_server, pings, place, within
 
 
+INSIDE = "ip -o link | sed 's/ state [A-Z]*//'; ip route"
+"""The links of a sandbox but for their state, which comes late, and its routes."""
+
+
 def reached(spot: Spot, *addresses: str) -> list[str]:
     """Those of *addresses* that answer a ping."""
     return [a for a in addresses if pings(spot, a)]
@@ -205,7 +209,7 @@ def test_a_killed_daemon_breaks_nothing_and_leaves_nothing(
     empty = at_rest(host)
     lan = make_lan(daemon, "lan", *flags)
     one = make_server(daemon, "one", lan)
-    before, inside = at_rest(host), one.sh("ip -o link; ip route").out
+    before, inside = at_rest(host), one.sh(INSIDE).out
     pulse = Pulse(host.neighbour, address, 80)
 
     for end in (Daemon.kill, Daemon.stop):
@@ -215,7 +219,7 @@ def test_a_killed_daemon_breaks_nothing_and_leaves_nothing(
 
     assert pulse.stop() == 0
     assert leaked(before, host) == ()
-    assert one.sh("ip -o link; ip route").out == inside
+    assert one.sh(INSIDE).out == inside
     daemon.seaway("sandbox", "rm", "one")
     daemon.seaway("network", "rm", lan)
     assert leaked(empty, host) == ()
