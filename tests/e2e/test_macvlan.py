@@ -15,7 +15,6 @@ from e2e.lan import LAN, add_ext0, make_lan, refused
 from e2e.resolving import resolve
 from e2e.stage import make_sandbox, make_server, pings, place, within
 
-
 INSIDE = "ip -o link | sed 's/ state [A-Z]*//'; ip route"
 """The links of a sandbox but for their state, which comes late, and its routes."""
 
