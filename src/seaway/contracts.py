@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-from seaway.model.endpoint import Endpoint
+from seaway.model.endpoint import Endpoint, Sender
 from seaway.model.event import Event
 from seaway.model.ids import (
     Address,
@@ -92,8 +92,8 @@ class Kernel(Protocol):
         """The files and links in *directory*, with whether each leads to a network namespace."""
         ...
 
-    async def drops(self) -> Mapping[IfName, int]:
-        """Packets that the source guard dropped, by the host's end of the link."""
+    async def drops(self) -> Mapping[Sender, int]:
+        """Packets that the source guard dropped, by who sent them."""
         ...
 
     async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bed.daemon import Daemon
+from bed.fingerprint import at_rest, leaked
 from bed.host import Host
 from bed.pace import SILENCE
 from e2e.frames import mac_of
@@ -36,7 +37,7 @@ def test_an_address_that_a_machine_has_is_refused_with_its_mac(
     lan = make_lan(daemon, "lan")
     give(host, address)
     inside = ("--network", f"{lan}:{key}={address}")
-    before = host.sh("ip -o link; ip neigh").out
+    before = at_rest(host)
 
     sentences = [
         refused(daemon, "sandbox", "create", *inside, "one"),
@@ -45,7 +46,7 @@ def test_an_address_that_a_machine_has_is_refused_with_its_mac(
 
     taken = f"Address already in use: {address} on network lan is used by {mac_of(host.neighbour)} on the LAN"
     assert [taken in sentence for sentence in sentences] == [True, True]
-    assert host.sh("ip -o link; ip neigh").out == before
+    assert leaked(before, host) == ()
     assert address not in host.neighbour.sh("ip neigh").out
     host.neighbour.sh(f"ip address flush to {address} dev eth0")
     one = make_sandbox(daemon, "one", f"{lan}:{key}={address}")

@@ -9,7 +9,8 @@ from fakes.records import a_network, an_endpoint
 from seaway.model.endpoint import EndpointWish
 from seaway.model.ids import IfName
 from seaway.model.network import Network
-from seaway.model.options import BridgeOptions, GatewayMode, Icc
+from seaway.model.options import BridgeOptions, GatewayMode, Icc, MacvlanOptions
+from seaway.model.parent import Macvlan, Parent
 from seaway.model.port import Proto, PublishedPort
 from seaway.plan.elements import Elements
 from seaway.plan.firewall import network_elements
@@ -142,6 +143,25 @@ DIRECT = Wiring(
 )
 """A sandbox on the lab network: in IPv4 its ports are reached at its own address alone."""
 WIRINGS = (WEB, ROUTER, FREE, DIRECT)
+
+HOME = replace(
+    a_network("ee", ("192.0.2.0/24", "2001:db8:0:1::/64"), name="home"),
+    options=MacvlanOptions(parent=Parent(name=IfName("eth0")), link=Macvlan()),
+)
+"""On the LAN of the host, whose endpoints are guarded there; no part of the typical host."""
+
+
+def on_lan(number: int, network: Network = HOME, **wish: object) -> Wiring:
+    """A sandbox on *network*, with addresses that end with *number*, and a *wish*."""
+    endpoint = an_endpoint(
+        f"f{number}",
+        network=network,
+        sandbox=f"c{number}",
+        addresses=(f"192.0.2.{number}/24", f"2001:db8:0:1::{number}/64"),
+        mac=f"02:00:00:00:05:{number:02}",
+        wish=EndpointWish(**wish),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    )
+    return Wiring(attachments=(Attachment(network=network, endpoint=endpoint),))
 
 
 def typical() -> Elements:

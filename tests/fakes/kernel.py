@@ -11,6 +11,7 @@ from typing import assert_never
 
 from fakes.tables import FakeTables, TablesRefused
 from seaway.contracts import Steps
+from seaway.model.endpoint import Sender
 from seaway.model.errors import EngineError, InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix
 from seaway.model.lease import LeasedRoute
@@ -19,6 +20,7 @@ from seaway.model.parent import Macvlan
 from seaway.model.usage import Traffic
 from seaway.plan.elements import Elements, whole
 from seaway.plan.firewall import NO_RULES
+from seaway.plan.lan_guard import GUARD
 from seaway.plan.operations import (
     ADOPTED_GROUP,
     BRIDGE_GROUP,
@@ -127,7 +129,7 @@ class FakeKernel:
         self.routes: tuple[Prefix, ...] = ()
         self.addresses: tuple[Address, ...] = ()
         self.default_mtu = 1500
-        self.dropped: dict[IfName, int] = {}
+        self.dropped: dict[Sender, int] = {}
         self.carried: dict[IfName, Traffic] = {}
         self.gateways: tuple[Address, ...] = ()
         self.around = Surroundings(name=IfName("eth0"))
@@ -207,7 +209,7 @@ class FakeKernel:
     def load(self, rules: str, elements: Elements = frozenset()) -> None:
         """Have the tables of *rules* with *elements*, which are there when a test begins."""
         try:
-            self._state.tables = FakeTables.of(rules, elements)
+            self._state.tables = FakeTables.of(rules + GUARD, elements)
         except TablesRefused as error:
             raise KernelRefused("ReplaceRules", str(error)) from error
 
@@ -255,7 +257,7 @@ class FakeKernel:
                 found[name] = path in self.namespaces
         return found
 
-    async def drops(self) -> Mapping[IfName, int]:
+    async def drops(self) -> Mapping[Sender, int]:
         """What the test put into ``dropped``."""
         return dict(self.dropped)
 

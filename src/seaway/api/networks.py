@@ -21,6 +21,7 @@ from seaway.model.endpoint import Endpoint
 from seaway.model.errors import EngineError, InvalidRequest, NotFound
 from seaway.model.ids import IfName
 from seaway.model.network import Network
+from seaway.plan.firewall import guarded, sender
 
 log = logging.getLogger(__name__)
 
@@ -196,12 +197,18 @@ class NetworkRoutes:
 
 
 async def drop_counts(parts: Parts) -> Mapping[IfName, int]:
-    """What the source guard dropped, by link; nothing when the kernel does not say."""
+    """What the source guard dropped, by the link of the endpoint; nothing when the kernel does not say."""
     try:
-        return await parts.kernel.drops()
+        found = await parts.kernel.drops()
     except EngineError as error:
         log.warning("drops could not be read", extra={"reason": str(error)})
         return dict[IfName, int]()
+    return {
+        endpoint.link: found[who]
+        for network in parts.store.networks()
+        for endpoint in parts.store.endpoints_of(network.id)
+        if guarded(network, endpoint) and (who := sender(network, endpoint)) in found
+    }
 
 
 def _refuse_filters(filters: Filters) -> None:

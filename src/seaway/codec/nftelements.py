@@ -24,7 +24,7 @@ _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 _BATCH_BEGIN = 16
 _BATCH_END = 17
 _NFGENMSG = struct.Struct("=BBH")  # family, version, resource
-_FAMILY = {"inet": 1, "bridge": 7}
+_FAMILY = {"inet": 1, "netdev": 5, "bridge": 7}
 _NESTED = 0x8000
 _LIST_TABLE = 1  # NFTA_SET_ELEM_LIST_TABLE and so on
 _LIST_SET = 2
@@ -181,6 +181,11 @@ def _ports(word: str) -> Span:
     return begin, struct.pack("!H", int(last)) if last else begin
 
 
+def _eight_bytes(word: str) -> Span:
+    packed = int(word, 16).to_bytes(8, "big")
+    return packed, packed
+
+
 def _sixteen_bytes(word: str) -> Span:
     packed = int(word, 16).to_bytes(16, "big")
     return packed, packed
@@ -189,11 +194,14 @@ def _sixteen_bytes(word: str) -> Span:
 _FIELDS: Mapping[str, Callable[[str], Span]] = {
     "ifname": _interface,
     "iifname": _interface,
+    "oifname": _interface,
     "ipv4_addr": _ipv4,
     "ipv6_addr": _ipv6,
     "ether_addr": _mac,
+    "ether saddr": _mac,
     "inet_proto": _protocol,
     "inet_service": _ports,
+    "@nh,128,64": _eight_bytes,
     "@th,64,128": _sixteen_bytes,
 }
 

@@ -15,7 +15,7 @@ GROUP = 7
 """NFNLGRP_NFTABLES, where every transaction of a network namespace is told."""
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 _DELTABLE = _NFTABLES << 8 | 2
-_FAMILIES = {1: "inet", 7: "bridge"}
+_FAMILIES = {1: "inet", 5: "netdev", 7: "bridge"}
 _NFGENMSG = 4
 _TABLE_NAME = 1
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter

@@ -9,6 +9,7 @@ from seaway.drivers.words import (
     DNS,
     IFNAME_PREFIX,
     MTU,
+    SOURCE_GUARD,
     flag,
     ifname_prefix,
     mtu,
@@ -40,7 +41,6 @@ GATEWAY_MODES = {4: BRIDGE + "gateway_mode_ipv4", 6: BRIDGE + "gateway_mode_ipv6
 TRUSTED = BRIDGE + "trusted_host_interfaces"
 DEFAULT_BRIDGE = BRIDGE + "default_bridge"
 SOURCES = {4: "com.docker.network.host_ipv4", 6: "com.docker.network.host_ipv6"}
-SOURCE_GUARD = "seaway.source_guard"
 KNOWN = frozenset(
     {
         NAME,

@@ -30,6 +30,7 @@ class IpvlanDriver(OnParentDriver):
             flag=one_of(IpvlanFlag, asked, FLAG, IpvlanFlag.BRIDGE),
         )
         parent = parent_options.parent(asked, link, facts)
+        parent_options.source_guard(asked, parent, link)
         return IpvlanOptions(
             parent=parent,
             link=link,

@@ -37,6 +37,7 @@ class MacvlanDriver(OnParentDriver):
             mtu=parent_options.parent_mtu(asked, parent, facts),
             host_access=parent_options.host_access(asked, link),
             probe=parent_options.probe(asked, parent, link),
+            source_guard=parent_options.source_guard(asked, parent, link),
             dns=parent_options.dns(asked),
             ifname_prefix=parent_options.prefix(asked),
         )

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from seaway.contracts import NetworkFacts
-from seaway.drivers.words import DNS, IFNAME_PREFIX, MTU, flag, ifname_prefix, mtu, refusal, servers
+from seaway.drivers.words import (
+    DNS,
+    IFNAME_PREFIX,
+    MTU,
+    SOURCE_GUARD,
+    flag,
+    ifname_prefix,
+    mtu,
+    refusal,
+    servers,
+)
 from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, IfName, ifname
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.options import DEFAULT_PROBE, MIN_MTU, MIN_MTU6
 from seaway.model.parent import (
+    Ipvlan,
     LinkKind,
     Macvlan,
     MacvlanMode,
@@ -24,7 +35,7 @@ from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
 PARENT = "parent"
 HOST_ACCESS = "seaway.host_access"
 PROBE = "seaway.probe"
-KNOWN = frozenset({PARENT, MTU, IFNAME_PREFIX, DNS, HOST_ACCESS, PROBE})
+KNOWN = frozenset({PARENT, MTU, IFNAME_PREFIX, DNS, HOST_ACCESS, PROBE, SOURCE_GUARD})
 LONGEST_PROBE = 10_000
 """Milliseconds."""
 MOST_VLANS = 4094
@@ -166,6 +177,23 @@ def probe(asked: Mapping[str, str], found: Parent, link: LinkKind) -> int:
     return int(text) if text else DEFAULT_PROBE
 
 
+def source_guard(asked: Mapping[str, str], found: Parent, link: LinkKind) -> bool:
+    """Whether the source guard shall hold; raises InvalidRequest where it cannot and was asked for."""
+    why = _unguardable(found, link)
+    if why is not None and flag(asked, SOURCE_GUARD, default=False):
+        raise refusal(SOURCE_GUARD, asked[SOURCE_GUARD], why)
+    return why is None and flag(asked, SOURCE_GUARD)
+
+
+def _unguardable(parent: Parent, link: LinkKind) -> str | None:
+    """Why nobody can tell who sent what leaves by *parent*; None: somebody can."""
+    if isinstance(link, Ipvlan) or link.mode is MacvlanMode.PASSTHRU:
+        return f"links of {link.said} send with the MAC address of the host, and are not told apart from it"
+    if parent.alone:
+        return "without a parent nothing leaves by an interface at which it could be seen"
+    return None
+
+
 def dns(asked: Mapping[str, str]) -> tuple[Address, ...]:
     """The name servers that are *asked* for; raises InvalidRequest."""
     return servers(asked.get(DNS, ""))
@@ -182,5 +210,5 @@ def refuse_unknown(asked: Mapping[str, str], driver: str) -> None:
         if key.startswith("seaway.") and key not in KNOWN:
             raise InvalidRequest(
                 f"invalid network config:\nunknown option {key}; "
-                f"Seaway's own for {driver} are {HOST_ACCESS}, {PROBE} and {DNS}"
+                f"Seaway's own for {driver} are {HOST_ACCESS}, {PROBE}, {SOURCE_GUARD} and {DNS}"
             )

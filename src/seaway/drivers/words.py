@@ -13,6 +13,7 @@ from seaway.model.options import MAX_MTU, MIN_MTU, MIN_MTU6
 MTU = "com.docker.network.driver.mtu"
 IFNAME_PREFIX = "com.docker.network.container_iface_prefix"
 DNS = "seaway.dns"
+SOURCE_GUARD = "seaway.source_guard"
 
 LONGEST_PREFIX = 11
 """Characters; of the 15 of an interface's name four are left for its number."""

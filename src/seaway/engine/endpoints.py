@@ -372,6 +372,16 @@ def refuse_wish(network: Network, wish: EndpointWish) -> None:
     _refuse_twice(wish.addresses)
     if wish.mac is not None:
         ipam.refuse_mac(network, wish.mac)
+    if wish.source_guard and network.options.parent is not None:
+        _refuse_guard(network)
+
+
+def _refuse_guard(network: Network) -> None:
+    if not network.options.tells_senders:
+        raise InvalidRequest(
+            f"invalid endpoint settings:\nwhat sandboxes on network {network.name} send is not told apart "
+            "from what others send, so that no source guard can hold them; leave it out"
+        )
 
 
 def _is_named(ifname: IfName, prefix: str) -> bool:

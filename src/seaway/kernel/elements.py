@@ -15,11 +15,12 @@ from seaway.kernel.netlink import NETLINK_NETFILTER, Netlink
 from seaway.kernel.nft import NftRefused
 from seaway.plan.elements import Element, Elements
 from seaway.plan.firewall import RULES
+from seaway.plan.lan_guard import GUARD
 
 _SO_SNDBUFFORCE = 32
 _LARGEST = 64 << 20
 """Bytes of the largest transaction; no memory is set aside for it."""
-_TYPES = nftelements.declared(RULES.template)
+_TYPES = nftelements.declared(RULES.template + GUARD)
 
 
 class Change(NamedTuple):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
+from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from errno import ENOENT
 from functools import cached_property
 from os import strerror
@@ -11,11 +15,16 @@ from os import strerror
 from seaway.codec.nftelements import Unpackable
 from seaway.kernel.elements import ElementSocket
 from seaway.kernel.nft import Nft, NftRefused, counted_drops
+from seaway.model.endpoint import Sender
 from seaway.model.ids import IfName
 from seaway.plan.elements import Element, Elements, difference, whole
 from seaway.plan.firewall import NO_RULES, TABLES
+from seaway.plan.lan_guard import GUARD, NETDEV, NO_GUARD, guarded_on, hook, unhook
 
 log = logging.getLogger(__name__)
+
+Hooks = dict[IfName, int]
+"""The parents at which the guard of LANs hangs, with the index of each."""
 
 
 class Firewall:
@@ -29,6 +38,9 @@ class Firewall:
         self._rules: str | None = None
         """The text that was loaded; None while there shall be no table."""
         self._elements: set[Element] = set()
+        self._parents: Counter[IfName] = Counter()
+        """How many are guarded on each parent, there or not."""
+        self._hooks: Hooks = {}
 
     @cached_property
     def _nft(self) -> Nft:
@@ -48,20 +60,25 @@ class Firewall:
 
         Raises NftRefused.
         """
-        self._nft.run(whole(rules, elements))
+        parents = _parents(elements)
+        hooks = _present(parents)
+        guard = self._no_guard() + (GUARD if parents else "")
+        self._nft.run(whole(rules + guard, elements) + _text(hooks))
         self._rules, self._elements = rules, set(elements)
+        self._parents, self._hooks = parents, hooks
 
     def unload(self) -> None:
         """Take the tables away, there or not; raises NftRefused."""
-        self._nft.run(NO_RULES)
+        self._nft.run(NO_RULES + self._no_guard())
         self._rules, self._elements = None, set()
+        self._parents, self._hooks = Counter(), {}
 
     def mend(self) -> None:
         """Load the tables again if one of them is gone; raises NftRefused."""
         if self._rules is None:
             return
-        there = {line.removeprefix("table ") for line in self._nft.run("list tables").splitlines()}
-        if gone := TABLES - there:
+        wanted = TABLES | {NETDEV} if self._parents else TABLES
+        if gone := wanted - self._tables():
             self._load_again(frozenset(self._elements), f"{', '.join(sorted(gone))} was gone")
 
     def change(self, gone: Elements, new: Elements) -> None:
@@ -76,33 +93,93 @@ class Firewall:
                 self._load_again(frozenset((self._elements - gone) | new), str(error))
             except NftRefused:
                 raise error from None
-        self._elements -= gone
-        self._elements |= new
+        else:
+            self._elements -= gone
+            self._elements |= new
 
     @property
     def elements(self) -> AbstractSet[Element]:
         """What is in the sets and maps."""
         return self._elements
 
-    def drops(self) -> dict[IfName, int]:
+    def guard(self, parent: IfName) -> None:
+        """See to it that what leaves by *parent* passes the guard, if anybody on it is guarded.
+
+        It may be there for the first time, or again: what hung at the link before went with that.
+        Raises NftRefused.
+        """
+        index = _present([parent]).get(parent)
+        if parent not in self._parents or index is None or self._hooks.get(parent) == index:
+            return
+        self._nft.run(self._unhooked([parent]) + hook(parent, index))
+        self._hooks[parent] = index
+
+    def drops(self) -> dict[Sender, int]:
         """Packets that the source guard dropped; none where its table is not there."""
-        try:
-            return counted_drops(self._nft.run("list set bridge seaway drops"))
-        except NftRefused:
-            return {}
+        found: dict[Sender, int] = {}
+        for table in ("bridge seaway", NETDEV) if self._parents else ("bridge seaway",):
+            try:
+                found |= counted_drops(self._nft.run(f"list set {table} drops"))
+            except NftRefused:
+                continue
+        return found
 
     def _send(self, gone: Elements, new: Elements) -> None:
-        """By netlink; as text where only nft can read the elements."""
-        try:
-            self._socket.change(gone, new)
-        except Unpackable:
-            self._nft.run(difference(gone, new))
+        """By netlink; as text where only nft can read the elements, or a parent comes or goes."""
+        after = self._parents - _parents(gone) + _parents(new)
+        if after.keys() != self._parents.keys():
+            self._move_guard(gone, new, after)
+        else:
+            try:
+                self._socket.change(gone, new)
+            except Unpackable:
+                self._nft.run(difference(gone, new))
+        self._parents = after
+
+    def _move_guard(self, gone: Elements, new: Elements, after: Counter[IfName]) -> None:
+        """Change elements, and with them the parents at which the guard hangs, in one transaction."""
+        left = [parent for parent in self._parents if parent not in after]
+        hooks = _present(parent for parent in after if parent not in self._parents)
+        begin = GUARD if not self._parents else ""
+        end = self._unhooked(left) if after else NO_GUARD
+        self._nft.run(begin + difference(gone, new) + _text(hooks) + end)
+        self._hooks = {p: n for p, n in self._hooks.items() if p in after} | hooks
+
+    def _tables(self) -> set[str]:
+        """The tables that are there, everybody's."""
+        return {line.removeprefix("table ") for line in self._nft.run("list tables").splitlines()}
+
+    def _no_guard(self) -> str:
+        """Text that takes the guard of LANs away where it is: there are kernels without such tables."""
+        return NO_GUARD if NETDEV in self._tables() else ""
+
+    def _unhooked(self, parents: Iterable[IfName]) -> str:
+        """Text that takes the guard off *parents* where it hangs at them."""
+        return "".join(unhook(self._hooks[p]) for p in parents if p in self._hooks)
 
     def _load_again(self, elements: Elements, reason: str) -> None:
         if self._rules is None:
             raise NftRefused("there are no tables")
-        self._nft.run(whole(self._rules, elements))
+        self.load(self._rules, elements)
         log.warning(
             "our firewall tables were not as we left them, and are loaded again",
             extra={"reason": reason},
         )
+
+
+def _parents(elements: Iterable[Element]) -> Counter[IfName]:
+    """How many *elements* guard on each parent."""
+    return Counter(parent for parent, _ in guarded_on(elements))
+
+
+def _present(parents: Iterable[IfName]) -> Hooks:
+    """Those of *parents* that the host has, with the index of each."""
+    found: Hooks = {}
+    for parent in parents:
+        with suppress(OSError):
+            found[parent] = socket.if_nametoindex(parent)
+    return found
+
+
+def _text(hooks: Hooks) -> str:
+    return "".join(hook(parent, index) for parent, index in hooks.items())

@@ -23,6 +23,7 @@ from seaway.kernel.surroundings import surroundings
 from seaway.kernel.tablewatch import TableWatch
 from seaway.kernel.thread import KernelThread
 from seaway.kernel.worker import Worker, refused
+from seaway.model.endpoint import Sender
 from seaway.model.errors import EngineError, KernelRefused
 from seaway.model.ids import Address, IfName, Mac
 from seaway.model.observed import LinkNews, LinkState, Observed, Surroundings
@@ -169,8 +170,8 @@ class LinuxKernel:
         """The files and links in *directory*, with whether each leads to a network namespace."""
         return await self._ask("Bound", lambda: bound(directory))
 
-    async def drops(self) -> Mapping[IfName, int]:
-        """Packets that the source guard dropped, by the host's end of the link."""
+    async def drops(self) -> Mapping[Sender, int]:
+        """Packets that the source guard dropped, by who sent them."""
         return await self._thread.call(self._worker.host.firewall.drops)
 
     async def links_inside(self, netns: Path) -> Mapping[IfName, LinkState]:

@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from seaway.kernel.descriptors import reserve
-from seaway.model.ids import IfName
+from seaway.model.endpoint import Sender
+from seaway.model.ids import IfName, Mac
 
-_DROP = re.compile(r'"([^"]+)" counter packets (\d+)')
+_DROP = re.compile(r'"([^"]+)"(?: \. ([0-9a-f:]{17}))? counter packets (\d+)')
 
 
 class NftRefused(Exception):
@@ -88,6 +89,9 @@ def first_error(text: str) -> str:
     return lines[0]
 
 
-def counted_drops(listing: str) -> dict[IfName, int]:
-    """Packets by interface, from the listing of a set with counters."""
-    return {IfName(name): int(packets) for name, packets in _DROP.findall(listing)}
+def counted_drops(listing: str) -> dict[Sender, int]:
+    """Packets by sender, from the listing of a set with counters."""
+    return {
+        (IfName(link), Mac(mac)) if mac else IfName(link): int(packets)
+        for link, mac, packets in _DROP.findall(listing)
+    }

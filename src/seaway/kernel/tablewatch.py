@@ -10,7 +10,9 @@ from errno import EAGAIN, ENOBUFS
 from seaway.codec import nftevents
 from seaway.kernel.netlink import NETLINK_NETFILTER
 from seaway.plan.firewall import TABLES
+from seaway.plan.lan_guard import NETDEV
 
+_OURS = TABLES | {NETDEV}
 _SO_ATTACH_FILTER = 26
 _SOL_NETLINK = 270
 _NETLINK_ADD_MEMBERSHIP = 1
@@ -57,4 +59,4 @@ class TableWatch:
                 if error.errno == EAGAIN:
                     return found
                 raise
-            found = found or not TABLES.isdisjoint(nftevents.deleted_tables(data))
+            found = found or not _OURS.isdisjoint(nftevents.deleted_tables(data))

@@ -237,6 +237,7 @@ class Worker:
             case ChangeShim():
                 parents.change_shim(self.host, op)
             case AttachLink():
+                self.host.firewall.guard(op.parent)
                 parents.attach_link(visits, op, self.reaper)
             case DetachLink():
                 parents.detach_link(visits, op, self.reaper)

@@ -17,6 +17,9 @@ from seaway.model.ids import (
 )
 from seaway.model.lease import Lease4, Lease6
 
+Sender = IfName | tuple[IfName, Mac]
+"""Who sends, as the source guard tells it: by the host's end of the link, or by parent and MAC address."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSysctl:

@@ -74,6 +74,7 @@ class BridgeOptions:
     for_one: ClassVar[bool] = False
     host_access: ClassVar[bool] = False
     probe: ClassVar[int] = 0
+    tells_senders: ClassVar[bool] = True
     bridge: IfName
     """The host's link on which the endpoints are, and by which the rules know the network."""
     mtu: int
@@ -108,7 +109,6 @@ class Unbridged:
 
     bridge: ClassVar[IfName | None] = None
     masquerade: ClassVar[bool] = False
-    source_guard: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
     gateway_mode4: ClassVar[GatewayMode] = GatewayMode.NAT
     gateway_mode6: ClassVar[GatewayMode] = GatewayMode.NAT
@@ -151,6 +151,12 @@ class MacvlanOptions(OnParent):
     driver: ClassVar[str] = "macvlan"
     has_gateway: ClassVar[bool] = True
     link: Macvlan
+    source_guard: bool = True
+
+    @property
+    def tells_senders(self) -> bool:
+        """Whether what leaves shows which endpoint it comes from: the source guard needs that."""
+        return self.own_macs and not self.parent.alone
 
     @property
     def own_macs(self) -> bool:
@@ -168,6 +174,8 @@ class IpvlanOptions(OnParent):
     """Options of the ``ipvlan`` driver."""
 
     driver: ClassVar[str] = "ipvlan"
+    source_guard: ClassVar[bool] = False
+    tells_senders: ClassVar[bool] = False
     for_one: ClassVar[bool] = False
     own_macs: ClassVar[bool] = False
     link: Ipvlan
@@ -192,6 +200,8 @@ class Placeless(Unbridged):
     icc: ClassVar[Icc] = Icc.CLOSED
     host_access: ClassVar[bool] = False
     probe: ClassVar[int] = 0
+    source_guard: ClassVar[bool] = False
+    tells_senders: ClassVar[bool] = False
     mtu: ClassVar[int | None] = None
     dns: ClassVar[tuple[Address, ...]] = ()
     ifname_prefix: ClassVar[str] = "eth"

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seaway.model.ids import Prefix
+
 Elements = frozenset["Element"]
 
 
@@ -17,7 +19,7 @@ class Element:
     """One element of a set or map, in nft's own words."""
 
     table: str
-    """Family and name: ``inet seaway`` or ``bridge seaway``."""
+    """Family and name: ``inet seaway``, ``bridge seaway`` or ``netdev seaway``."""
     set: str
     key: str
     value: str = ""
@@ -29,6 +31,12 @@ class Element:
 
 
 NO_ELEMENTS: Elements = frozenset()
+
+
+def apart(prefixes: Iterable[Prefix], version: int) -> list[Prefix]:
+    """The prefixes of one family without any that another contains: intervals must not overlap."""
+    mine = [p for p in prefixes if p.version == version]
+    return [p for p in mine if not any(p != o and p.subnet_of(o) for o in mine)]  # type: ignore[arg-type]
 
 
 def whole(rules: str, elements: Elements) -> str:

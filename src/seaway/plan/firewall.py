@@ -1,7 +1,7 @@
 """Which rules does the firewall need?
 
-Two tables of our own, and an empty one that says that a daemon is there. The rules are fixed; what
-changes sits in sets and maps, so one more network, endpoint or port is a few more elements, whatever
+Two tables of our own, one more for the source guard of networks on a LAN (``plan.lan_guard``), and an
+empty one that says that a daemon is there. The rules are fixed; what changes sits in sets and maps, so one more network, endpoint or port is a few more elements, whatever
 is there already.
 
 Sources: nft(8); wiki.nftables.org, "Atomic rule replacement", "Maps", "Concatenations"; the path of a
@@ -15,12 +15,13 @@ from ipaddress import IPv6Address
 from itertools import groupby
 from string import Template
 
-from seaway.model.endpoint import Endpoint
+from seaway.model.endpoint import Endpoint, Sender
 from seaway.model.ids import Address, IfName, Prefix, link_local
 from seaway.model.network import Network, Subnet
 from seaway.model.options import GatewayMode, Icc
 from seaway.model.port import Proto, PublishedPort
-from seaway.plan.elements import Element, Elements
+from seaway.plan.elements import Element, Elements, apart
+from seaway.plan.lan_guard import lan_guard_elements
 from seaway.plan.operations import DOOMED_GROUP
 
 HAIRPIN_MARK = "0x01000000"
@@ -39,7 +40,7 @@ delete table inet seaway
 table bridge seaway
 delete table bridge seaway
 """
-"""Text that takes our tables away, there or not."""
+"""Text that takes our two tables away, there or not."""
 
 DAEMON_TABLE = """\
 table inet seaway_daemon {
@@ -299,6 +300,8 @@ def guard_elements(network: Network, endpoint: Endpoint) -> Elements:
     """The addresses that *endpoint* may use, if *network* guards them."""
     if endpoint.place is None or not guarded(network, endpoint):
         return frozenset()
+    if network.options.bridge is None:
+        return lan_guard_elements(network, endpoint)
     link = f'"{endpoint.link}"'
     own: list[Address] = [a.ip for a in endpoint.place.addresses]
     own6 = [a for a in (*own, link_local(endpoint.place.own_mac)) if isinstance(a, IPv6Address)]
@@ -311,7 +314,7 @@ def guard_elements(network: Network, endpoint: Endpoint) -> Elements:
         *(Element(BRIDGE, "own_na", f"{link} . {int(a):#034x}") for a in own6),
     ]
     for version in (4, 6):
-        allowed = _collapsed(endpoint.wish.allowed_addresses, version)
+        allowed = apart(endpoint.wish.allowed_addresses, version)
         found += [Element(BRIDGE, f"also_ip{version}", f"{link} . {p}") for p in allowed]
         if allowed and version == 6:
             found.append(Element(BRIDGE, "any_na", link))
@@ -330,12 +333,17 @@ def link_elements(network: Network, endpoint: Endpoint) -> Elements:
 
 
 def guarded(network: Network, endpoint: Endpoint) -> bool:
-    """Whether the source guard holds *endpoint*: its own wish, else the network's.
-
-    It stands at the ports of a bridge; where there is none, it holds nobody.
-    """
+    """Whether the source guard holds *endpoint*: its own wish, else the network's, where it can."""
     wish, options = endpoint.wish.source_guard, network.options
-    return options.bridge is not None and (options.source_guard if wish is None else wish)
+    return options.tells_senders and (options.source_guard if wish is None else wish)
+
+
+def sender(network: Network, endpoint: Endpoint) -> Sender:
+    """As whom the source guard knows *endpoint*, which is guarded."""
+    parent, place = network.options.parent, endpoint.place
+    if parent is None or place is None:
+        return endpoint.link
+    return parent.name, place.own_mac
 
 
 def port_elements(
@@ -368,7 +376,7 @@ def direct_elements(ports: Iterable[PublishedPort], target: Address) -> Elements
         if sources == EVERYBODY:
             found.append(Element(INET, f"direct{version}", key))
             continue
-        mine = _collapsed(sources, version)
+        mine = apart(sources, version)
         found += [Element(INET, f"from_direct{version}", f"{key} . {s}") for s in mine]
     return frozenset(found)
 
@@ -421,7 +429,7 @@ def _limits(port: PublishedPort, version: int) -> list[Element]:
         Element(INET, f"limited_{kind}{version}", key),
         *(
             Element(INET, f"from_{kind}{version}", f"{key} . {source}")
-            for source in _collapsed(port.sources, version)
+            for source in apart(port.sources, version)
         ),
     ]
 
@@ -436,9 +444,3 @@ def _span(port: PublishedPort) -> str:
 
 def _numbers(first: int, count: int) -> str:
     return str(first) if count == 1 else f"{first}-{first + count - 1}"
-
-
-def _collapsed(sources: Iterable[Prefix], version: int) -> list[Prefix]:
-    """The prefixes of one family without any that another contains: intervals must not overlap."""
-    mine = [s for s in sources if s.version == version]
-    return [s for s in mine if not any(s != o and s.subnet_of(o) for o in mine)]  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from seaway.model.ids import IfName, Mac
+from seaway.model.observed import LinkState
 from unit.api.stage import Stage
 
 
@@ -77,6 +79,25 @@ async def test_a_network_is_shown_with_its_members_in_dockers_order(stage: Stage
             "Drops": 3,
         }
     }
+
+
+async def test_what_the_guard_dropped_on_a_lan_is_told_of_whom_it_was(stage: Stage) -> None:
+    eth0 = IfName("eth0")
+    stage.world.kernel.links[eth0] = LinkState(
+        index=2, mtu=1500, up=True, mac=Mac("02:00:00:00:01:00")
+    )
+    config = {"Config": [{"Subnet": "192.0.2.0/24"}]}
+    await make(stage, "lan", Driver="macvlan", IPAM=config, Options={"parent": "eth0"})
+    for name, mac in (("web", "02:00:00:00:00:07"), ("db", "02:00:00:00:00:08")):
+        await stage.run(name)
+        body = {"Container": name, "EndpointConfig": {"MacAddress": mac}}
+        await stage.good("POST", "/networks/lan/connect", body)
+    stage.world.kernel.dropped[eth0, Mac("02:00:00:00:00:07")] = 3
+
+    found = await stage.good("GET", "/networks/lan")
+
+    drops = {m["Name"]: m["Drops"] for m in found["Containers"].values()}
+    assert drops == {"web": 3, "db": 0}
 
 
 async def test_the_default_bridge_shows_dockers_options_with_our_name(stage: Stage) -> None:

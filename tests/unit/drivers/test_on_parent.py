@@ -247,6 +247,46 @@ def test_a_time_that_cannot_be_is_refused(text: str) -> None:
     )
 
 
+def test_macvlan_networks_are_guarded_unless_it_is_switched_off() -> None:
+    on, off = (
+        MacvlanDriver().options({"parent": "eth0", **asked}, FACTS)
+        for asked in ({}, {"seaway.source_guard": "false"})
+    )
+
+    assert (on.source_guard, off.source_guard) == (True, False)
+
+
+HIDDEN = "send with the MAC address of the host, and are not told apart from it"
+
+
+@pytest.mark.parametrize(
+    ("driver", "asked", "why"),
+    [
+        (IpvlanDriver(), {"parent": "eth1"}, f"links of ipvlan mode l2, bridge {HIDDEN}"),
+        (
+            MacvlanDriver(),
+            {"parent": "eth1", "macvlan_mode": "passthru"},
+            f"links of macvlan mode passthru {HIDDEN}",
+        ),
+        (
+            MacvlanDriver(),
+            {},
+            "without a parent nothing leaves by an interface at which it could be seen",
+        ),
+    ],
+    ids=["ipvlan", "passthru", "alone"],
+)
+def test_where_senders_are_not_told_apart_nobody_is_guarded_and_to_ask_for_it_is_refused(
+    driver: Driver, asked: dict[str, str], why: str
+) -> None:
+    for text in ({}, {"seaway.source_guard": "false"}):
+        assert driver.options(asked | text, FACTS).source_guard is False
+    with pytest.raises(InvalidRequest) as caught:
+        driver.options(asked | {"seaway.source_guard": "true"}, FACTS)
+
+    assert str(caught.value) == (f"invalid network config:\noption seaway.source_guard=true: {why}")
+
+
 def test_a_parent_that_is_away_keeps_no_network_from_changing() -> None:
     before = macvlan(Parent(name=IfName("usb0")))
     facts = replace(FACTS, before=before)

@@ -286,7 +286,7 @@ def wanted(world: World) -> dict[str, object]:
                 a.place.ifname: (
                     a.network.options.mtu,
                     a.place.addresses,
-                    guarded(a.network, a.endpoint),
+                    a.network.id in bridges and guarded(a.network, a.endpoint),
                 )
                 for a in wirings[s.id].attachments
                 if a.network.id not in away

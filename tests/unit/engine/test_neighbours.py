@@ -11,7 +11,7 @@ import pytest
 from fakes.world import World, a_world, sandbox_wish
 from seaway.engine.neighbours import KNOWN_FOR
 from seaway.model.endpoint import EndpointWish
-from seaway.model.errors import AddressTaken, Exhausted, Forbidden
+from seaway.model.errors import AddressTaken, Exhausted, Forbidden, KernelRefused
 from seaway.model.ids import Address, IfName, Mac, SandboxName
 from seaway.model.network import Network, NetworkChange, SubnetWish
 from seaway.model.observed import LinkState
@@ -321,6 +321,20 @@ async def test_nobody_is_asked_where_nobody_can_answer(
         await world.box("box", ["lan"])
 
         assert world.kernel.questions == []
+
+
+async def test_a_question_that_cannot_be_asked_leaves_nothing_behind() -> None:
+    async with a_world() as world:
+        await a_lan(world)
+        await world.network("web")
+        await world.box("box", ["web"])
+        before = world.snapshot()
+        world.kernel.fail_at = "WhoHas"
+
+        with pytest.raises(KernelRefused, match="the kernel refused WhoHas"):
+            await world.endpoints.connect("lan", "box", EndpointWish())
+
+        assert world.snapshot() == before
 
 
 async def test_neither_a_restart_nor_a_parent_that_returns_asks_anybody() -> None:

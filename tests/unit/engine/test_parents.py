@@ -10,7 +10,7 @@ import pytest
 
 from fakes.world import World, a_world, network_wish, tcp
 from seaway.model.endpoint import EndpointWish
-from seaway.model.errors import Conflict, Forbidden, KernelRefused
+from seaway.model.errors import Conflict, Forbidden, InvalidRequest, KernelRefused
 from seaway.model.ids import IfName, Mac
 from seaway.model.network import Network, NetworkChange, SubnetWish
 from seaway.model.observed import LinkNews, LinkState, Surroundings
@@ -286,6 +286,35 @@ async def test_host_access_comes_and_goes_while_sandboxes_are_there() -> None:
             assert (shim in world.kernel.links) is (text == "true")
             assert bool(world.kernel.host_routes) is (text == "true")
             assert bool(update.network.host_addresses) is (text == "true")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.9", "2001:db8::9"])
+async def test_the_guard_knows_what_an_endpoint_has_and_forgets_it(address: str) -> None:
+    async with a_world() as world:
+        plug_in(world)
+        subnets = [SUBNET, "2001:db8::/64"]
+        on_ext0 = (("parent", "ext0"),)
+        await world.network("lan", subnets, driver="macvlan", options=on_ext0)
+        before = world.kernel.elements
+
+        await world.box("box", ["lan"], wish=EndpointWish(addresses=(ip_address(address),)))
+
+        new = world.kernel.elements - before
+        assert {e.table for e in new} == {"netdev seaway"}
+        assert any(e.key.endswith(address) for e in new)
+        await world.sandboxes.remove("box", force=True)
+        assert world.kernel.elements == before
+
+
+async def test_a_guard_that_cannot_hold_is_not_promised() -> None:
+    async with a_world() as world:
+        plug_in(world)
+        await world.network("lan", [SUBNET], driver="ipvlan", options=(("parent", "ext0"),))
+
+        with pytest.raises(InvalidRequest, match="no source guard can hold them; leave it out"):
+            await world.box("box", ["lan"], wish=EndpointWish(source_guard=True))
+
+        await world.box("box", ["lan"], wish=EndpointWish(source_guard=False))
 
 
 async def test_what_lies_around_the_parent_is_told_at_create() -> None:
