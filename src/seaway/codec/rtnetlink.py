@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from seaway.model.ids import Address, IfName, Interface, Mac, Prefix, interface
 from seaway.model.parent import Ipvlan, IpvlanFlag, IpvlanMode, LinkKind, Macvlan, MacvlanMode
+from seaway.model.switch import LAST_VLAN
 from seaway.model.usage import Traffic
 
 NLM_F_REQUEST = 0x1
@@ -88,6 +89,7 @@ _NEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
 _INT = struct.Struct("=i")
 _U16 = struct.Struct("=H")
 _U32 = struct.Struct("=I")
+_VLAN_INFO = struct.Struct("=HH")  # flags, VLAN
 
 _IFLA_ADDRESS = 1
 _IFLA_IFNAME = 3
@@ -125,6 +127,14 @@ _IPVLAN_FLAGS = {IpvlanFlag.BRIDGE: 0, IpvlanFlag.PRIVATE: 1, IpvlanFlag.VEPA: 2
 _IFLA_BR_FORWARD_DELAY = 1
 _IFLA_BR_STP_STATE = 5
 _IFLA_BR_VLAN_FILTERING = 7
+_IFLA_BR_VLAN_DEFAULT_PVID = 39
+_IFLA_BRIDGE_FLAGS = 0
+_IFLA_BRIDGE_VLAN_INFO = 2
+_BRIDGE_FLAGS_SELF = 2
+_BRIDGE_VLAN_INFO_PVID = 1 << 1
+_BRIDGE_VLAN_INFO_UNTAGGED = 1 << 2
+_BRIDGE_VLAN_INFO_RANGE_BEGIN = 1 << 3
+_BRIDGE_VLAN_INFO_RANGE_END = 1 << 4
 _MAC_SIZE = 6
 _IFLA_BRPORT_STATE = 1
 _BR_STATE_FORWARDING = 3
@@ -152,6 +162,7 @@ _RTA_PRIORITY = 6
 _RTA_MULTIPATH = 9
 _RTA_TABLE = 15
 _NDA_LLADDR = 2
+_NDA_VLAN = 5
 _NUD_NOARP = (
     0x40  # what bridge(8) calls static; NUD_PERMANENT would make the address the bridge's own
 )
@@ -161,6 +172,7 @@ _RT_SCOPE_LINK = 253
 _RT_SCOPE_HOST = 254
 _NLMSGERR_ATTR_MSG = 1
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_VLAN_RANGES = 1 << 2  # RTEXT_FILTER_BRVLAN_COMPRESSED
 _SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS: half of a link's dump
 
 
@@ -190,6 +202,11 @@ def attribute(kind: int, data: bytes) -> bytes:
 
 
 # --- requests: links ---
+
+_PROMPT = attribute(_IFLA_BR_FORWARD_DELAY, _U32.pack(0)) + attribute(
+    _IFLA_BR_STP_STATE, _U32.pack(0)
+)
+"""Of a bridge: its ports forward at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,10 +256,14 @@ def no_own_ipv6(index: int) -> Request:
 
 def new_bridge(near: LinkChange) -> Request:
     """Make a bridge without spanning tree, whose ports forward at once."""
-    data = attribute(_IFLA_BR_FORWARD_DELAY, _U32.pack(0)) + attribute(
-        _IFLA_BR_STP_STATE, _U32.pack(0)
-    )
-    return _new_link(near, b"bridge", data)
+    return _new_link(near, b"bridge", _PROMPT)
+
+
+def new_switch(near: LinkChange) -> Request:
+    """Make a bridge that keeps VLANs apart, and in which a port is in none until somebody says so."""
+    apart = attribute(_IFLA_BR_VLAN_FILTERING, b"\1")
+    nowhere = attribute(_IFLA_BR_VLAN_DEFAULT_PVID, _U16.pack(0))
+    return _new_link(near, b"bridge", _PROMPT + apart + nowhere)
 
 
 def new_veth(near: LinkChange, far: LinkChange, netns: int) -> Request:
@@ -355,6 +376,38 @@ def _change_port(index: int, change: LinkChange, data: bytes) -> Request:
     return Request(Kind.NEWLINK, NLM_F_ACK, body)
 
 
+def pass_vlan(index: int, vlan: int, *, to_host: bool = False) -> Request:
+    """Let the frames of *vlan* pass the bridge port *index*, tagged.
+
+    *to_host*: the link is the bridge itself, and they pass between it and the host.
+    """
+    return Request(Kind.SETLINK, NLM_F_ACK, _vlans(index, [(0, vlan)], to_host=to_host))
+
+
+def drop_vlan(index: int, vlan: int, *, to_host: bool = False) -> Request:
+    """Undo ``pass_vlan``; that they did not pass is fine."""
+    return Request(Kind.DELLINK, NLM_F_ACK, _vlans(index, [(0, vlan)], to_host=to_host))
+
+
+def put_into_vlan(index: int, vlan: int) -> tuple[Request, Request]:
+    """Let the bridge port *index* be in *vlan* and in no other: who is behind it knows of no VLANs.
+
+    The first request takes it out of all others, the bridge's default one among them.
+    """
+    whole = [(_BRIDGE_VLAN_INFO_RANGE_BEGIN, 1), (_BRIDGE_VLAN_INFO_RANGE_END, LAST_VLAN)]
+    one = [(_BRIDGE_VLAN_INFO_PVID | _BRIDGE_VLAN_INFO_UNTAGGED, vlan)]
+    return (
+        Request(Kind.DELLINK, NLM_F_ACK, _vlans(index, whole)),
+        Request(Kind.SETLINK, NLM_F_ACK, _vlans(index, one)),
+    )
+
+
+def _vlans(index: int, infos: Sequence[tuple[int, int]], *, to_host: bool = False) -> bytes:
+    found = attribute(_IFLA_BRIDGE_FLAGS, _U16.pack(_BRIDGE_FLAGS_SELF)) if to_host else b""
+    found += b"".join(attribute(_IFLA_BRIDGE_VLAN_INFO, _VLAN_INFO.pack(*info)) for info in infos)
+    return _LINK.pack(AF_BRIDGE, 0, index, 0, 0) + attribute(_IFLA_AF_SPEC, found)
+
+
 def delete_link(index: int) -> Request:
     """Delete one link; 16 to 36 ms."""
     return Request(Kind.DELLINK, NLM_F_ACK, _LINK.pack(0, 0, index, 0, 0))
@@ -378,16 +431,23 @@ def dump_links() -> Request:
     return Request(Kind.GETLINK, NLM_F_DUMP, body)
 
 
+def dump_vlans() -> Request:
+    """Ask for all bridges and their ports, with their VLANs."""
+    mask = attribute(_IFLA_EXT_MASK, _U32.pack(_VLAN_RANGES))
+    return Request(Kind.GETLINK, NLM_F_DUMP, _LINK.pack(AF_BRIDGE, 0, 0, 0, 0) + mask)
+
+
 def dump_traffic() -> Request:
     """Ask for all links with what they have carried."""
     return Request(Kind.GETLINK, NLM_F_DUMP, _LINK.pack(0, 0, 0, 0, 0))
 
 
-def add_neighbour_of_bridge(index: int, mac: Mac) -> Request:
-    """Let the bridge of port *index* know for ever that *mac* is behind that port."""
+def add_neighbour_of_bridge(index: int, mac: Mac, vlan: int | None = None) -> Request:
+    """Let the bridge of port *index* know for ever that *mac* is behind that port, in *vlan* if it has any."""
     body = _NEIGHBOUR.pack(AF_BRIDGE, index, _NUD_NOARP, _NTF_MASTER, 0) + attribute(
         _NDA_LLADDR, mac_bytes(mac)
     )
+    body += b"" if vlan is None else attribute(_NDA_VLAN, _U16.pack(vlan))
     return Request(Kind.NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
@@ -618,15 +678,18 @@ def replies(data: bytes) -> Iterator[Reply]:
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in *data* by type, the last of a type winning; raises Malformed."""
-    found: dict[int, bytes] = {}
+    return dict(_each_attribute(data))
+
+
+def _each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes in *data* in their order, each with its type; raises Malformed."""
     offset = 0
     while len(data) - offset >= 4:
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if not 4 <= length <= len(data) - offset:
             raise Malformed(f"an attribute of {length} bytes among {len(data) - offset}")
-        found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        yield kind & _TYPE_MASK, data[offset + 4 : offset + length]
         offset += length + -length % 4
-    return found
 
 
 def refusal(reply: Reply) -> Refusal | None:
@@ -670,6 +733,26 @@ def link(body: bytes) -> Link:
         hardware=found.get(_IFLA_ADDRESS, b""),
         info=found.get(_IFLA_LINKINFO, b""),
     )
+
+
+def vlans(body: bytes) -> tuple[int, frozenset[int]]:
+    """The index of a bridge or port, and the VLANs that pass there, in an answer to ``dump_vlans``.
+
+    Raises Malformed.
+    """
+    _, _, index, _, _ = _read(_LINK, body)
+    found: set[int] = set()
+    first: int | None = None
+    for kind, data in _each_attribute(attributes(body[_LINK.size :]).get(_IFLA_AF_SPEC, b"")):
+        if kind != _IFLA_BRIDGE_VLAN_INFO:
+            continue
+        flags, vlan = _read(_VLAN_INFO, data)
+        if flags & _BRIDGE_VLAN_INFO_RANGE_BEGIN:
+            first = vlan
+            continue
+        found.update(range(vlan if first is None else first, vlan + 1))
+        first = None
+    return index, frozenset(found)
 
 
 def traffic(body: bytes) -> Traffic:

@@ -52,7 +52,7 @@ def observe(netlink: Netlink) -> Observed:
     ours = {link.index for link in found if link.group in _OURS}
     defaults = [r for r in routes if r.prefix in _EVERYTHING and r.type == RouteType.UNICAST]
     return Observed(
-        links=_states(found, held),
+        links=_states(found, held, _passing_vlans(netlink, found)),
         routes=_destinations(routes, links),
         default_mtu=_default_mtu(routes, links),
         addresses=tuple(
@@ -70,7 +70,7 @@ def observe(netlink: Netlink) -> Observed:
 
 def links(netlink: Netlink) -> Mapping[IfName, LinkState]:
     """The links that the namespace of *netlink* has."""
-    return _states(_found_links(netlink), _held_addresses(netlink))
+    return _states(_found_links(netlink), _held_addresses(netlink), {})
 
 
 def _found_links(netlink: Netlink) -> list[Link]:
@@ -85,6 +85,17 @@ def _held_addresses(netlink: Netlink) -> list[_Held]:
     ]
 
 
+def _passing_vlans(netlink: Netlink, found: Sequence[Link]) -> dict[int, frozenset[int]]:
+    """The VLANs that pass bridges and their ports, by index, if any bridge keeps them apart."""
+    if not any(link.filters_vlans for link in found):
+        return {}
+    vlans: dict[int, frozenset[int]] = {}
+    for reply in netlink.dump(rtnetlink.dump_vlans()):
+        index, passing = rtnetlink.vlans(reply.body)
+        vlans[index] = vlans.get(index, frozenset()) | passing  # a port and its device each answer
+    return vlans
+
+
 def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
     """The answers that are of family *version*; a kernel without it answers with all others."""
     family = rtnetlink.AF_INET if version == 4 else rtnetlink.AF_INET6
@@ -93,15 +104,24 @@ def _dump(netlink: Netlink, version: int, request: Request) -> Iterator[bytes]:
             yield reply.body
 
 
-def _states(found: Sequence[Link], held: Sequence[_Held]) -> dict[IfName, LinkState]:
+def _states(
+    found: Sequence[Link], held: Sequence[_Held], vlans: Mapping[int, frozenset[int]]
+) -> dict[IfName, LinkState]:
     links = {link.index: link for link in found}
     by_link: dict[int, list[_Held]] = {}
     for each in held:
         by_link.setdefault(each.link, []).append(each)
-    return {link.name: _state(link, links, by_link.get(link.index, ())) for link in found}
+    return {
+        link.name: _state(
+            link, links, by_link.get(link.index, ()), vlans.get(link.index, frozenset())
+        )
+        for link in found
+    }
 
 
-def _state(link: Link, links: Mapping[int, Link], held: Sequence[_Held]) -> LinkState:
+def _state(
+    link: Link, links: Mapping[int, Link], held: Sequence[_Held], vlans: frozenset[int]
+) -> LinkState:
     master = links.get(link.master)
     return LinkState(
         index=link.index,
@@ -114,6 +134,7 @@ def _state(link: Link, links: Mapping[int, Link], held: Sequence[_Held]) -> Link
         kind=link.kind,
         mac=link.mac,
         filters_vlans=link.filters_vlans,
+        vlans=vlans,
         lower=link.peer,
         vlan=link.vlan,
     )

@@ -26,6 +26,9 @@ class LinkState:
     mac: Mac | None = None
     filters_vlans: bool = False
     """Of a bridge: whether its VLANs are kept apart."""
+    vlans: frozenset[int] = frozenset()
+    """The VLANs that pass, where a bridge keeps them apart: of its port, to and from what is behind it;
+    of the bridge itself, to and from the host."""
     lower: int = 0
     """The index of the link that it is on (of a veth end: of the other end); 0: of none."""
     vlan: int = 0

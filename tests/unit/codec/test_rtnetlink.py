@@ -191,6 +191,43 @@ def test_a_vlan_subinterface_and_a_dummy_link_are_made_as_such() -> None:
     assert made_link(dummy)[0] == "dummy"
 
 
+def test_a_switch_keeps_vlans_apart_and_has_no_default_one() -> None:
+    seen = as_pyroute2_sees(ifinfmsg, rtnetlink.new_switch(LinkChange(name=IfName("st-1"))))
+
+    word, data = made_link(seen)
+    assert word == "bridge"
+    assert data.get_attr("IFLA_BR_VLAN_FILTERING") == 1
+    assert data.get_attr("IFLA_BR_VLAN_DEFAULT_PVID") == 0
+    assert data.get_attr("IFLA_BR_FORWARD_DELAY") == 0
+
+
+def vlan_infos(seen: Any) -> list[tuple[int, int]]:
+    """The flags and VLANs that a request names."""
+    infos = seen.get_attr("IFLA_AF_SPEC").get_attrs("IFLA_BRIDGE_VLAN_INFO")
+    return [(info["flags"], info["vid"]) for info in infos]
+
+
+def test_a_vlan_passes_a_port_tagged_and_the_bridge_itself() -> None:
+    port = as_pyroute2_sees(ifinfmsg, rtnetlink.pass_vlan(9, 50))
+    host = as_pyroute2_sees(ifinfmsg, rtnetlink.pass_vlan(9, 50, to_host=True))
+    gone = as_pyroute2_sees(ifinfmsg, rtnetlink.drop_vlan(9, 50, to_host=True))
+
+    assert [seen["header"]["type"] for seen in (port, host, gone)] == [19, 19, 17]
+    for seen in (port, host, gone):
+        assert (seen["family"], seen["index"]) == (7, 9)
+        assert vlan_infos(seen) == [(0, 50)]
+    assert port.get_attr("IFLA_AF_SPEC").get_attr("IFLA_BRIDGE_VLAN_FLAGS") is None
+    assert host.get_attr("IFLA_AF_SPEC").get_attr("IFLA_BRIDGE_VLAN_FLAGS") == 2
+    assert gone.get_attr("IFLA_AF_SPEC").get_attr("IFLA_BRIDGE_VLAN_FLAGS") == 2
+
+
+def test_a_port_is_put_into_one_vlan_and_out_of_all_others() -> None:
+    out, into = (as_pyroute2_sees(ifinfmsg, r) for r in rtnetlink.put_into_vlan(9, 50))
+
+    assert (out["header"]["type"], vlan_infos(out)) == (17, [(8, 1), (16, 4094)])
+    assert (into["header"]["type"], vlan_infos(into)) == (19, [(6, 50)])
+
+
 @pytest.mark.parametrize("text", ["10.7.0.2", "fd00:7::2"])
 def test_a_host_is_reached_right_behind_a_link(text: str) -> None:
     address = ip_address(text)
@@ -283,6 +320,13 @@ def test_a_guarded_address_is_static_on_its_port() -> None:
 
     assert (seen["family"], seen["ifindex"], seen["state"], seen["flags"]) == (7, 4, 0x40, 4)
     assert seen.get_attr("NDA_LLADDR") == "02:00:00:00:00:02"
+    assert seen.get_attr("NDA_VLAN") is None
+
+
+def test_a_guarded_address_is_static_in_its_vlan() -> None:
+    request = rtnetlink.add_neighbour_of_bridge(4, Mac("02:00:00:00:00:02"), 50)
+
+    assert as_pyroute2_sees(ndmsg, request).get_attr("NDA_VLAN") == 50
 
 
 # --- answers ---
@@ -339,6 +383,17 @@ def test_what_is_known_of_a_kind_alone_is_read_where_it_is_that_kind() -> None:
     assert (vlan.vlan, vlan.bclim) == (50, None)
     assert (macvlan.vlan, macvlan.bclim) == (0, -1)
     assert a_link(b"macvlan", attribute(1, b"\4\0\0\0")).bclim is None
+
+
+def test_the_vlans_of_a_port_are_read_with_their_ranges() -> None:
+    infos = [(6, 1), (8, 10), (16, 12), (0, 50)]
+    found = b"".join(attribute(2, struct.pack("=HH", *info)) for info in infos)
+    body = struct.pack("=BxHiII", 7, 1, 9, 0, 0) + attribute(26, attribute(0, b"\0\0") + found)
+
+    assert rtnetlink.vlans(body) == (9, frozenset({1, 10, 11, 12, 50}))
+    assert rtnetlink.vlans(bytes(16)) == (0, frozenset())
+    with pytest.raises(Malformed):
+        rtnetlink.vlans(bytes(16) + attribute(26, attribute(2, b"\0\0")))
 
 
 @pytest.mark.parametrize(("state", "forwards"), [(3, True), (0, False), (2, False)])
@@ -407,6 +462,7 @@ def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
         rtnetlink.address,
         rtnetlink.route,
         rtnetlink.attributes,
+        rtnetlink.vlans,
     )
     for reader in readers:
         with suppress(Malformed):
@@ -420,7 +476,7 @@ def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
 
 
 @given(
-    st.sampled_from([rtnetlink.link, rtnetlink.address, rtnetlink.route]),
+    st.sampled_from([rtnetlink.link, rtnetlink.address, rtnetlink.route, rtnetlink.vlans]),
     st.sampled_from([2, 10, 7]),
     st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=20)), max_size=8),
     st.binary(min_size=15, max_size=15),
@@ -429,6 +485,6 @@ def test_any_attributes_are_read_or_malformed_and_nothing_else(
     reader: Any, family: int, held: list[tuple[int, bytes]], head: bytes
 ) -> None:
     body = bytes([family]) + head
-    length = 16 if reader is rtnetlink.link else 8 if reader is rtnetlink.address else 12
+    length = {rtnetlink.address: 8, rtnetlink.route: 12}.get(reader, 16)
     with suppress(Malformed):
         reader(body[:length] + b"".join(attribute(kind, data) for kind, data in held))
