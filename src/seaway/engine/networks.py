@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 from seaway.contracts import Events, Kernel, Store
 from seaway.engine.adoptions import Adoptions
@@ -31,6 +30,9 @@ log = logging.getLogger(__name__)
 
 PREDEFINED = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 """Names and drivers of the networks that are always there."""
+
+MAKING = "links that networks share"
+"""The turn of whoever makes a network or takes one away: what others have with it is as it looks."""
 
 PLAIN = DefaultNetwork().wish()
 """The default network where no setting asks anything of it."""
@@ -133,9 +135,21 @@ class Networks:
     async def _make(
         self, wish: NetworkWish, *, predefined: bool
     ) -> tuple[Network, tuple[str, ...]]:
-        observed = await self._kernel.observe()
-        network = self._plans.network(wish, observed, predefined=predefined)
-        async with self._turns.take(network.id), self._alone_on_parent(network):
+        async with self._turns.take(MAKING):
+            observed = await self._kernel.observe()
+            network = self._plans.network(wish, observed, predefined=predefined)
+            network = await self._made(network)
+        log.info("network created", extra={"network": network.name})
+        warnings = (*self._plans.warnings(network, observed), *await self._pitfalls(network))
+        for text in warnings:
+            log.warning(
+                "network is not as it may seem", extra={"network": network.name, "reason": text}
+            )
+        return network, warnings
+
+    async def _made(self, network: Network) -> Network:
+        """Make *network*: all of it, or none; gives it as it is kept."""
+        async with self._turns.take(network.id):
             async with Undo() as undo:
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
@@ -149,15 +163,9 @@ class Networks:
             await self._names.begin(network)
             await self._parents.watch()
             self._leasing.keep_for_host(network)
-            if not predefined:  # they are always there
+            if not network.predefined:  # they are always there
                 self._events.emit(network_event("create", network))
-        log.info("network created", extra={"network": network.name})
-        warnings = (*self._plans.warnings(network, observed), *await self._pitfalls(network))
-        for text in warnings:
-            log.warning(
-                "network is not as it may seem", extra={"network": network.name, "reason": text}
-            )
-        return network, warnings
+        return network
 
     async def _pitfalls(self, network: Network) -> Sequence[str]:
         """Why sandboxes may not be heard on the parent of *network*; that it cannot be known undoes nothing."""
@@ -171,15 +179,6 @@ class Networks:
             log.warning("what is around an interface could not be read", extra=facts)
             return ()
 
-    @asynccontextmanager
-    async def _alone_on_parent(self, network: Network) -> AsyncGenerator[None]:
-        """Hold the turn of the parent of *network*, which others may make or take away."""
-        if (parent := network.options.parent) is None:
-            yield
-            return
-        async with self._turns.take(f"parent {parent.name}"):
-            yield
-
     async def remove(self, ref: str) -> None:
         """Take a network away that nobody is connected to; raises NotFound, Forbidden, InUse."""
         network = self._store.network(ref)
@@ -189,7 +188,7 @@ class Networks:
 
     async def take_away(self, network: Network) -> None:
         """Take *network* away, predefined or not; raises InUse."""
-        async with self._turns.take(network.id), self._alone_on_parent(network):
+        async with self._turns.take(network.id), self._turns.take(MAKING):
             network = self._store.network(network.id)
             self._refuse_used(network)
             async with Undo() as undo:

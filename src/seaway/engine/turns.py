@@ -33,7 +33,8 @@ class Turns:
         """Wait for the turn of *key*, and hold it inside the block.
 
         Take a sandbox's turn before that of a network, and hold no network's while waiting for
-        another, so that nobody waits in a circle; that of a parent of networks comes last.
+        another, so that nobody waits in a circle; that of making networks comes last, but before
+        that of the network that is made, which nobody else knows.
         """
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
