@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,28 +80,37 @@ class Mending:
 
     async def networks(self) -> None:
         """Make all networks whole; those that were changing when the last daemon ended are made anew."""
-        links = (await self._kernel.observe()).links
         networks = tuple(self._store.networks())
-        broken = {name for n in networks for name in self._broken(n, links)}
-        await self.remove(tuple(DeleteLink(name=name) for name in sorted(broken)))
         for network in networks:
             if network in self._changing:
                 await self._adoptions.leave(network)
-        links = {name: link for name, link in links.items() if name not in broken}
+        links = await self._without_broken(networks)
         for network in networks:
             if await self._make(network, links):
                 links = (await self._kernel.observe()).links
 
+    async def _without_broken(self, networks: Collection[Network]) -> Links:
+        """The host's links, once those of *networks* are gone that are not as they were made.
+
+        With a link goes what is on it, which may be other networks'.
+        """
+        links = (await self._kernel.observe()).links
+        broken = {name for n in networks for name in self._broken(n, links)}
+        if not broken:
+            return links
+        await self.remove(tuple(DeleteLink(name=name) for name in sorted(broken)))
+        links = (await self._kernel.observe()).links
+        return {name: link for name, link in links.items() if name not in broken}
+
     def _broken(self, network: Network, links: Links) -> Sequence[IfName]:
-        make = self._drivers.make_ops(network)
-        return made_links(make, links) if network in self._changing else broken_links(make, links)
+        """What others share with a network that is changing is not changing."""
+        if network in self._changing:
+            return made_links(self._drivers.make_ops(network, self._store.networks()), links)
+        return broken_links(self._drivers.make_ops(network), links)
 
     async def network(self, network: Network) -> None:
         """Make *network* whole; the caller holds its turn."""
-        links = (await self._kernel.observe()).links
-        broken = self._broken(network, links)
-        await self.remove(tuple(DeleteLink(name=name) for name in broken))
-        await self._make(network, {n: link for n, link in links.items() if n not in broken})
+        await self._make(network, await self._without_broken([network]))
 
     async def _make(self, network: Network, links: Links) -> bool:
         """Whether anything of *network* was missing, and was to be made."""

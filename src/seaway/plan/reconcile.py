@@ -70,14 +70,18 @@ def leftover_namespaces(
 
 
 def missing_ops(
-    operations: Iterable[Operation], links: Collection[IfName]
+    operations: Iterable[Operation], links: Mapping[IfName, LinkState]
 ) -> tuple[Operation, ...]:
     """Of the *operations* that make a network, those that are needed: the rules are there already."""
-    return tuple(
-        o
-        for o in operations
-        if not isinstance(o, ChangeElements) and not ((made := _made(o)) and made.name in links)
-    )
+    return tuple(o for o in operations if _is_missing(o, links))
+
+
+def _is_missing(op: Operation, links: Mapping[IfName, LinkState]) -> bool:
+    match op:
+        case ChangeElements():
+            return False
+        case _:
+            return (made := _made(op)) is None or made.name not in links
 
 
 def broken_links(

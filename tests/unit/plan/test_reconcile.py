@@ -101,11 +101,11 @@ def test_namespaces_and_names_that_nothing_wants_are_left_over() -> None:
 def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
     make = BridgeDriver().network_ops(None, FRONT)
 
-    missing = missing_ops(make, [])
+    missing = missing_ops(make, NO_LINKS)
 
     assert [type(o) for o in make] == [ChangeElements, AddBridge]
     assert [type(o) for o in missing] == [AddBridge]
-    assert missing_ops(make, [BRIDGE]) == ()
+    assert missing_ops(make, {BRIDGE: LinkState(index=7, mtu=1500, up=True)}) == ()
 
 
 def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:
