@@ -26,6 +26,8 @@ from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     PARENT_GROUP,
+    AddBridge,
+    AddSwitch,
     AdoptBridge,
     AttachLink,
     BindNetns,
@@ -42,11 +44,15 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachLink,
     DetachVeth,
+    DropVlan,
     ForgetAddress,
     ForgetPort,
+    JoinUplink,
     LeaveNames,
+    LeaveUplink,
     NameNetns,
     Operation,
+    PassVlan,
     RedirectNames,
     ReleaseBridge,
     Route,
@@ -118,6 +124,14 @@ class Subject:
         """Skip the test on a Linux that drops overlapping intervals in silence."""
         if not isinstance(self.kernel, FakeKernel) and not tells_overlaps():
             pytest.skip("this Linux says nothing of an interval that begins in another")
+
+    async def needs_vlans(self) -> None:
+        """Skip the test on a Linux whose bridges keep no VLANs apart."""
+        try:
+            await self.kernel.apply([A_SWITCH])
+        except InvalidRequest:
+            pytest.skip("bridges of this Linux keep no VLANs apart")
+        await self.kernel.remove([DeleteLink(name=SWITCH)])
 
     async def has(self, elements: Elements) -> bool:
         """Whether all of *elements*, of maps by their keys, are there; if so, they stay."""
@@ -743,6 +757,169 @@ async def test_a_host_without_routes_has_ethernets_mtu(subject: Subject) -> None
 
     assert (seen.routes, seen.default_mtu, seen.addresses) == ((), 1500, ())
     assert await subject.kernel.drops() == {}
+
+
+# Uplinks and switches
+
+
+def joined(bridge_name: str = "sw-db", name: str = "sw-shim", *, up: bool = False) -> JoinUplink:
+    """What makes the host's link sw-shim, or another, a port of a bridge."""
+    link, master = IfName(name), IfName(bridge_name)
+    release = LeaveUplink(name=link, bridge=master, up=up)
+    return JoinUplink(name=link, bridge=master, release=release)
+
+
+async def with_uplink(subject: Subject) -> None:
+    """The bridges sw-web and sw-db, and the link sw-shim, which is no port of any."""
+    other = replace(bridge("sw-db", "10.8.0.1/24"), mac=Mac("02:00:00:00:00:02"))
+    await subject.kernel.apply([bridge(), other, ChangeShim(old=None, new=a_shim())])
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_an_uplink_is_a_port_and_is_left_as_it_was(subject: Subject, up: bool) -> None:
+    await with_uplink(subject)
+    join, name = joined(up=up), IfName("sw-shim")
+
+    for _ in range(2):
+        await subject.kernel.apply([join])
+    link = (await subject.kernel.observe()).links[name]
+    assert (link.master, link.up) == ("sw-db", True)
+
+    for _ in range(2):
+        await subject.kernel.remove([join.release])
+    link = (await subject.kernel.observe()).links[name]
+    assert (link.master, link.up) == (None, up)
+
+
+async def test_an_uplink_that_is_elsewhere_or_gone_is_refused_and_left_alone(
+    subject: Subject,
+) -> None:
+    await with_uplink(subject)
+    await subject.kernel.apply([joined("sw-db", up=True)])
+
+    refusal = await subject.refusal(joined("sw-web"))
+    assert refusal == "JoinUplink: sw-shim is part of another bridge or bond"
+    await subject.kernel.remove([joined("sw-web").release, joined("sw-none").release])
+    link = (await subject.kernel.observe()).links[IfName("sw-shim")]
+    assert (link.master, link.up) == ("sw-db", True)
+
+    gone = joined(name="usb0")
+    assert "the host has no interface usb0" in await subject.refusal(gone)
+    await subject.kernel.remove([gone.release])
+
+
+async def test_an_uplink_is_taken_off_again_with_the_rest_of_its_list(subject: Subject) -> None:
+    await with_uplink(subject)
+
+    await subject.refusal(joined(), bridge())
+
+    assert (await subject.kernel.observe()).links[IfName("sw-shim")].master is None
+
+
+async def test_where_vlans_are_not_kept_apart_nobody_is_put_into_one(subject: Subject) -> None:
+    path, name = subject.path, IfName("sw-web")
+    await subject.kernel.apply([bridge(), CreateNetns(path=path)])
+
+    for op in (replace(veth(path, 2), vlan=50), passing(50, "sw-web")):
+        assert "sw-web does not keep VLANs apart" in await subject.refusal(op)
+
+    assert await subject.links() == {"lo", name}
+
+
+SWITCH = IfName("st-eth1")
+A_SWITCH = AddSwitch(name=SWITCH, mac=Mac("02:00:00:00:00:07"))
+
+
+def passing(vlan: int, switch: str = SWITCH) -> PassVlan:
+    """What lets frames of *vlan* pass a switch, and its uplink sw-shim."""
+    gone = dropping(vlan, switch)
+    return PassVlan(switch=gone.switch, vlan=vlan, uplink=gone.uplink, adopted=False, release=gone)
+
+
+def dropping(vlan: int, switch: str = SWITCH) -> DropVlan:
+    """What undoes it."""
+    return DropVlan(switch=IfName(switch), vlan=vlan, uplink=IfName("sw-shim"))
+
+
+def bridge_in(vlan: int, name: str = "sw-v50") -> AddBridge:
+    """The VLAN subinterface of the switch that is a network's bridge."""
+    made = bridge(name, f"10.{vlan}.0.1/24")
+    return replace(made, mac=None, switch=SWITCH, vlan=vlan)
+
+
+async def passes(subject: Subject, *names: str) -> list[set[int]]:
+    """The VLANs that pass links of the host."""
+    links = (await subject.kernel.observe()).links
+    return [set(links[IfName(name)].vlans) for name in names]
+
+
+@pytest.mark.smoke
+async def test_a_switch_has_vlans_for_its_networks_alone(subject: Subject) -> None:
+    await subject.needs_vlans()
+    await with_uplink(subject)
+    before = await subject.links()
+    await subject.kernel.apply([A_SWITCH, bridge_in(50), joined(SWITCH), passing(50)])
+    await subject.kernel.apply([bridge_in(60, "sw-v60"), passing(60)])
+    await subject.kernel.apply([passing(60)])
+
+    links = (await subject.kernel.observe()).links
+    switch, subinterface = links[SWITCH], links[IfName("sw-v50")]
+    assert (switch.kind, switch.filters_vlans, switch.mtu) == ("bridge", True, 65535)
+    assert (switch.group, subinterface.group) == (BRIDGE_GROUP, BRIDGE_GROUP)
+    assert (subinterface.vlan, subinterface.lower, subinterface.mtu) == (50, switch.index, 1400)
+    assert (subinterface.mac, subinterface.up) == (A_SWITCH.mac, True)
+    assert ip_address("10.50.0.1") in subinterface.addresses
+    assert await passes(subject, SWITCH, "sw-shim") == [{50, 60}, {50, 60}]
+
+    for _ in range(2):
+        await subject.kernel.remove([dropping(60)])
+    assert await passes(subject, SWITCH, "sw-shim") == [{50}, {50}]
+    bridges = (DeleteLink(name=IfName("sw-v60")), DeleteLink(name=SWITCH))
+    await subject.kernel.remove([joined(SWITCH).release, *bridges])
+    await subject.kernel.remove([dropping(50)])
+    assert await subject.links() == before
+
+
+@pytest.mark.smoke
+async def test_a_port_is_in_one_vlan_alone(subject: Subject) -> None:
+    await subject.needs_vlans()
+    path = subject.path
+    ends = [replace(veth(path, n, to=SWITCH, ifname=f"eth{n}"), vlan=50 + n) for n in (2, 3)]
+
+    await subject.kernel.apply(
+        [A_SWITCH, CreateNetns(path=path), ends[0], replace(ends[1], guarded=False)]
+    )
+
+    assert await passes(subject, *(end.link for end in ends)) == [{52}, {53}]
+    guard = ChangeGuard(link=ends[1].link, mac=ends[1].mac, vlan=53, old=False, new=True)
+    await subject.kernel.apply([guard])
+
+
+@pytest.mark.smoke
+async def test_what_a_refused_list_made_of_a_switch_is_taken_back(subject: Subject) -> None:
+    await subject.needs_vlans()
+    await with_uplink(subject)
+    first = (A_SWITCH, bridge_in(50), joined(SWITCH), passing(50))
+    second = (bridge_in(60, "sw-v60"), passing(60))
+    for there in ((), first):
+        await subject.kernel.apply(there)
+        before = await subject.links()
+
+        await subject.refusal(*(second if there else first), bridge())
+
+        assert await subject.links() == before
+    assert await passes(subject, SWITCH, "sw-shim") == [{50}, {50}]
+
+
+@pytest.mark.smoke
+async def test_a_vlan_of_a_switch_is_taken_once(subject: Subject) -> None:
+    await subject.needs_vlans()
+    await subject.kernel.apply([A_SWITCH, bridge_in(50)])
+
+    assert "exists" in await subject.refusal(bridge_in(50, "sw-other"))
+    assert "AddBridge: there is no interface st-eth9" in await subject.refusal(
+        replace(bridge_in(60, "sw-other"), switch=IfName("st-eth9"))
+    )
 
 
 # Links on a parent

@@ -27,6 +27,7 @@ from seaway.plan.operations import (
     PARENT_GROUP,
     AddBridge,
     AddDummy,
+    AddSwitch,
     AddVlan,
     AdoptBridge,
     Attach,
@@ -47,12 +48,16 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachLink,
     DetachVeth,
+    DropVlan,
     ForgetAddress,
     ForgetAmong,
     ForgetPort,
+    JoinUplink,
     LeaveNames,
+    LeaveUplink,
     NameNetns,
     Operation,
+    PassVlan,
     RedirectNames,
     ReleaseBridge,
     Route,
@@ -395,6 +400,16 @@ class FakeKernel:
                 self._attach(op)
             case DetachVeth():
                 self._detach(op)
+            case AddSwitch():
+                self._add_switch(op)
+            case JoinUplink():
+                self._join_uplink(op)
+            case LeaveUplink():
+                self._leave_uplink(op)
+            case PassVlan():
+                self._pass_vlan(op)
+            case DropVlan():
+                self._drop_vlan(op)
             case AddVlan():
                 self._add_on_parent(op.name, op.parent, op, kind="vlan", vlan=op.vlan)
             case AddDummy():
@@ -444,6 +459,11 @@ class FakeKernel:
 
     def _add_bridge(self, op: AddBridge) -> None:
         self._check(op.name not in self.links, op, "File exists")
+        lower = self.links.get(op.switch) if op.switch is not None else None
+        missing = op.switch is not None and lower is None
+        self._check(not missing, op, f"there is no interface {op.switch}")
+        on_it = [n for n in self.links.values() if lower and n.lower == lower.index]
+        self._check(all(n.vlan != op.vlan for n in on_it), op, "File exists")
         self._add_link(
             op.name,
             lambda index: LinkState(
@@ -452,10 +472,62 @@ class FakeKernel:
                 up=True,
                 group=BRIDGE_GROUP,
                 interfaces=op.addresses,
-                kind="bridge",
-                mac=op.mac,
+                kind="bridge" if lower is None else "vlan",
+                mac=op.mac if lower is None else lower.mac,
+                lower=0 if lower is None else lower.index,
+                vlan=op.vlan,
             ),
         )
+
+    def _add_switch(self, op: AddSwitch) -> None:
+        self._check(op.name not in self.links, op, "File exists")
+        self._add_link(
+            op.name,
+            lambda index: LinkState(
+                index=index,
+                mtu=65535,
+                up=True,
+                group=BRIDGE_GROUP,
+                kind="bridge",
+                mac=op.mac,
+                filters_vlans=True,
+            ),
+        )
+
+    def _join_uplink(self, op: JoinUplink) -> None:
+        link = self.links.get(op.name)
+        if link is None:
+            raise KernelRefused("JoinUplink", f"the host has no interface {op.name}")
+        self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
+        is_free = link.master in {None, op.bridge}
+        self._check(is_free, op, f"{op.name} is part of another bridge or bond")
+        self.links[op.name] = replace(link, master=op.bridge, up=True)
+
+    def _leave_uplink(self, op: LeaveUplink) -> None:
+        link = self.links.get(op.name)
+        if link is not None and link.master == op.bridge:
+            up = link.up and op.up
+            self.links[op.name] = replace(link, master=None, up=up, vlans=frozenset())
+
+    def _pass_vlan(self, op: PassVlan) -> None:
+        switch = self.links.get(op.switch)
+        self._check(switch is not None, op, f"there is no interface {op.switch}")
+        is_one = switch is not None and switch.filters_vlans
+        self._check(is_one, op, f"{op.switch} does not keep VLANs apart")
+        for name in self._ends(op):
+            link = self.links[name]
+            self.links[name] = replace(link, vlans=link.vlans | {op.vlan})
+
+    def _drop_vlan(self, op: DropVlan) -> None:
+        for name in self._ends(op):
+            link = self.links[name]
+            self.links[name] = replace(link, vlans=link.vlans - {op.vlan})
+
+    def _ends(self, op: PassVlan | DropVlan) -> list[IfName]:
+        """The switch, and its uplink if it is a port of it."""
+        link = self.links.get(op.uplink) if op.uplink is not None else None
+        joined = op.uplink if link is not None and link.master == op.switch else None
+        return [n for n in (op.switch, joined) if n is not None and n in self.links]
 
     def _change_gateways(self, op: ChangeGateways) -> None:
         self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
@@ -483,9 +555,14 @@ class FakeKernel:
         self._check(op.bridge in self.links, op, f"there is no interface {op.bridge}")
         taken = op.link in self.links or op.ifname in inside.links or op.ifname == "lo"
         self._check(not taken, op, "File exists")
+        is_fine = op.vlan is None or self.links[op.bridge].filters_vlans
+        self._check(is_fine, op, f"{op.bridge} does not keep VLANs apart")
+        vlans = frozenset[int]() if op.vlan is None else frozenset({op.vlan})
         self._add_link(
             op.link,
-            lambda index: LinkState(index=index, mtu=op.mtu, up=True, master=op.bridge),
+            lambda index: LinkState(
+                index=index, mtu=op.mtu, up=True, master=op.bridge, vlans=vlans
+            ),
         )
         inside.links[op.ifname] = op
 
@@ -572,11 +649,14 @@ class FakeKernel:
         inside.default_routes[op.version] = new
 
     def _delete_link(self, name: IfName) -> None:
-        """A bridge lets its ports go; a veth end takes the other with it."""
-        self.links.pop(name, None)
+        """A bridge lets its ports go; a veth end takes the other with it, and all what is on it."""
+        gone = self.links.pop(name, None)
+        on_it = [n for n, link in self.links.items() if gone and link.lower == gone.index]
+        for upper in on_it:
+            self._delete_link(upper)
         for port, state in self.links.items():
             if state.master == name:
-                self.links[port] = replace(state, master=None)
+                self.links[port] = replace(state, master=None, vlans=frozenset())
         self._cut(name)
 
     def _delete_netns(self, op: DeleteNetns) -> None:

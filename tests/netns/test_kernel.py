@@ -316,6 +316,16 @@ async def test_a_sandbox_without_ipv6_address_has_no_ipv6_there(stage: Stage) ->
     assert ping(stage, a, "10.7.0.1")
 
 
+@pytest.mark.parametrize("strangers", [True, False])
+async def test_routers_among_strangers_are_not_heeded(stage: Stage, strangers: bool) -> None:
+    path, setting = stage.netns("a"), "/proc/sys/net/ipv6/conf/eth0/accept_ra"
+    end = replace(veth(path, 2), has_strangers=strangers)
+
+    await stage.kernel.apply([bridge(), CreateNetns(path=path), end])
+
+    assert stage.run("cat", setting, netns=path) == ("0\n" if strangers else "1\n")
+
+
 async def test_ipv6_is_switched_on_where_a_namespace_has_it_off(stage: Stage) -> None:
     a = stage.netns("a")
     await stage.kernel.apply([bridge(), CreateNetns(path=a)])

@@ -51,3 +51,21 @@ async def test_a_link_that_changes_its_name_went_and_came(stage: Stage) -> None:
         await asyncio.sleep(0.01)
 
     assert news == [LinkNews(came=frozenset({IfName("other")}), went=frozenset({IfName("sw-web")}))]
+
+
+async def test_a_port_that_leaves_its_bridge_went_and_came(stage: Stage) -> None:
+    news: list[LinkNews] = []
+    await stage.kernel.apply([bridge()])
+    stage.run(
+        "ip", "link", "add", "port", "master", "sw-web", "type", "veth", "peer", "name", "far"
+    )
+    await stage.kernel.watch_links(news.append)
+
+    stage.run("ip", "link", "set", "port", "nomaster")
+    for _ in range(200):
+        if any("port" in each.came for each in news):
+            break
+        await asyncio.sleep(0.01)
+
+    assert {name for each in news for name in each.went} == {"port"}
+    assert {name for each in news for name in each.came} == {"port"}

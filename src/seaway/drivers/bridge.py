@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from seaway.contracts import NetworkFacts
@@ -11,12 +11,13 @@ from seaway.model.ids import Address, IfName, Interface, mac_of
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.options import BridgeOptions
-from seaway.plan.adoption import release_ops
+from seaway.plan.adoption import bridge_release, uplink_release, vlan_release
 from seaway.plan.elements import NO_ELEMENTS
 from seaway.plan.firewall import guarded, network_elements
 from seaway.plan.operations import (
     DOOMED_GROUP,
     AddBridge,
+    AddSwitch,
     AdoptBridge,
     AttachVeth,
     ChangeAddresses,
@@ -26,8 +27,11 @@ from seaway.plan.operations import (
     ChangeMtu,
     DeleteLink,
     DetachVeth,
+    JoinUplink,
     Operation,
+    PassVlan,
 )
+from seaway.plan.sharing import shares_switch, shares_uplink
 from seaway.plan.wiring import Attachment
 
 
@@ -47,10 +51,15 @@ class BridgeDriver:
     ) -> tuple[Operation, ...]:
         """The rules are there before the bridge, and stay until it is gone: it is never unguarded."""
         rules = _rule_ops(before, after)
-        if after is None:
-            assert before is not None
-            return (*(release_ops(before) or [DeleteLink(name=_options(before).bridge)]), *rules)
-        return (*rules, *([_bridge(after)] if before is None else _bridge_changes(before, after)))
+        match before, after:
+            case None, Network():
+                return (*rules, *_links(after, others))
+            case Network(), None:
+                return (*_no_links(before, others), *rules)
+            case Network(), Network():
+                return (*rules, *_bridge_changes(before, after))
+            case _:
+                return ()
 
     def endpoint_ops(
         self, before: Attachment | None, after: Attachment | None, netns: Path
@@ -68,12 +77,13 @@ class BridgeDriver:
         inside: Mapping[IfName, LinkState],
     ) -> bool:
         """Whether the near end of its veth pair carries traffic to the bridge."""
-        link = host.get(attachment.endpoint.link)
+        link, options = host.get(attachment.endpoint.link), _options(attachment.network)
         return (
             link is not None
             and link.up
             and link.group != DOOMED_GROUP
-            and link.master == _options(attachment.network).bridge
+            and link.master == options.ports_of
+            and (options.switch is None or options.switch.vlan in link.vlans)
         )
 
 
@@ -82,15 +92,49 @@ def _rule_ops(before: Network | None, after: Network | None) -> tuple[Operation,
     return (ChangeElements(old=old, new=new),) if old != new else ()
 
 
-def _bridge(network: Network) -> AddBridge | AdoptBridge:
+def _links(network: Network, others: Collection[Network]) -> Iterator[Operation]:
+    """What makes the links of *network*; the switch and the uplink are there for the first of *others*."""
     options = _options(network)
-    for release in release_ops(network):
+    switch, uplink = options.switch, uplink_release(network)
+    if switch is not None and not switch.adopted and not shares_switch(network, others):
+        yield AddSwitch(name=switch.name, mac=switch.mac)
+    yield _bridge(network)
+    if uplink is not None and not shares_uplink(network, others):
+        yield JoinUplink(name=uplink.name, bridge=uplink.bridge, release=uplink)
+    if switch is not None:
+        yield PassVlan(
+            switch=switch.name,
+            vlan=switch.vlan,
+            uplink=None if uplink is None else uplink.name,
+            adopted=switch.adopted,
+            release=vlan_release(network),
+        )
+
+
+def _no_links(network: Network, others: Collection[Network]) -> Iterator[Operation]:
+    """What takes the links of *network* away; the switch and the uplink stay for *others*."""
+    options = _options(network)
+    switch, uplink = options.switch, uplink_release(network)
+    if (vlan := vlan_release(network)) is not None:
+        yield vlan
+    if uplink is not None and not shares_uplink(network, others):
+        yield uplink
+    yield bridge_release(network) or DeleteLink(name=options.bridge)
+    if switch is not None and not switch.adopted and not shares_switch(network, others):
+        yield DeleteLink(name=switch.name)
+
+
+def _bridge(network: Network) -> AddBridge | AdoptBridge:
+    options, switch = _options(network), network.options.switch
+    if (release := bridge_release(network)) is not None:
         return AdoptBridge(name=options.bridge, addresses=network.bridge_addresses, release=release)
     return AddBridge(
         name=options.bridge,
-        mac=network.bridge_mac,
+        mac=network.bridge_mac if switch is None else None,
         mtu=options.mtu,
         addresses=network.bridge_addresses,
+        switch=None if switch is None else switch.name,
+        vlan=0 if switch is None else switch.vlan,
     )
 
 
@@ -119,7 +163,7 @@ def _attach(attachment: Attachment, netns: Path) -> AttachVeth:
     options, place = _options(network), attachment.place
     return AttachVeth(
         link=endpoint.link,
-        bridge=options.bridge,
+        bridge=options.ports_of,
         netns=netns,
         ifname=place.ifname,
         mac=place.own_mac,
@@ -127,6 +171,8 @@ def _attach(attachment: Attachment, netns: Path) -> AttachVeth:
         mtu=options.mtu,
         addresses=place.addresses,
         guarded=guarded(network, endpoint),
+        vlan=None if options.switch is None else options.switch.vlan,
+        has_strangers=options.foreign is not None,
         sysctls=endpoint.wish.sysctls,
     )
 
@@ -154,7 +200,9 @@ def _veth_changes(before: Attachment, after: Attachment, netns: Path) -> tuple[O
             )
         )
     if old.guarded != new.guarded:
-        found.append(ChangeGuard(link=new.link, mac=new.mac, old=old.guarded, new=new.guarded))
+        found.append(
+            ChangeGuard(link=new.link, mac=new.mac, vlan=new.vlan, old=old.guarded, new=new.guarded)
+        )
     return tuple(found)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from seaway.contracts import NetworkFacts
+from seaway.drivers.switch_options import UPLINK, VLAN, foreign_ports, switch, uplink
 from seaway.drivers.words import (
+    BRIDGE_NAME,
     DNS,
     IFNAME_PREFIX,
     MTU,
@@ -30,9 +33,10 @@ from seaway.model.options import (
     Icc,
 )
 from seaway.plan.operations import BRIDGE_GROUP, DOOMED_GROUP
+from seaway.plan.sharing import on_switch
 
 BRIDGE = "com.docker.network.bridge."
-NAME = BRIDGE + "name"
+NAME = BRIDGE_NAME
 ICC = BRIDGE + "enable_icc"
 MASQUERADE = BRIDGE + "enable_ip_masquerade"
 HOST_BINDING = BRIDGE + "host_binding_ipv4"
@@ -56,6 +60,8 @@ KNOWN = frozenset(
         IFNAME_PREFIX,
         SOURCE_GUARD,
         DNS,
+        VLAN,
+        UPLINK,
     }
 )
 """The options that mean something here; others are kept, shown and warned of."""
@@ -67,15 +73,21 @@ FOREIGN_LINKS = ("docker", "br-", "veth", "cni", "virbr", "lxc", "lxd", "podman"
 def bridge_options(asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptions:
     """*asked* as typed options; raises InvalidRequest."""
     _refuse_unknown(asked)
-    bridge = _bridge_name(asked, facts)
-    if facts.before is not None:
-        adopted = facts.before.adopted
-    else:
-        adopted = _adopted(bridge, facts) if NAME in asked else None
-    return BridgeOptions(
+    _refuse_foreign(asked.get(NAME))
+    its_uplink = uplink(asked, facts)
+    its_switch = switch(asked, its_uplink, facts)
+    bridge = _bridge_name(None if its_switch is not None else asked.get(NAME), facts)
+    adopted = facts.before.adopted if facts.before is not None else None
+    if facts.before is None and its_switch is None and NAME in asked:
+        adopted = _adopted(bridge, facts)
+    if adopted is not None and its_uplink is not None:
+        raise refusal(UPLINK, its_uplink.name, foreign_ports(bridge, its_uplink))
+    found = BridgeOptions(
         bridge=bridge,
-        mtu=_mtu(asked.get(MTU), facts) if adopted is None else _adopted_mtu(bridge, asked, facts),
+        mtu=_mtu(asked.get(MTU), facts),
         adopted=adopted,
+        switch=its_switch,
+        uplink=its_uplink,
         icc=Icc.OPEN if flag(asked, ICC) else Icc.CLOSED,
         masquerade=flag(asked, MASQUERADE),
         source_guard=flag(asked, SOURCE_GUARD),
@@ -88,6 +100,9 @@ def bridge_options(asked: Mapping[str, str], facts: NetworkFacts) -> BridgeOptio
         trusted=_trusted(asked.get(TRUSTED, "")),
         ifname_prefix=ifname_prefix(asked.get(IFNAME_PREFIX)),
     )
+    return (
+        found if found.foreign is None else replace(found, mtu=_mtu_of(found.foreign, asked, facts))
+    )
 
 
 def _refuse_unknown(asked: Mapping[str, str]) -> None:
@@ -95,23 +110,24 @@ def _refuse_unknown(asked: Mapping[str, str]) -> None:
         if key.startswith("seaway.") and key not in KNOWN:
             raise InvalidRequest(
                 f"invalid network config:\nunknown option {key}; "
-                f"Seaway's own for a bridge are {SOURCE_GUARD} and {DNS}"
+                f"Seaway's own for a bridge are {SOURCE_GUARD}, {DNS}, {VLAN} and {UPLINK}"
             )
 
 
-def _bridge_name(asked: Mapping[str, str], facts: NetworkFacts) -> IfName:
-    text = asked.get(NAME)
-    if text is None:
-        return ifname("seaway0" if facts.predefined else f"sw-{facts.id[:12]}")
-    name = ifname(text)
-    if name.startswith(FOREIGN_LINKS):
+def _refuse_foreign(text: str | None) -> None:
+    if text is not None and ifname(text).startswith(FOREIGN_LINKS):
         raise refusal(
             NAME,
             text,
             "such names belong to other engines or to the host's own interfaces; "
             "try one that begins with sw-",
         )
-    return name
+
+
+def _bridge_name(text: str | None, facts: NetworkFacts) -> IfName:
+    if text is None:
+        return ifname("seaway0" if facts.predefined else f"sw-{facts.id[:12]}")
+    return ifname(text)
 
 
 def _adopted(bridge: IfName, facts: NetworkFacts) -> Adopted | None:
@@ -119,6 +135,12 @@ def _adopted(bridge: IfName, facts: NetworkFacts) -> Adopted | None:
     for other in facts.others:
         if bridge == other.options.bridge:
             raise refusal(NAME, bridge, f"network {other.name} is on it")
+    for other in on_switch(bridge, facts.others):
+        raise refusal(
+            NAME,
+            bridge,
+            f"network {other.name} is in a VLAN of it: give this one another, {VLAN}=N",
+        )
     link = facts.links.get(bridge)
     if link is None:
         return None
@@ -144,19 +166,20 @@ def _unfit(bridge: IfName, link: LinkState, facts: NetworkFacts) -> str | None:
     if link.filters_vlans:
         return (
             "it filters VLANs, so sandboxes would be in its default one, whatever that is; "
-            "set its vlan_filtering to 0, or name another bridge"
+            f"say in which they shall be, {VLAN}=N, or set its vlan_filtering to 0"
         )
     return None
 
 
-def _adopted_mtu(bridge: IfName, asked: Mapping[str, str], facts: NetworkFacts) -> int:
-    """That of the sandboxes: the bridge's own when it was adopted, or less."""
-    link = facts.links.get(bridge)
+def _mtu_of(foreign: IfName, asked: Mapping[str, str], facts: NetworkFacts) -> int:
+    """That of the sandboxes: what a link of somebody else's had when it became the network's, or less."""
+    link = facts.links.get(foreign)
     most = MAX_MTU if link is None else link.mtu
     wanted = _mtu(asked.get(MTU) or str(facts.default_mtu if facts.before else most), facts)
     if wanted > most:
+        what = "bridge" if link is not None and link.kind == "bridge" else "interface"
         raise refusal(
-            MTU, str(wanted), f"bridge {bridge} has {most}, and nobody on it can have more"
+            MTU, str(wanted), f"{what} {foreign} has {most}, and nobody on it can have more"
         )
     return wanted
 

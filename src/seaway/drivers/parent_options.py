@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from seaway.contracts import NetworkFacts
+from seaway.drivers.interfaces import is_ours, master, there, vlan_number
 from seaway.drivers.words import (
     DNS,
     IFNAME_PREFIX,
@@ -30,7 +31,9 @@ from seaway.model.parent import (
     has_neighbours,
     hears_brothers,
 )
-from seaway.plan.operations import BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP
+from seaway.model.switch import LAST_VLAN
+from seaway.plan.operations import PARENT_GROUP
+from seaway.plan.sharing import on_uplink
 
 PARENT = "parent"
 HOST_ACCESS = "seaway.host_access"
@@ -38,8 +41,6 @@ PROBE = "seaway.probe"
 KNOWN = frozenset({PARENT, MTU, IFNAME_PREFIX, DNS, HOST_ACCESS, PROBE, SOURCE_GUARD})
 LONGEST_PROBE = 10_000
 """Milliseconds."""
-MOST_VLANS = 4094
-"""The highest number of a VLAN (IEEE 802.1Q, 9.6)."""
 _SHARED = ("bridge", "bond", "team")
 """Kinds of links that take all that comes in by an interface which is part of them."""
 
@@ -76,35 +77,28 @@ def _found(name: IfName, facts: NetworkFacts) -> Parent:
         return Parent(name=name)
     base, dot, number = name.rpartition(".")
     if not dot or base not in facts.links:
-        raise refusal(PARENT, name, f"the host has no interface of that name; {_there(facts)}")
-    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MOST_VLANS):
+        raise refusal(PARENT, name, f"the host has no interface of that name; {there(facts)}")
+    if (vlan := vlan_number(number)) is None:
         raise refusal(
-            PARENT, name, f"behind the dot is the number of a VLAN, from 1 to {MOST_VLANS}"
+            PARENT, name, f"behind the dot is the number of a VLAN, from 1 to {LAST_VLAN}"
         )
     _refuse_unfit(IfName(base), facts.links[IfName(base)], facts)
-    return Parent(name=name, base=IfName(base), vlan=int(number))
-
-
-def _there(facts: NetworkFacts) -> str:
-    """The interfaces that could be a parent, in words."""
-    links = facts.links.items()
-    names = [n for n, link in links if n != "lo" and link.mac and not _is_ours(link)]
-    return f"it has {', '.join(names)}" if names else "it has none but lo"
-
-
-def _is_ours(link: LinkState) -> bool:
-    return link.group in {*BRIDGE_GROUPS, DOOMED_GROUP, PARENT_GROUP}
+    return Parent(name=name, base=IfName(base), vlan=vlan)
 
 
 def _refuse_unfit(name: IfName, link: LinkState, facts: NetworkFacts) -> None:
-    master = facts.links.get(link.master) if link.master is not None else None
-    if _is_ours(link) or (master is not None and _is_ours(master)):
+    for other in on_uplink(name, facts.others):
+        raise refusal(
+            PARENT, name, f"it is the uplink of network {other.name}; name another interface"
+        )
+    whole = master(link, facts)
+    if is_ours(link) or (whole is not None and is_ours(whole)):
         raise refusal(PARENT, name, "it belongs to a network of Seaway; name another interface")
-    if master is not None and master.kind in _SHARED:
+    if whole is not None and whole.kind in _SHARED:
         raise refusal(
             PARENT,
             name,
-            f"it is part of {master.kind} {link.master}, which takes all that comes in; "
+            f"it is part of {whole.kind} {link.master}, which takes all that comes in; "
             f"try {PARENT}={link.master}",
         )
     if link.mac is None:

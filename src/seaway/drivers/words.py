@@ -10,6 +10,7 @@ from seaway.model.errors import InvalidRequest
 from seaway.model.ids import Address, address, ifname, shown
 from seaway.model.options import MAX_MTU, MIN_MTU, MIN_MTU6
 
+BRIDGE_NAME = "com.docker.network.bridge.name"
 MTU = "com.docker.network.driver.mtu"
 IFNAME_PREFIX = "com.docker.network.container_iface_prefix"
 DNS = "seaway.dns"

@@ -1,4 +1,4 @@
-"""Bridges that somebody else made: what they were like is kept, so that they are left as they were."""
+"""Links that somebody else made: what they were like is kept, so that they are left as they were."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from seaway.contracts import Kernel, Store
 from seaway.model.errors import EngineError
 from seaway.model.network import Network
 from seaway.model.options import BridgeOptions
-from seaway.plan.adoption import SETTINGS, kept_release, kept_text, release_ops
-from seaway.plan.operations import ReleaseBridge
+from seaway.plan.adoption import SETTINGS, kept_release, kept_text, release_key, release_ops
+from seaway.plan.operations import Release
 
 log = logging.getLogger(__name__)
 
-KEPT = "bridge:"
-"""How the names begin of the facts in which the store keeps how a bridge is left again."""
+KEPT = "foreign "
+"""How the names begin of the facts in which the store keeps how a link is left again."""
 
 
 class Adoptions:
-    """Remembers adopted bridges beyond a kill, from before they are changed until they are left."""
+    """Remembers adopted links beyond a kill, from before they are changed until they are left."""
 
     def __init__(self, *, store: Store, kernel: Kernel) -> None:
         self._store, self._kernel = store, kernel
@@ -40,38 +40,44 @@ class Adoptions:
         return {path: value for path, value in values if value is not None}
 
     async def remember(self, network: Network) -> None:
-        """Keep how the bridge of *network* is left; before anything about it is changed."""
+        """Keep how what *network* uses is left; before anything about it is changed."""
         for release in release_ops(network):
-            await self._store.keep_fact(KEPT + release.name, kept_text(network, release))
+            await self._store.keep_fact(KEPT + release_key(release), kept_text(release))
 
     async def forget(self, network: Network) -> None:
-        """The bridge of *network* is as it was."""
-        for release in release_ops(network):
-            await self._store.keep_fact(KEPT + release.name, None)
+        """What *network* used is as it was, but for what other networks use.
+
+        A fact that cannot be forgotten has the next start leave it once more.
+        """
+        for release in release_ops(network, self._store.networks()):
+            try:
+                await self._store.keep_fact(KEPT + release_key(release), None)
+            except EngineError as error:
+                facts = {"link": release_key(release), "reason": str(error)}
+                log.warning("it is not noted that a link was left", extra=facts)
 
     async def leave(self, network: Network) -> None:
-        """Leave the bridge of *network* as it was, and remember that as for a network as it is now."""
-        for release in release_ops(network):
-            text = self._store.fact(KEPT + release.name)
+        """Leave what *network* alone uses as it was, and remember that as for a network as it is now."""
+        for release in release_ops(network, self._store.networks()):
+            text = self._store.fact(KEPT + release_key(release))
             if text is not None:
-                await self._leave(kept_release(text)[1])
-            await self.remember(network)
+                await self._leave(kept_release(text))
+        await self.remember(network)
 
     async def leave_abandoned(self) -> None:
-        """Leave the bridges that no network has: the last daemon ended while it adopted or left them."""
-        there = {network.id for network in self._store.networks()}
+        """Leave what no network uses: the last daemon ended while it adopted or left it."""
+        used = {KEPT + release_key(r) for n in self._store.networks() for r in release_ops(n)}
         for name, text in self._store.facts(KEPT).items():
-            network, release = kept_release(text)
-            if network not in there and await self._leave(release):
+            if name not in used and await self._leave(kept_release(text)):
                 await self._store.keep_fact(name, None)
 
-    async def _leave(self, release: ReleaseBridge) -> bool:
-        """Whether the bridge is as it was; told in the log where it is not."""
+    async def _leave(self, release: Release) -> bool:
+        """Whether it is as it was; told in the log where it is not."""
         is_left = True
         try:
             await self._kernel.remove([release])
         except* EngineError as errors:
-            facts = {"bridge": release.name, "reason": str(errors.exceptions)}
-            log.warning("a bridge could not be left as it was", extra=facts)
+            facts = {"link": release_key(release), "reason": str(errors.exceptions)}
+            log.warning("a link could not be left as it was", extra=facts)
             is_left = False
         return is_left

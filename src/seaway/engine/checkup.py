@@ -19,7 +19,7 @@ from seaway.model.errors import EngineError, NotFound
 from seaway.model.network import Network, Reach
 from seaway.model.port import PublishedPort, hosts_meet
 from seaway.model.sandbox import Sandbox
-from seaway.plan.network_warnings import missing_sources
+from seaway.plan.network_warnings import lacking_links, missing_sources
 from seaway.plan.subnets import overlap
 from seaway.plan.wiring import ways_in
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 LOOPBACK6 = IPv6Address("::1")
 NF_CALL6 = "net/bridge/bridge-nf-call-ip6tables"
+NF_CALL4 = "net/bridge/bridge-nf-call-iptables"
+RP_FILTER = "net/ipv4/conf/{}/rp_filter"
 NO_LOOPBACK6 = (
     "published ports do not answer on [::1] while net.bridge.bridge-nf-call-ip6tables is 1; "
     "every other address of the host works"
@@ -66,10 +68,10 @@ class Checkup:
         found += [text for an_id, text in self._mending.not_whole.items() if an_id in there]
         observed = await self._kernel.observe()
         found += [
-            f"network {n.name} waits for its parent {needs}, which the host has not got: it comes up by "
-            "itself when that is there"
+            text
             for n in self._store.networks()
-            if (needs := waits_for(n, observed.links)) is not None
+            if n.id not in self._mending.not_whole
+            for text in lacking_links(n, observed)
         ]
         found += [t for n in self._store.networks() for t in missing_sources(n, observed)]
         found += [
@@ -96,6 +98,7 @@ class Checkup:
             if overlap(subnet.prefix, route)
         ]
         found += await self._addresses.warnings()
+        found += await self._filtered_switches()
         hidden = any(self._is_on_loopback6(s, s.status.published) for s in running)
         if hidden and await self._hides_loopback6():
             found.append(NO_LOOPBACK6)
@@ -172,12 +175,29 @@ class Checkup:
         )
 
     async def _hides_loopback6(self) -> bool:
-        """Whether bridged frames go through ip6tables; that it cannot be known undoes nothing."""
+        """Whether bridged frames go through ip6tables."""
+        return await self._setting(NF_CALL6) == "1"
+
+    async def _filtered_switches(self) -> Sequence[str]:
+        """The switches in whose VLANs published ports are not reached, since answers would go another way."""
+        switches = {n.options.switch.name for n in self._store.networks() if n.options.switch}
+        if not switches or await self._setting(NF_CALL4) != "1":
+            return []
+        found = [(name, link) for name in sorted(switches) for link in ("all", name)]
+        return [
+            f"published ports do not answer by IPv4 in the VLANs of {switch} while net.ipv4.conf.{link}."
+            "rp_filter is set, and net.bridge.bridge-nf-call-iptables is 1; machines elsewhere reach them"
+            for switch, link in found
+            if await self._setting(RP_FILTER.format(link)) not in {None, "0"}
+        ]
+
+    async def _setting(self, path: str) -> str | None:
+        """The value of a kernel setting; that it cannot be known undoes nothing."""
         try:
-            return await self._kernel.sysctl(NF_CALL6) == "1"
+            return await self._kernel.sysctl(path)
         except EngineError as error:
             log.warning("a setting could not be read", extra={"reason": str(error)})
-            return False
+            return None
 
     async def _lost_ports(self, sandbox: Sandbox) -> list[str]:
         """The ports of *sandbox* that another program has; those it has no longer are held again."""

@@ -135,7 +135,7 @@ class Mending:
     async def sandbox(self, sandbox: Sandbox, seen: Seen) -> None:
         """Make a running *sandbox* whole; the caller holds its turn, or nobody is served yet.
 
-        An interface whose network waits for its parent is left for when that is there.
+        An interface whose network waits for a link of the host is left for when that is there.
         """
         with self.noting(sandbox.id, f"sandbox {sandbox.name}"):
             await self._mend(sandbox, self._wires.wiring(sandbox), seen)
@@ -202,5 +202,5 @@ class Mending:
 
 def waits_for(network: Network, links: Links) -> IfName | None:
     """The interface that the host must have before *network* can be there, and has not."""
-    parent = network.options.parent
-    return parent.needs if parent is not None and parent.needs not in {None, *links} else None
+    needs = network.options.needs
+    return needs if needs not in {None, *links} else None

@@ -183,11 +183,11 @@ class NetworkPlans:
 def _default_mtu(before: Network, after: Network, observed: Observed) -> int:
     """The MTU of *after* where none is asked for: the one chosen for *before*.
 
-    One that was asked for is not the default, so what the host has now is, or its owner's bridge.
+    One that was asked for is not the default, so what the host has now is, or a link of somebody else's.
     """
     was_asked = bool(dict(before.asked_options).get(MTU))
     if not was_asked or dict(after.asked_options).get(MTU):
         return before.options.mtu or MAX_MTU
-    bridge = before.options.bridge if before.options.adopted is not None else None
-    link = observed.links.get(bridge) if bridge is not None else None
+    foreign = before.options.foreign
+    link = observed.links.get(foreign) if foreign is not None else None
     return observed.default_mtu if link is None else link.mtu

@@ -19,6 +19,7 @@ from seaway.model.errors import EngineError, Forbidden, InUse, NotFound
 from seaway.model.event import network_event, prune_event
 from seaway.model.ids import NetworkName, network_name
 from seaway.model.network import Network, NetworkWish
+from seaway.model.parent import Macvlan
 from seaway.plan import configuration
 from seaway.plan.default_network import DefaultNetwork, is_as_asked
 from seaway.plan.network_change import RESERVED
@@ -154,8 +155,8 @@ class Networks:
                 await self._store.claim(network)
                 undo.by(self._store.release, network.id)
                 network = await self._adoptions.surveyed(network)
-                await self._adoptions.remember(network)
                 undo.by(self._adoptions.forget, network)
+                await self._adoptions.remember(network)
                 others = self._store.networks()
                 await self._kernel.apply(self._drivers.make_ops(network, others))
                 undo.by(self._kernel.remove, self._drivers.unmake_ops(network, others))
@@ -168,12 +169,17 @@ class Networks:
         return network
 
     async def _pitfalls(self, network: Network) -> Sequence[str]:
-        """Why sandboxes may not be heard on the parent of *network*; that it cannot be known undoes nothing."""
-        parent, link = network.options.parent, network.options.link
-        if parent is None or parent.needs is None or link is None:
+        """Why sandboxes may not be heard beyond the host; that it cannot be known undoes nothing.
+
+        By an uplink they are as with macvlan: each has a MAC address of its own.
+        """
+        parent, uplink = network.options.parent, network.options.uplink
+        name = uplink.name if uplink is not None else parent.needs if parent is not None else None
+        if name is None:
             return ()
         try:
-            return [*pitfalls(link, await self._kernel.surroundings(parent.needs))]
+            around = await self._kernel.surroundings(name)
+            return [*pitfalls(network.options.link or Macvlan(), around)]
         except EngineError as error:
             facts = {"network": network.name, "reason": str(error)}
             log.warning("what is around an interface could not be read", extra=facts)

@@ -1,4 +1,4 @@
-"""Networks whose parent comes late, or goes and returns: they come up by themselves."""
+"""Networks on a link of the host that comes late, or goes and returns: they come up by themselves."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Parents:
         self._news, self._is_mending = asyncio.Event(), False
 
     async def watch(self) -> None:
-        """From now on mend what returns; nothing is watched as long as no network is on a parent."""
+        """From now on mend what returns; nothing is watched as long as no network is on such a link."""
         if any(self._networks()):
             await self._kernel.watch_links(self._changed)
 
     def _networks(self) -> Iterator[Network]:
-        return (n for n in self._store.networks() if n.options.parent is not None)
+        return (n for n in self._store.networks() if _is_watched(n))
 
     def _changed(self, news: LinkNews) -> None:
-        """Links came or went: a parent that came is mended for, and a link of ours that somebody took."""
+        """Links came or went: one that came is mended for, and a link of ours that somebody took."""
         networks = tuple(self._networks())
-        parents = {n.options.parent.needs for n in networks if n.options.parent is not None}
+        theirs = {name for n in networks for name in n.foreign_links}
         ours = {name for n in networks for name in n.host_links}
-        if news.came.isdisjoint(parents) and news.went.isdisjoint(ours):
+        if news.came.isdisjoint(theirs) and news.went.isdisjoint(ours):
             return
         self._news.set()
         if not self._is_mending:
@@ -100,3 +100,9 @@ class Parents:
                 return  # removed meanwhile
             if sandbox.running and sandbox.has_namespace:
                 await self._mending.sandbox(sandbox, await self._mending.seen())
+
+
+def _is_watched(network: Network) -> bool:
+    """Whether *network* has anything to do with links of somebody else's, or shares one of ours."""
+    options = network.options
+    return any((options.parent, options.switch, options.uplink))

@@ -29,7 +29,10 @@ _METRICS_OF_BRIDGES = 1024
 def add_bridge(host: Host, op: AddBridge) -> None:
     """Make a bridge; on failure nothing of it is left."""
     near = LinkChange(name=op.name, mac=op.mac, mtu=op.mtu, group=BRIDGE_GROUP)
-    host.netlink.do(rtnetlink.new_bridge(near))
+    if op.switch is None:
+        host.netlink.do(rtnetlink.new_bridge(near))
+    else:
+        host.netlink.do(rtnetlink.new_vlan(near, host.netlink.index(op.switch), op.vlan))
     index = host.netlink.index(op.name)
     try:
         _set_up_bridge(host.netlink, index, op)
@@ -50,7 +53,7 @@ def adopt_bridge(host: Host, op: AdoptBridge) -> None:
         raise Refused(ENODEV, f"{op.name} is no bridge")
     try:
         if link.group != ADOPTED_GROUP:
-            _keep_mtu(host.netlink, link)
+            keep_mtu(host.netlink, link)
         host.netlink.do(rtnetlink.change_link(index, LinkChange(group=ADOPTED_GROUP, mac=link.mac)))
         _set_up_bridge(host.netlink, index, op)
     except BaseException:
@@ -58,7 +61,7 @@ def adopt_bridge(host: Host, op: AdoptBridge) -> None:
         raise
 
 
-def _keep_mtu(netlink: Netlink, bridge: Link) -> None:
+def keep_mtu(netlink: Netlink, bridge: Link) -> None:
     """Let *bridge* keep its MTU: one that nobody said follows its ports (``br_mtu_auto_adjust()``).
 
     To say the one that it has would do nothing, so it has one byte more for a moment. One byte less

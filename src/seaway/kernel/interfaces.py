@@ -26,6 +26,7 @@ from seaway.model.errors import InvalidRequest
 from seaway.model.ids import IfName, Mac
 from seaway.model.options import MIN_MTU6
 from seaway.plan.operations import (
+    BRIDGE_GROUP,
     AttachLink,
     AttachVeth,
     ChangeAddresses,
@@ -44,7 +45,7 @@ def set_up(inside: Inside, op: AttachVeth | AttachLink) -> None:
     """Bring the interface up with its addresses; without an IPv6 one it gets none of its own either."""
     netlink = inside.netlink
     far = netlink.index(op.ifname)
-    if isinstance(op, AttachLink):
+    if isinstance(op, AttachLink) or op.has_strangers:
         _set_autoconf(inside, op)
     has_own = isinstance(op, AttachLink) and op.autoconf
     if not has_own and not has_ipv6(op.addresses):
@@ -66,13 +67,13 @@ def set_up(inside: Inside, op: AttachVeth | AttachLink) -> None:
             raise Refused(refused.errno, refused.text)
 
 
-def _set_autoconf(inside: Inside, op: AttachLink) -> None:
+def _set_autoconf(inside: Inside, op: AttachVeth | AttachLink) -> None:
     """Let the LAN's routers say what the interface has by IPv6, or nothing.
 
     A new namespace would heed them, even by an interface that has no IPv6 address.
     """
     with inside.enter():
-        if op.autoconf:
+        if isinstance(op, AttachLink) and op.autoconf:
             set_ipv6(op.ifname, "disable_ipv6", "0", needed=True)
             set_ipv6(op.ifname, "accept_ra", _ROUTERS_ALWAYS, needed=True)
         else:
@@ -136,14 +137,13 @@ def _no_ipv6_again(visits: Visits, op: ChangeMtu, index: int) -> None:
     """
     if op.netns is None:
         link = visits.host.netlink.link(index)
-        if link is not None and link.kind == "bridge":
+        if link is not None and link.group == BRIDGE_GROUP:
             set_ipv6(op.link, "accept_ra", "0", needed=False)
         return
     inside, far = visits.to(op.netns), _inside(visits, op.link, op.netns, op.parent)
     with inside.enter():
         set_ipv6(far.name, "addr_gen_mode", _NO_ADDRESS, needed=False)
-        if op.parent is not None:
-            set_ipv6(far.name, "accept_ra", _NO_ROUTERS, needed=False)
+        set_ipv6(far.name, "accept_ra", _NO_ROUTERS, needed=False)
     drop_addresses(inside.netlink, index, versions=(6,))
 
 

@@ -21,7 +21,8 @@ class LinkWatch:
     """Listens in the namespace of the thread that makes it; never waits.
 
     A link is told of when its name leads to another index than before: most news is of links that
-    stay, each connect brings some.
+    stay, each connect brings some. One that leaves its bridge went and came, too: the kernel says
+    that the port is deleted (``br_ifinfo_notify()``).
     """
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ from seaway.kernel.links import (
     passing_over,
 )
 from seaway.kernel.netlink import Netlink
+from seaway.kernel.switches import refuse_unfiltering
 from seaway.kernel.visit import Host, Visits
 from seaway.plan.operations import (
     DOOMED_GROUP,
@@ -41,6 +42,8 @@ def attach_veth(visits: Visits, op: AttachVeth) -> None:
     """
     host, inside = visits.host, visits.to(op.netns)
     bridge = host.netlink.index(op.bridge)
+    if op.vlan is not None:
+        refuse_unfiltering(host.netlink, op.bridge)
     near = LinkChange(name=op.link, mac=op.host_mac, mtu=op.mtu, master=bridge)
     far = LinkChange(name=op.ifname, mac=op.mac, mtu=op.mtu)
     make = rtnetlink.new_veth(near, far, inside.fd)
@@ -64,9 +67,11 @@ def _raise_near_end(host: Host, index: int, op: AttachVeth) -> None:
     br_netfilter translates a published port while the frame is in the bridge, which may have to send
     it back to where it came from; rules keep the rest from coming back.
     """
+    if op.vlan is not None:
+        host.netlink.do(*rtnetlink.put_into_vlan(index, op.vlan))
     requests = [rtnetlink.raise_port(index, _port_flags(guarded=op.guarded))]
     if op.guarded:
-        requests.append(rtnetlink.add_neighbour_of_bridge(index, op.mac))
+        requests.append(rtnetlink.add_neighbour_of_bridge(index, op.mac, op.vlan))
     host.netlink.do(*requests)
 
 
@@ -103,7 +108,7 @@ def change_guard(host: Host, op: ChangeGuard) -> None:
     with passing_over(op, op.link, GONE):
         index = host.netlink.index(op.link)
         host.netlink.do(rtnetlink.raise_port(index, _port_flags(guarded=op.new)))
-        neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac)
+        neighbour = rtnetlink.add_neighbour_of_bridge(index, op.mac, op.vlan)
         if op.new:
             host.netlink.do(neighbour)
 

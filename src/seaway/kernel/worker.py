@@ -23,6 +23,7 @@ from seaway.kernel import (
     observe,
     parents,
     routes,
+    switches,
     sysctl,
     veths,
 )
@@ -39,6 +40,7 @@ from seaway.plan.name_rewrite import NO_NAME_REWRITE, name_rewrite
 from seaway.plan.operations import (
     AddBridge,
     AddDummy,
+    AddSwitch,
     AddVlan,
     AdoptBridge,
     AttachLink,
@@ -58,12 +60,16 @@ from seaway.plan.operations import (
     DeleteNetns,
     DetachLink,
     DetachVeth,
+    DropVlan,
     ForgetAddress,
     ForgetAmong,
     ForgetPort,
+    JoinUplink,
     LeaveNames,
+    LeaveUplink,
     NameNetns,
     Operation,
+    PassVlan,
     RedirectNames,
     ReleaseBridge,
     SetSysctl,
@@ -230,6 +236,16 @@ class Worker:
             case DetachVeth():
                 if (doomed := veths.detach_veth(visits, op)) is not None:
                     self.reaper.doom(doomed)
+            case AddSwitch():
+                switches.add_switch(self.host, op)
+            case JoinUplink():
+                switches.join_uplink(self.host, op)
+            case LeaveUplink():
+                switches.leave_uplink(self.host, op)
+            case PassVlan():
+                switches.pass_vlan(self.host, op)
+            case DropVlan():
+                switches.drop_vlan(self.host, op)
             case AddVlan():
                 parents.add_vlan(self.host, op)
             case AddDummy():

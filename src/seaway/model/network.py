@@ -129,8 +129,8 @@ class Network:
     @property
     def bridge_mac(self) -> Mac:
         """The MAC address of its bridge, if it has one."""
-        adopted = self.options.adopted
-        return mac_of(self.id) if adopted is None else adopted.mac
+        owner = self.options.adopted or self.options.switch
+        return mac_of(self.id) if owner is None else owner.mac
 
     @property
     def masquerades(self) -> bool:
@@ -189,14 +189,21 @@ class Network:
     @property
     def host_links(self) -> tuple[IfName, ...]:
         """The links of the host that are there for its sake alone, or with others of its kind."""
-        options = self.options
-        made = options.parent is not None and (options.parent.alone or options.parent.base)
+        parent, switch = self.options.parent, self.options.switch
         links = (
-            options.bridge,
+            self.options.bridge,
+            switch.name if switch is not None and not switch.adopted else None,
             self.shim,
-            options.parent.name if options.parent and made else None,
+            parent.name if parent is not None and (parent.alone or parent.base) else None,
         )
         return tuple(link for link in links if link is not None)
+
+    @property
+    def foreign_links(self) -> frozenset[IfName]:
+        """Links of somebody else's that it is on: when one returns, something is to be done for it."""
+        uplink = self.options.uplink
+        links = (self.options.needs, uplink.name if uplink is not None else None)
+        return frozenset(link for link in links if link is not None)
 
     @property
     def host_addresses(self) -> tuple[Address, ...]:

@@ -64,7 +64,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkNews:
-    """Links of the host that came or went; one that went and is there again did both."""
+    """Links of the host that came or went; one that went and is there again, or left its bridge, did both."""
 
     came: frozenset[IfName] = frozenset()
     went: frozenset[IfName] = frozenset()

@@ -17,6 +17,7 @@ from seaway.model.parent import (
     has_neighbours,
     hears_brothers,
 )
+from seaway.model.switch import Switch, Uplink
 
 MIN_MTU = 68
 """Bytes; the least that IPv4 asks of a link (RFC 791, section 3.2)."""
@@ -100,6 +101,27 @@ class BridgeOptions:
     """How the interfaces inside begin that nobody names."""
     adopted: Adopted | None = None
     """None: the bridge is the network's own, made and deleted with it."""
+    switch: Switch | None = None
+    """Of which the bridge is a VLAN subinterface, and whose ports the endpoints are in its place."""
+    uplink: Uplink | None = None
+    """A port of the bridge, or of the switch, by which the network reaches beyond the host."""
+
+    @property
+    def ports_of(self) -> IfName:
+        """The link whose ports the endpoints are."""
+        return self.bridge if self.switch is None else self.switch.name
+
+    @property
+    def needs(self) -> IfName | None:
+        """The link of somebody else's without which the network cannot be there, and which may return."""
+        return self.switch.name if self.switch is not None and self.switch.adopted else None
+
+    @property
+    def foreign(self) -> IfName | None:
+        """The link of somebody else's that all on the network have their MTU from."""
+        if self.uplink is not None:
+            return self.uplink.name
+        return self.bridge if self.adopted is not None else self.needs
 
 
 class Unbridged:
@@ -108,6 +130,10 @@ class Unbridged:
     __slots__ = ()
 
     bridge: ClassVar[IfName | None] = None
+    switch: ClassVar[Switch | None] = None
+    uplink: ClassVar[Uplink | None] = None
+    foreign: ClassVar[IfName | None] = None
+    ports_of: ClassVar[IfName | None] = None
     masquerade: ClassVar[bool] = False
     host_binding: ClassVar[Address | None] = None
     gateway_mode4: ClassVar[GatewayMode] = GatewayMode.NAT
@@ -142,6 +168,11 @@ class OnParent(Unbridged):
     def icc(self) -> Icc:
         """Whether endpoints reach each other within the host."""
         return Icc.OPEN if hears_brothers(self.link) else Icc.CLOSED
+
+    @property
+    def needs(self) -> IfName | None:
+        """The link of somebody else's without which the network cannot be there, and which may return."""
+        return self.parent.needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +226,7 @@ class Placeless(Unbridged):
     own_macs: ClassVar[bool] = False
     has_gateway: ClassVar[bool] = True
     parent: ClassVar[Parent | None] = None
+    needs: ClassVar[IfName | None] = None
     link: ClassVar[LinkKind | None] = None
     for_one: ClassVar[bool] = False
     icc: ClassVar[Icc] = Icc.CLOSED

@@ -81,9 +81,11 @@ def refuse_outcome(before: Network, after: Network) -> None:
 
 def _fixed(options: Options) -> str:
     """What stays as long as the network is there, in words."""
-    if options.parent is None or options.link is None:
-        return f"bridge {options.bridge}"
-    return f"parent {options.parent.name} and {options.link.said}"
+    if options.parent is not None and options.link is not None:
+        return f"parent {options.parent.name} and {options.link.said}"
+    switch, uplink = options.switch, options.uplink
+    bridge = f"VLAN {switch.vlan} of {switch.name}" if switch else f"bridge {options.bridge}"
+    return f"{bridge} with the uplink {uplink.name}" if uplink else bridge
 
 
 def merged(

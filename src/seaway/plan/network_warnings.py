@@ -22,6 +22,7 @@ def network_warnings(network: Network, observed: Observed) -> tuple[str, ...]:
         *missing_sources(network, observed),
         *_unused_sources(network),
         *_parent(network, observed),
+        *_beyond(network, observed),
     )
 
 
@@ -114,4 +115,57 @@ def _parent(network: Network, observed: Observed) -> Iterator[str]:
         yield (
             f"network {network.name} has no way out of its subnet, but all machines behind {parent.name} "
             "are in it: leave the parent out for one that nobody else is on"
+        )
+
+
+def _beyond(network: Network, observed: Observed) -> Iterator[str]:
+    """What of its uplink, or of somebody else's switch, the maker of *network* may not think of."""
+    uplink, switch = network.options.uplink, network.options.switch
+    if network.internal and uplink is not None:
+        yield (
+            f"network {network.name} has no way out of its subnet, but all machines behind {uplink.name} "
+            "are in it: leave the uplink out for one that nobody else is on"
+        )
+    if switch is not None and switch.adopted:
+        ports = {n: link for n, link in observed.links.items() if link.master == switch.name}
+        if not any(switch.vlan in link.vlans for link in ports.values()):
+            yield (
+                f"no port of {switch.name} is in VLAN {switch.vlan} yet, so that nobody but sandboxes is: "
+                f"bridge vlan add dev PORT vid {switch.vlan}"
+            )
+
+
+def lacking_links(network: Network, observed: Observed) -> Iterator[str]:
+    """The links of somebody else's that *network* is on, and that are not there or not as they were."""
+    needs, links = network.options.needs, observed.links
+    if needs is not None and needs not in links:
+        what = "parent" if network.options.parent is not None else "bridge"
+        yield (
+            f"network {network.name} waits for its {what} {needs}, which the host has not got: it comes "
+            "up by itself when that is there"
+        )
+        return
+    yield from _lost_uplink(network, observed)
+    switch = network.options.switch
+    if switch is not None and switch.adopted and not links[switch.name].filters_vlans:
+        yield (
+            f"bridge {switch.name} keeps VLANs apart no longer: sandboxes of network {network.name} are "
+            f"among all others on it; ip link set {switch.name} type bridge vlan_filtering 1"
+        )
+
+
+def _lost_uplink(network: Network, observed: Observed) -> Iterator[str]:
+    if network.options.uplink is None:
+        return
+    name, bridge = network.options.uplink.name, network.options.ports_of
+    link = observed.links.get(name)
+    if link is None:
+        yield (
+            f"network {network.name} waits for its uplink {name}, which the host has not got: its "
+            "sandboxes reach nobody behind that until it is there"
+        )
+    elif link.master != bridge:
+        where = f"is part of {link.master}" if link.master is not None else "was taken off it"
+        yield (
+            f"{name} is the uplink of network {network.name}, and {where}: ip link set {name} master {bridge}"
         )

@@ -36,13 +36,19 @@ class AddBridge:
     redirects, no router advertisements accepted, and for each IPv6 gateway a nodad address; where it
     has one also a local route to ``::1`` with a metric of its own, so that answers translated back
     to ``::1`` find their way (docs/explanation/packet-path.md).
+
+    With *switch* it is a VLAN subinterface of that, which is to the host all that a bridge is.
     """
 
     name: IfName
-    mac: Mac
+    mac: Mac | None
+    """None: that of the switch."""
     mtu: int
     addresses: tuple[Interface, ...]
     """The gateways."""
+    switch: IfName | None = None
+    vlan: int = 0
+    """1 to 4094 with *switch*, else 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,66 @@ class ReleaseBridge:
     """Those to take away: what it got from us."""
     settings: tuple[tuple[str, str], ...]
     """Kernel settings, by their file under /proc/sys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddSwitch:
+    """Make a bridge that keeps VLANs apart and bring it up, in BRIDGE_GROUP.
+
+    A port of it is in no VLAN until it is put into one, and nor is the host, which gets no address on
+    it. Refused where the kernel cannot do it.
+    """
+
+    name: IfName
+    mac: Mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinUplink:
+    """Make an interface of somebody else's a port of *bridge*, and bring it up; said twice is fine.
+
+    Of a switch it is a port that is in no VLAN yet. Refused where it is a port of another already.
+    """
+
+    name: IfName
+    bridge: IfName
+    release: LeaveUplink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveUplink:
+    """Take an interface off *bridge*, and leave it up or down as it was; gone or elsewhere is fine."""
+
+    name: IfName
+    bridge: IfName
+    up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassVlan:
+    """Let the frames of *vlan* pass between *switch* and the host, and tagged by its *uplink*.
+
+    Said twice is fine, and an uplink that is no port of it is passed over. The switch comes up.
+    Refused where it is no bridge that keeps VLANs apart.
+    """
+
+    switch: IfName
+    vlan: int
+    """1 to 4094."""
+    uplink: IfName | None
+    adopted: bool
+    """Whether somebody else made the switch: its MAC address and MTU stay whatever ports it gets."""
+    release: DropVlan | None
+    """None: they passed before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropVlan:
+    """Let the frames of *vlan* pass no more, as after ``PassVlan``; what is gone already is fine."""
+
+    switch: IfName
+    vlan: int
+    uplink: IfName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +250,10 @@ class AttachVeth:
     mtu: int
     addresses: tuple[Interface, ...]
     guarded: bool = True
+    vlan: int | None = None
+    """The one in which it is, and no other; None: *bridge* has none. Refused where it keeps none apart."""
+    has_strangers: bool = False
+    """Whether machines that are not ours are on *bridge*: none of them is heeded as a router."""
     sysctls: tuple[LinkSysctl, ...] = ()
     """Settings of the far end, written before it comes up."""
 
@@ -313,6 +383,8 @@ class ChangeGuard:
 
     link: IfName
     mac: Mac
+    vlan: int | None = None
+    """As in ``AttachVeth``."""
     old: bool
     new: bool
 
@@ -412,6 +484,11 @@ Operation = (
     AddBridge
     | AdoptBridge
     | ReleaseBridge
+    | AddSwitch
+    | JoinUplink
+    | LeaveUplink
+    | PassVlan
+    | DropVlan
     | AddVlan
     | AddDummy
     | ChangeShim
@@ -442,6 +519,10 @@ Operation = (
 )
 
 
+Release = ReleaseBridge | LeaveUplink | DropVlan
+"""What leaves a link of somebody else's, or one that others share, as it was."""
+
+
 Attach = AttachVeth | AttachLink
 Detach = DetachVeth | DetachLink
 """What makes the interface of an endpoint inside, and what takes it away."""
@@ -457,9 +538,9 @@ def inverse(operation: Operation) -> Operation | None:
     A change from old to new is undone by the change from new to old.
     """
     match operation:
-        case AddBridge(name=name) | AddVlan(name=name) | AddDummy(name=name):
+        case AddBridge(name=name) | AddSwitch(name=name) | AddVlan(name=name) | AddDummy(name=name):
             return DeleteLink(name=name)
-        case AdoptBridge(release=release):
+        case AdoptBridge(release=release) | JoinUplink(release=release) | PassVlan(release=release):
             return release
         case CreateNetns(path=path) | BindNetns(path=path):
             return DeleteNetns(path=path)

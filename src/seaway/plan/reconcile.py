@@ -15,6 +15,7 @@ from seaway.plan.operations import (
     PARENT_GROUP,
     AddBridge,
     AddDummy,
+    AddSwitch,
     AddVlan,
     ChangeElements,
     ChangeHostRoutes,
@@ -23,7 +24,9 @@ from seaway.plan.operations import (
     DeleteLink,
     DeleteNetns,
     DetachLink,
+    JoinUplink,
     Operation,
+    PassVlan,
     Shim,
     UnnameNetns,
 )
@@ -35,7 +38,7 @@ _NOWHERE = Path("/")
 """For a question in which no namespace matters."""
 _OUR_GROUPS = frozenset({BRIDGE_GROUP, PARENT_GROUP})
 
-Made = AddBridge | AddVlan | AddDummy | Shim
+Made = AddBridge | AddSwitch | AddVlan | AddDummy | Shim
 """A link of the host that a network has, as it is made."""
 
 
@@ -80,8 +83,20 @@ def _is_missing(op: Operation, links: Mapping[IfName, LinkState]) -> bool:
     match op:
         case ChangeElements():
             return False
+        case JoinUplink(name=name, bridge=bridge):
+            return (link := links.get(name)) is not None and link.master != bridge
+        case PassVlan():
+            return not _passes(op, links)
         case _:
             return (made := _made(op)) is None or made.name not in links
+
+
+def _passes(op: PassVlan, links: Mapping[IfName, LinkState]) -> bool:
+    """Whether frames of the VLAN pass; an uplink that the host has not got is no reason to say it again."""
+    ends = [op.switch]
+    if op.uplink is not None and op.uplink in links:
+        ends.append(op.uplink)
+    return all((link := links.get(end)) is not None and op.vlan in link.vlans for end in ends)
 
 
 def broken_links(
@@ -101,7 +116,7 @@ def made_links(operations: Iterable[Operation], links: Collection[IfName]) -> tu
 def _made(op: Operation) -> Made | None:
     """The link that *op* makes, if it makes one of the host."""
     match op:
-        case AddBridge() | AddVlan() | AddDummy():
+        case AddBridge() | AddSwitch() | AddVlan() | AddDummy():
             return op
         case ChangeShim(old=None, new=shim):
             return shim
@@ -111,8 +126,12 @@ def _made(op: Operation) -> Made | None:
 
 def _is_as_made(made: Made, link: LinkState, links: Mapping[IfName, LinkState]) -> bool:
     match made:
-        case AddBridge(addresses=wanted):
-            return link.up and {a.ip for a in wanted}.issubset(link.addresses)
+        case AddBridge(addresses=wanted, switch=switch, vlan=vlan):
+            has_all = link.up and {a.ip for a in wanted}.issubset(link.addresses)
+            placed = switch is None or _is_on(link, links.get(switch))
+            return has_all and placed and link.vlan == vlan
+        case AddSwitch():
+            return link.up and link.filters_vlans
         case Shim(addresses=wanted, parent=parent):
             has_all = link.up and {a.ip for a in wanted}.issubset(link.addresses)
             return has_all and _is_on(link, links.get(parent))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
@@ -20,9 +21,11 @@ from seaway.model.ids import IfName, Mac, NetworkId, NetworkName
 from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.options import Adopted, BridgeOptions, GatewayMode, HostOptions, Icc, NullOptions
+from seaway.model.switch import Switch, Uplink
 from seaway.plan.firewall import network_elements
 from seaway.plan.operations import (
     AddBridge,
+    AddSwitch,
     AttachVeth,
     ChangeAddresses,
     ChangeElements,
@@ -31,6 +34,11 @@ from seaway.plan.operations import (
     ChangeMtu,
     DeleteLink,
     DetachVeth,
+    DropVlan,
+    JoinUplink,
+    LeaveUplink,
+    Operation,
+    PassVlan,
 )
 from seaway.plan.wiring import Attachment
 
@@ -318,13 +326,113 @@ def test_a_wish_takes_the_guard_away() -> None:
     assert not attach.guarded
 
 
+# In VLANs, and with an uplink
+
+ETH1, SWITCH = IfName("eth1"), IfName("st-eth1")
+LEAVE = LeaveUplink(name=ETH1, bridge=SWITCH, up=False)
+DROP = DropVlan(switch=SWITCH, vlan=50, uplink=ETH1)
+PASS = PassVlan(switch=SWITCH, vlan=50, uplink=ETH1, adopted=False, release=DROP)
+
+
+def in_vlan(vlan: int, network: Network = FRONT, **switch: bool) -> Network:
+    """*network* in a VLAN of the uplink eth1; of somebody else's switch it has none."""
+    its = Switch(name=SWITCH, vlan=vlan, mac=Mac("02:00:00:00:00:07"), **switch)
+    uplink = None if its.adopted else Uplink(name=ETH1, up=False)
+    return altered(network, switch=its, uplink=uplink)
+
+
+def links_of(
+    before: Network | None, after: Network | None, others: Sequence[Network] = ()
+) -> list[Operation]:
+    """The operations of a change but for the rules."""
+    operations = BridgeDriver().network_ops(before, after, others)
+    return [op for op in operations if not isinstance(op, ChangeElements)]
+
+
+def the_bridge_in(vlan: int, name: str = "sw-aa0000000000") -> AddBridge:
+    """The VLAN subinterface that is the network's bridge."""
+    gateways = (ip_interface("10.77.1.1/24"), ip_interface("fd77:1::1/64"))
+    return AddBridge(
+        name=IfName(name), mac=None, mtu=1500, addresses=gateways, switch=SWITCH, vlan=vlan
+    )
+
+
+def test_an_uplink_is_joined_to_the_bridge_and_left_as_it_was() -> None:
+    network = altered(uplink=Uplink(name=ETH1, up=True))
+    leave = LeaveUplink(name=ETH1, bridge=BRIDGE_AA, up=True)
+
+    made, joined = links_of(None, network)
+
+    assert isinstance(made, AddBridge)
+    assert joined == JoinUplink(name=ETH1, bridge=BRIDGE_AA, release=leave)
+    assert links_of(network, None) == [leave, DeleteLink(name=BRIDGE_AA)]
+
+
+def test_the_first_network_makes_the_switch_and_the_last_one_takes_it_away() -> None:
+    first, second = in_vlan(50), in_vlan(60, replace(FRONT, id=BACK.id))
+    add = AddSwitch(name=SWITCH, mac=Mac("02:00:00:00:00:07"))
+    join = JoinUplink(name=ETH1, bridge=SWITCH, release=LEAVE)
+
+    assert links_of(None, first) == [add, the_bridge_in(50), join, PASS]
+    assert links_of(None, first, others=[first, second]) == [the_bridge_in(50), PASS]
+    assert links_of(first, None, others=[first, second]) == [DROP, DeleteLink(name=BRIDGE_AA)]
+    assert links_of(first, None, others=[first]) == [
+        DROP,
+        LEAVE,
+        DeleteLink(name=BRIDGE_AA),
+        DeleteLink(name=SWITCH),
+    ]
+
+
+@pytest.mark.parametrize("passed", [False, True])
+def test_of_somebody_elses_switch_only_the_vlan_is_ours_unless_it_passed_before(
+    passed: bool,
+) -> None:
+    network = in_vlan(50, adopted=True, passed=passed)
+    drop = DropVlan(switch=SWITCH, vlan=50)
+    release = None if passed else drop
+
+    assert links_of(None, network) == [
+        the_bridge_in(50),
+        PassVlan(switch=SWITCH, vlan=50, uplink=None, adopted=True, release=release),
+    ]
+    gone = [DeleteLink(name=BRIDGE_AA)]
+    assert links_of(network, None) == (gone if passed else [drop, *gone])
+
+
+def test_an_endpoint_is_a_port_of_the_switch_in_the_vlan() -> None:
+    network = in_vlan(50)
+
+    (attach,) = BridgeDriver().endpoint_ops(None, on(network, str(FOUR)), NETNS)
+
+    assert isinstance(attach, AttachVeth)
+    assert (attach.bridge, attach.vlan) == (SWITCH, 50)
+
+
+def test_strangers_are_on_what_reaches_beyond_the_host() -> None:
+    adopted = Adopted(mac=Mac("02:00:00:00:00:09"), group=7, up=True)
+    beyond = altered(uplink=Uplink(name=ETH1, up=True)), altered(adopted=adopted), in_vlan(50)
+    for network, strangers in ((FRONT, False), *((n, True) for n in beyond)):
+        (attach,) = BridgeDriver().endpoint_ops(None, on(network, str(FOUR)), NETNS)
+
+        assert isinstance(attach, AttachVeth)
+        assert attach.has_strangers is strangers
+
+
+def test_an_endpoint_is_whole_while_it_is_in_its_vlan() -> None:
+    for vlans, whole in ((frozenset({50}), True), (frozenset[int](), False)):
+        link = LinkState(index=7, mtu=1500, up=True, master=SWITCH, vlans=vlans)
+
+        assert BridgeDriver().is_whole(on(in_vlan(50)), {NEAR: link}, {}) is whole
+
+
 # Changes
 
 
-def altered(**options: object) -> Network:
-    """FRONT with other options."""
-    assert isinstance(FRONT.options, BridgeOptions)
-    return replace(FRONT, options=replace(FRONT.options, **options))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def altered(network: Network = FRONT, **options: object) -> Network:
+    """*network* with other options."""
+    assert isinstance(network.options, BridgeOptions)
+    return replace(network, options=replace(network.options, **options))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def on(network: Network, *addresses: str, wish: EndpointWish | None = None) -> Attachment:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fakes.world import World, a_world, network_wish, tcp, udp
 from seaway.contracts import Hold
+from seaway.engine.adoptions import KEPT
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import EngineError
 from seaway.model.ids import IfName, Mac, SandboxName, sandbox_name
@@ -222,7 +223,7 @@ def seen(world: World) -> dict[str, object]:
         "host routes": dict(world.kernel.host_routes),
         "old bridge": (
             replace(world.kernel.links[OLD], index=99),
-            list(world.store.facts("bridge:")),
+            list(world.store.facts(KEPT)),
         ),
         "inside": {
             p: {
@@ -325,7 +326,7 @@ def old_bridge(world: World) -> tuple[LinkState, list[str]]:
         group=ADOPTED_GROUP,
         interfaces=gateways,
     )
-    return adopted, [f"bridge:{OLD}"]
+    return adopted, [f"{KEPT}bridge:{OLD}"]
 
 
 def held_ports(ports: Iterable[PublishedPort], wiring: Wiring) -> dict[Hold, set[int]]:

@@ -16,11 +16,12 @@ from fakes.records import a_sandbox, a_subnet, an_endpoint
 from seaway.drivers.bridge import BridgeDriver
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Forbidden, InvalidRequest
-from seaway.model.ids import IfName, NetworkName
+from seaway.model.ids import IfName, Mac, NetworkName
 from seaway.model.network import Network, NetworkChange, NetworkConfig
 from seaway.model.options import BridgeOptions, GatewayMode, Icc
 from seaway.model.port import Proto, PublishedPort
 from seaway.model.sandbox import Sandbox
+from seaway.model.switch import Switch, Uplink
 from seaway.plan.network_change import (
     Effect,
     Rehanging,
@@ -390,6 +391,22 @@ def test_a_bridge_stays_and_several_subnets_are_never_internal() -> None:
         refuse_outcome(FRONT, with_options(bridge=BACK.options.bridge))
     with pytest.raises(InvalidRequest, match="cannot be internal with several IPv4 subnets"):
         refuse_outcome(FRONT, wide)
+
+
+def test_a_vlan_and_an_uplink_stay() -> None:
+    switch = Switch(name=IfName("st-eth1"), vlan=50, mac=Mac("02:00:00:00:00:07"))
+    uplink = Uplink(name=IfName("eth1"), up=True)
+    trunked = with_options(switch=switch, uplink=uplink)
+
+    with pytest.raises(InvalidRequest) as caught:
+        refuse_outcome(trunked, with_options(switch=replace(switch, vlan=60), uplink=uplink))
+    assert str(caught.value) == (
+        "network front keeps its VLAN 50 of st-eth1 with the uplink eth1: for a VLAN 60 of st-eth1 with the "
+        "uplink eth1 create another network"
+    )
+    with pytest.raises(InvalidRequest, match="for a bridge sw-aa0000000000 create another network"):
+        refuse_outcome(with_options(uplink=uplink), FRONT)
+    refuse_outcome(trunked, with_options(trunked, mtu=1400))
 
 
 def test_new_values_replace_old_ones_and_none_takes_away() -> None:

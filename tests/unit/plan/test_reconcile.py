@@ -12,21 +12,26 @@ from fakes.firewall import FRONT, VAULT, WEB
 from fakes.records import a_route
 from seaway.drivers.bridge import BridgeDriver
 from seaway.drivers.null import NullDriver
-from seaway.model.ids import IfName
+from seaway.model.ids import IfName, Mac
 from seaway.model.observed import LinkState
-from seaway.model.options import NullOptions
+from seaway.model.options import BridgeOptions, NullOptions
+from seaway.model.switch import Switch, Uplink
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     AddBridge,
+    AddSwitch,
     AttachVeth,
     ChangeElements,
     ChangeRoute,
     DeleteLink,
     DeleteNetns,
     DetachVeth,
+    JoinUplink,
+    PassVlan,
     UnnameNetns,
 )
 from seaway.plan.reconcile import (
+    broken_links,
     leftover_links,
     leftover_namespaces,
     mending_ops,
@@ -106,6 +111,89 @@ def test_a_missing_bridge_is_made_without_its_rules_which_are_there() -> None:
     assert [type(o) for o in make] == [ChangeElements, AddBridge]
     assert [type(o) for o in missing] == [AddBridge]
     assert missing_ops(make, {BRIDGE: LinkState(index=7, mtu=1500, up=True)}) == ()
+
+
+SWITCH, ETH1 = IfName("st-eth1"), IfName("eth1")
+assert isinstance(FRONT.options, BridgeOptions)
+TRUNKED = replace(
+    FRONT,
+    options=replace(
+        FRONT.options,
+        switch=Switch(name=SWITCH, vlan=50, mac=Mac("02:00:00:00:00:07")),
+        uplink=Uplink(name=ETH1, up=False),
+    ),
+)
+ON_TRUNK: Mapping[IfName, LinkState] = {
+    SWITCH: LinkState(
+        index=3, mtu=65535, up=True, filters_vlans=True, vlans=frozenset({50}), group=BRIDGE_GROUP
+    ),
+    BRIDGE: LinkState(
+        index=4,
+        mtu=1500,
+        up=True,
+        lower=3,
+        vlan=50,
+        interfaces=TRUNKED.bridge_addresses,
+        group=BRIDGE_GROUP,
+    ),
+    ETH1: LinkState(index=2, mtu=1500, up=True, master=SWITCH, vlans=frozenset({50})),
+}
+
+
+def altered(name: IfName, **facts: object) -> Mapping[IfName, LinkState]:
+    """ON_TRUNK, where the link *name* is otherwise."""
+    link = replace(ON_TRUNK[name], **facts)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return {**ON_TRUNK, name: link}
+
+
+def without(name: IfName) -> Mapping[IfName, LinkState]:
+    return {n: link for n, link in ON_TRUNK.items() if n != name}
+
+
+@pytest.mark.parametrize(
+    ("links", "missing"),
+    [
+        (ON_TRUNK, []),
+        ({}, [AddSwitch, AddBridge, PassVlan]),
+        (without(ETH1), []),
+        (without(BRIDGE), [AddBridge]),
+        (altered(ETH1, master=None, vlans=frozenset[int]()), [JoinUplink, PassVlan]),
+        (altered(ETH1, vlans=frozenset({60})), [PassVlan]),
+        (altered(SWITCH, vlans=frozenset[int]()), [PassVlan]),
+    ],
+)
+def test_of_a_network_in_a_vlan_only_what_is_missing_is_made(
+    links: Mapping[IfName, LinkState], missing: list[type]
+) -> None:
+    make = BridgeDriver().network_ops(None, TRUNKED)
+
+    assert [type(o) for o in missing_ops(make, links)] == missing
+
+
+@pytest.mark.parametrize(
+    ("links", "broken"),
+    [
+        (ON_TRUNK, ()),
+        (altered(SWITCH, filters_vlans=False), (SWITCH,)),
+        (altered(SWITCH, up=False), (SWITCH,)),
+        (altered(BRIDGE, vlan=60), (BRIDGE,)),
+        (altered(BRIDGE, lower=9), (BRIDGE,)),
+    ],
+)
+def test_a_switch_or_a_subinterface_that_somebody_changed_is_broken(
+    links: Mapping[IfName, LinkState], broken: tuple[IfName, ...]
+) -> None:
+    assert broken_links(BridgeDriver().network_ops(None, TRUNKED), links) == broken
+
+
+def test_a_switch_is_wanted_as_long_as_a_network_is_on_it() -> None:
+    groups = {name: link.group for name, link in ON_TRUNK.items()}
+
+    assert leftover_links(groups, [TRUNKED], []) == ()
+    assert set(leftover_links(groups, [], [])) == {
+        DeleteLink(name=SWITCH),
+        DeleteLink(name=BRIDGE),
+    }
 
 
 def test_a_link_that_is_missing_or_off_its_bridge_is_made_anew() -> None:

@@ -14,9 +14,11 @@ from ipaddress import (
 import pytest
 
 from fakes.records import a_network
+from seaway.model.ids import IfName, Mac
 from seaway.model.lease import Lease4, Lease6, LeasedAddress, LeasedRoute
 from seaway.model.network import Network
-from seaway.model.options import HostOptions, NullOptions, Options
+from seaway.model.options import BridgeOptions, HostOptions, NullOptions, Options
+from seaway.model.switch import Switch, Uplink
 from seaway.store.records import decoded, encoded
 
 BRIDGE = a_network("a1")
@@ -26,11 +28,24 @@ OLD_BRIDGED = (
     '"host_binding":null,"dns":[]}'
 )
 """As it was before there were gateway modes."""
+TRUNKED = (
+    '{"bridge":"sw-a10000000000","mtu":1500,"icc":"open","masquerade":true,"source_guard":true,'
+    '"host_binding":null,"dns":[],"gateway_mode4":"nat","gateway_mode6":"nat","inhibit_ipv4":false,'
+    '"sources":[],"trusted":[],"ifname_prefix":"eth","adopted":null,"switch":{"name":"st-eth1",'
+    '"vlan":50,"mac":"02:00:00:00:00:07","adopted":false,"passed":false},'
+    '"uplink":{"name":"eth1","up":false}}'
+)
 BRIDGED = OLD_BRIDGED.removesuffix("}") + (
     ',"gateway_mode4":"nat","gateway_mode6":"nat","inhibit_ipv4":false,"sources":[],"trusted":[],'
-    '"ifname_prefix":"eth","adopted":null}'
+    '"ifname_prefix":"eth","adopted":null,"switch":null,"uplink":null}'
 )
 
+IN_VLAN = BridgeOptions(
+    bridge=IfName("sw-a10000000000"),
+    mtu=1500,
+    switch=Switch(name=IfName("st-eth1"), vlan=50, mac=Mac("02:00:00:00:00:07")),
+    uplink=Uplink(name=IfName("eth1"), up=False),
+)
 
 MORE = ',"ipam_options":null,"config":null,"config_from":null,"dhcp":[],"host_lease":null,"reservations":[]'
 
@@ -48,6 +63,7 @@ def text(driver: str, options: str, *, more: str = MORE) -> bytes:
     ("options", "kept"),
     [
         (BRIDGE.options, text("bridge", BRIDGED)),
+        (IN_VLAN, text("bridge", TRUNKED)),
         (HostOptions(), text("host", "{}")),
         (NullOptions(), text("null", "{}")),
     ],
