@@ -130,6 +130,15 @@ LAN = post(
     },
 )
 NO_LAN = delete("/networks/lan")
+JOINED = post(
+    "/networks/create",
+    {
+        "Name": "lan",
+        "EnableIPv6": True,
+        "Options": {"seaway.uplink": "ext0"},
+        "IPAM": {"Config": [{"Subnet": "10.77.3.0/24"}, {"Subnet": "fd77:3::/64"}]},
+    },
+)
 ON_LAN = {
     "IPAMConfig": {"IPv4Address": "192.0.2.190", "IPv6Address": "2001:db8:0:1::90"},
     "GwPriority": 1,
@@ -192,6 +201,8 @@ CASES = (
     ),
     Case(name="macvlan create", call=LAN, back=(NO_LAN,)),
     Case(name="macvlan rm", before=(LAN,), call=NO_LAN, back=(LAN,), after=(NO_LAN,)),
+    Case(name="uplink create", call=JOINED, back=(NO_LAN,)),
+    Case(name="uplink rm", before=(JOINED,), call=NO_LAN, back=(JOINED,), after=(NO_LAN,)),
     Case(
         name="macvlan connect",
         before=(NET, LAN, BOX, PUBLISH),
@@ -269,6 +280,9 @@ class Stage:
         self.host = host
         self.daemon = Daemon(host, log, *OPTIONS)
         self.faults = FaultFile(host)
+        host.sh(  # one that was never up looks otherwise
+            "ip link add ext0 type veth peer name far0; ip link set ext0 up; ip link set ext0 down"
+        )
         self.daemon.start()
         self.must(post("/networks/create", {"Name": "base"}))
         on_base: dict[str, object] = {"NetworkingConfig": {"EndpointsConfig": {"base": {}}}}
