@@ -19,9 +19,12 @@ UPLINK = "lan0"
 class Lan:
     """What is behind the host's interface lan0."""
 
-    def __init__(self, host: Host, vlans: Sequence[int] = ()) -> None:
-        """*vlans* come to the host tagged, by lan0 as a trunk; they need a bridge that filters them."""
-        self._host, self._vlans = host, vlans
+    def __init__(self, host: Host, vlans: Sequence[int] = (), *, held: bool = True) -> None:
+        """*vlans* come to the host tagged, by lan0 as a trunk; they need a bridge that filters them.
+
+        *held*: whether lan0 is up and has the addresses of the host; else it is as it was plugged in.
+        """
+        self._host, self._vlans, self._held = host, vlans, held
         self.switch = self._namespace("switch")
         filtering = " vlan_filtering 1" if vlans else ""
         self.switch.sh(
@@ -59,10 +62,8 @@ class Lan:
 
     def plug_in(self) -> None:
         """It gets one, with another index and MAC address each time."""
-        self._host.sh(
-            f"ip link add {UPLINK} type veth peer name host netns /run/switch;"
-            f"{_bring_up(UPLINK, 1)}"
-        )
+        held = f"; {_bring_up(UPLINK, 1)}" if self._held else ""
+        self._host.sh(f"ip link add {UPLINK} type veth peer name host netns /run/switch{held}")
         self.switch.sh(_connect("host"))
         for vlan in self._vlans:
             self.switch.sh(f"bridge vlan add dev host vid {vlan}")
