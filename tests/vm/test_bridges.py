@@ -82,7 +82,7 @@ def test_a_bridge_that_filters_vlans_is_refused(daemon: Daemon) -> None:
 
     assert sentence == (
         "invalid network config:\noption com.docker.network.bridge.name=br0: it filters VLANs, so "
-        "sandboxes would be in its default one, whatever that is; set its vlan_filtering to 0, or name "
-        "another bridge"
+        "sandboxes would be in its default one, whatever that is; say in which they shall be, "
+        "seaway.vlan=N, or set its vlan_filtering to 0"
     )
     daemon.host.sh("ip link delete br0")

@@ -61,9 +61,10 @@ def strict(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture(autouse=True)
 def whole(daemon: Daemon, lan: Lan) -> Iterator[None]:
-    """Nothing is left after a test that was not there before."""
+    """Nothing is left after a test that was not there before; what was cut off goes a moment later."""
     before = links(daemon), uplink_state(daemon)
     yield
+    within(5, lambda: links(daemon) == before[0])
     assert (links(daemon), uplink_state(daemon)) == before
 
 
@@ -190,6 +191,7 @@ def test_a_trunk_survives_the_daemon_and_the_loss_of_its_uplink(
     v50, v60 = trunk_body("v50", 50), trunk_body("v60", 60)
     with networks(daemon, v50, v60), sandboxes(daemon, *pairs) as (one, two):
         before = one.sh("ip -o link show eth0; ip route").out
+        assert within(5, lambda: reached(machines[0], ["10.50.0.128"]) == ["10.50.0.128"])
         daemon.kill()
         assert reached(machines[0], ["10.50.0.128", "fd00:50::80"]) == [
             "10.50.0.128",
@@ -237,7 +239,8 @@ def test_somebody_elses_switch_is_used_and_left_though_the_host_goes_out_by_it(
     with networks(daemon, body):
         with sandboxes(daemon, *pairs) as (one, _):
             there = ["10.50.0.2", "fd00:50::2", "10.50.0.1", "10.50.0.129", "192.0.2.2"]
-            assert reached(one, [*there, "10.50.0.9"]) == there
+            assert within(5, lambda: reached(one, there) == there)
+            assert reached(one, ["10.50.0.9"]) == []
             assert reached(daemon.host, ["198.51.100.7", "10.50.0.2"]) == [
                 "198.51.100.7",
                 "10.50.0.2",
