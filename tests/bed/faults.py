@@ -106,6 +106,7 @@ _RANDOM = (
     (r"(?m)^fe80::/64 .*$", ""),  # comes with the first carrier, and stays
     (r"fe80::[0-9a-f:]+", "fe80::*"),
     (r"\b0xfe80[0-9a-f]{28}\b", "fe80::*"),
+    (r"\b0x[0-9a-f]{14,16}\b", "IID"),  # the half of an IPv6 address that is made of a MAC address
     (r"\btentative\b", ""),
     (r"(?m)^((?:tcp|udp) +\w+) +\d+ +\d+", r"\1"),
     (r"valid_lft \w+|preferred_lft \w+|expires \w+", ""),

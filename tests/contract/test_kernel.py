@@ -853,7 +853,7 @@ async def passes(subject: Subject, *names: str) -> list[set[int]]:
     return [set(links[IfName(name)].vlans) for name in names]
 
 
-@pytest.mark.smoke
+@pytest.mark.machine
 async def test_a_switch_has_vlans_for_its_networks_alone(subject: Subject) -> None:
     await subject.needs_vlans()
     await with_uplink(subject)
@@ -880,7 +880,7 @@ async def test_a_switch_has_vlans_for_its_networks_alone(subject: Subject) -> No
     assert await subject.links() == before
 
 
-@pytest.mark.smoke
+@pytest.mark.machine
 async def test_a_port_is_in_one_vlan_alone(subject: Subject) -> None:
     await subject.needs_vlans()
     path = subject.path
@@ -895,7 +895,7 @@ async def test_a_port_is_in_one_vlan_alone(subject: Subject) -> None:
     await subject.kernel.apply([guard])
 
 
-@pytest.mark.smoke
+@pytest.mark.machine
 async def test_what_a_refused_list_made_of_a_switch_is_taken_back(subject: Subject) -> None:
     await subject.needs_vlans()
     await with_uplink(subject)
@@ -911,7 +911,7 @@ async def test_what_a_refused_list_made_of_a_switch_is_taken_back(subject: Subje
     assert await passes(subject, SWITCH, "sw-shim") == [{50}, {50}]
 
 
-@pytest.mark.smoke
+@pytest.mark.machine
 async def test_a_vlan_of_a_switch_is_taken_once(subject: Subject) -> None:
     await subject.needs_vlans()
     await subject.kernel.apply([A_SWITCH, bridge_in(50)])

@@ -65,7 +65,7 @@ REUSE = {
 
 @pytest.mark.parametrize(
     "options",
-    ["plain", "REUSEADDR", "REUSEPORT", pytest.param("both", marks=pytest.mark.smoke)],
+    ["plain", "REUSEADDR", "REUSEPORT", pytest.param("both", marks=pytest.mark.machine)],
 )
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::", "::1", "dual"])
 @pytest.mark.parametrize("port", [TCP, UDP], ids=["tcp", "udp"])
