@@ -115,7 +115,7 @@ class Kernel(Protocol):
         ...
 
     async def watch_links(self, changed: Callable[[LinkNews], None]) -> None:
-        """From now on call *changed*, on the loop, when links of the host come or go."""
+        """From now on call *changed*, on the loop, when links of the host come, go or get carrier."""
         ...
 
     async def watch_addresses(self, netns: Path, changed: Callable[[], None]) -> None:

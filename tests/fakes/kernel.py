@@ -30,6 +30,7 @@ from seaway.plan.operations import (
     AddSwitch,
     AddVlan,
     AdoptBridge,
+    Announce,
     Attach,
     AttachLink,
     AttachVeth,
@@ -449,7 +450,7 @@ class FakeKernel:
                     self.namespaces[op.netns].names_port = None
             case ChangeElements():
                 self._change_elements(op.old - op.new, op.new - op.old)
-            case ForgetAddress() | ForgetAmong() | ForgetPort():
+            case ForgetAddress() | ForgetAmong() | ForgetPort() | Announce():
                 pass
             case SetSysctl():
                 self._check(op.path in self.sysctls, op, "No such file or directory")

@@ -23,6 +23,7 @@ from seaway.plan.elements import Element
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
+    Announce,
     BindNetns,
     ChangeElements,
     ChangeRoute,
@@ -443,6 +444,33 @@ async def test_neighbours_hear_of_a_new_mac_at_once(stage: Stage) -> None:
         return {e.get("lladdr") for e in table if e["dst"] in {"10.7.0.3", "fd00:7::3"}}
 
     await until(lambda: heard() == {"02:00:00:00:09:09"})
+
+
+async def test_what_nobody_heard_is_announced_once_more(stage: Stage) -> None:
+    a, b = await two_sandboxes(stage)
+    wrong, right = "02:00:00:00:09:09", str(veth(b, 3).mac)
+    for address in ("10.7.0.3", "fd00:7::3"):
+        stage.run(
+            "ip",
+            "neigh",
+            "replace",
+            address,
+            "lladdr",
+            wrong,
+            "dev",
+            "eth0",
+            "nud",
+            "stale",
+            netns=a,
+        )
+
+    await stage.kernel.apply([Announce(what=veth(b, 3))])
+
+    def heard() -> set[object]:
+        table = ip_json(stage, "neigh", netns=a)
+        return {e.get("lladdr") for e in table if e["dst"] in {"10.7.0.3", "fd00:7::3"}}
+
+    await until(lambda: heard() == {right})
 
 
 # --- detaching ---

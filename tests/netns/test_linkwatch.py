@@ -69,3 +69,24 @@ async def test_a_port_that_leaves_its_bridge_went_and_came(stage: Stage) -> None
 
     assert {name for each in news for name in each.went} == {"port"}
     assert {name for each in news for name in each.came} == {"port"}
+
+
+async def test_a_link_that_gets_carrier_is_told_once_each_time(stage: Stage) -> None:
+    news: list[LinkNews] = []
+    stage.run("ip", "link", "add", "near", "up", "type", "veth", "peer", "name", "far")
+    await stage.kernel.watch_links(news.append)
+
+    def carrying() -> list[str]:
+        return [name for each in news for name in each.carrying if name == "near"]
+
+    for times in (1, 2):
+        stage.run("ip", "link", "set", "far", "up")
+        stage.run("ip", "link", "set", "near", "mtu", "1400")
+        for _ in range(300):
+            if len(carrying()) == times:
+                break
+            await asyncio.sleep(0.01)
+        assert carrying() == ["near"] * times
+        stage.run("ip", "link", "set", "far", "down")
+        await asyncio.sleep(0.05)
+    assert not any(each.came or each.went for each in news)

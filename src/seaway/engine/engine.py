@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from seaway.contracts import Clock, Driver, HostPorts, Kernel, Leases, Names, Runtime, Store
 from seaway.engine.addresses import Addresses
 from seaway.engine.adoptions import Adoptions
+from seaway.engine.announcing import Announcing
 from seaway.engine.assembly import Assembly
 from seaway.engine.autoconf import Autoconf
 from seaway.engine.background import Background
@@ -107,7 +108,12 @@ def engine_over(
         paths=paths,
     )
     parents = Parents(
-        store=store, kernel=kernel, mending=mending, turns=turns, background=background
+        store=store,
+        kernel=kernel,
+        mending=mending,
+        announcing=Announcing(store=store, wires=wires, turns=turns, background=background),
+        turns=turns,
+        background=background,
     )
     readdressing = Readdressing(store=store, wires=wires, files=files, turns=turns)
     autoconf = Autoconf(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from seaway.contracts import Kernel, Store
+from seaway.engine.announcing import Announcing
 from seaway.engine.background import Background
 from seaway.engine.mending import Mending
 from seaway.engine.turns import Turns
@@ -31,10 +32,12 @@ class Parents:
         store: Store,
         kernel: Kernel,
         mending: Mending,
+        announcing: Announcing,
         turns: Turns,
         background: Background,
     ) -> None:
         self._store, self._kernel, self._mending = store, kernel, mending
+        self._announcing = announcing
         self._turns, self._background = turns, background
         self._news, self._is_mending = asyncio.Event(), False
 
@@ -47,7 +50,8 @@ class Parents:
         return (n for n in self._store.networks() if _is_watched(n))
 
     def _changed(self, news: LinkNews) -> None:
-        """Links came or went: one that came is mended for, and a link of ours that somebody took."""
+        """Mend for what came, and for a link of ours that somebody took; announce who is behind what carries."""
+        self._announcing.heed(news)
         networks = tuple(self._networks())
         theirs = {name for n in networks for name in n.foreign_links}
         ours = {name for n in networks for name in n.host_links}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from seaway.contracts import Kernel, Names, Store
 from seaway.engine.drivers import Drivers
@@ -10,9 +10,10 @@ from seaway.engine.held_ports import HeldPorts
 from seaway.engine.undo import Undo
 from seaway.model.endpoint import Endpoint
 from seaway.model.errors import KernelRefused
+from seaway.model.ids import NetworkId
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths
-from seaway.plan.operations import Operation
+from seaway.plan.operations import Announce, Attach, Operation
 from seaway.plan.wiring import Attachment, Wiring, beyond, change_ops, view, wired
 from seaway.plan.zone import holder
 
@@ -110,6 +111,15 @@ class Wires:
     ) -> tuple[Operation, ...]:
         netns = self._paths.bound(sandbox)
         return change_ops(before, after, netns, self._drivers, cut_streams=cut_streams)
+
+    async def announce(self, sandbox: Sandbox, networks: Collection[NetworkId]) -> None:
+        """Let the neighbours of *sandbox* on *networks* hear once more which addresses it has there."""
+        if not sandbox.running or not sandbox.has_namespace:
+            return
+        netns = self._paths.bound(sandbox)
+        on_them = [a for a in self.wiring(sandbox).attachments if a.network.id in networks]
+        made = [op for a in on_them for op in self._drivers.endpoint_ops(None, a, netns)]
+        await self._kernel.apply([Announce(what=op) for op in made if isinstance(op, Attach)])
 
     # Names
 

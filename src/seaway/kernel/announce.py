@@ -14,7 +14,7 @@ from seaway.kernel.netlink import Refused
 from seaway.kernel.visit import Visits
 from seaway.model.ids import IfName, Interface, Mac
 from seaway.model.parent import has_neighbours
-from seaway.plan.operations import AttachLink, AttachVeth, ChangeAddresses, Operation
+from seaway.plan.operations import Announce, AttachLink, AttachVeth, ChangeAddresses, Operation
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,8 @@ class Announcement:
 
 def announcements(operations: Sequence[Operation], visits: Visits) -> Iterator[Announcement]:
     """What neighbours must hear of the links made; a failure is only logged, since the link stands."""
-    for op in operations:
+    for each in operations:
+        op = each.what if isinstance(each, Announce) else each
         addresses = _new_addresses(op)
         if not addresses:
             continue

@@ -1,4 +1,4 @@
-"""Noticing at once that links of the host come or go."""
+"""Noticing at once that links of the host come, go, or get carrier."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class LinkWatch:
 
     A link is told of when its name leads to another index than before: most news is of links that
     stay, each connect brings some. One that leaves its bridge went and came, too: the kernel says
-    that the port is deleted (``br_ifinfo_notify()``).
+    that the port is deleted (``br_ifinfo_notify()``). One gets carrier when frames pass that did not
+    when it was last told of.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class LinkWatch:
         with open_netlink() as netlink:
             replies = netlink.dump(rtnetlink.dump_links())
         self._known = dict(_named(reply) for reply in replies)
+        self._carrying = {_named(r)[1] for r in replies if rtnetlink.is_operational(r.body)}
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -45,18 +47,24 @@ class LinkWatch:
         """What came and went since this was asked last; when news was lost, all there was did both."""
         came: set[IfName] = set()
         went: set[IfName] = set()
+        carrying: set[IfName] = set()
         for _ in range(_MOST):
             try:
                 data = self._socket.recv(_READ)
             except OSError as error:
                 if error.errno == ENOBUFS:
-                    return LinkNews(came=frozenset(self._known), went=frozenset(self._known))
+                    return self._anything()
                 if error.errno == EAGAIN:
                     break
                 raise
             for reply in rtnetlink.replies(data):
                 self._heed(reply, came, went)
-        return LinkNews(came=frozenset(came), went=frozenset(went))
+                self._heed_carrier(reply, carrying)
+        return LinkNews(came=frozenset(came), went=frozenset(went), carrying=frozenset(carrying))
+
+    def _anything(self) -> LinkNews:
+        known = frozenset(self._known)
+        return LinkNews(came=known, went=known, carrying=known)
 
     def _heed(self, reply: Reply, came: set[IfName], went: set[IfName]) -> None:
         name, index = _named(reply)
@@ -70,6 +78,14 @@ class LinkWatch:
                 went.add(other)
             self._known[name] = index
             came.add(name)
+
+    def _heed_carrier(self, reply: Reply, carrying: set[IfName]) -> None:
+        name, index = _named(reply)
+        if reply.kind != Kind.NEWLINK or not rtnetlink.is_operational(reply.body):
+            self._carrying.discard(index)
+        elif index not in self._carrying:
+            self._carrying.add(index)
+            carrying.add(name)
 
 
 def _named(reply: Reply) -> tuple[IfName, int]:

@@ -201,8 +201,7 @@ class LinuxKernel:
         watch = self._links
 
         def tell() -> None:
-            news = watch.news()
-            if news.came or news.went:
+            if news := watch.news():
                 changed(news)
 
         asyncio.get_running_loop().add_reader(watch, tell)

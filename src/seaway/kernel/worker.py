@@ -43,6 +43,7 @@ from seaway.plan.operations import (
     AddSwitch,
     AddVlan,
     AdoptBridge,
+    Announce,
     AttachLink,
     AttachVeth,
     BindNetns,
@@ -257,6 +258,8 @@ class Worker:
                 parents.attach_link(visits, op, self.reaper)
             case DetachLink():
                 parents.detach_link(visits, op, self.reaper)
+            case Announce():
+                pass  # sent after the rest: see apply
             case ChangeHostRoutes():
                 parents.change_host_routes(self.host, op)
             case ChangeMtu():

@@ -206,6 +206,16 @@ class Network:
         return frozenset(link for link in links if link is not None)
 
     @property
+    def ways_to_lan(self) -> frozenset[IfName]:
+        """Links by which frames of its sandboxes get to machines that are not ours."""
+        parent, uplink = self.options.parent, self.options.uplink
+        links = (
+            uplink.name if uplink is not None else None,
+            *((parent.name, parent.base) if parent is not None else ()),
+        )
+        return frozenset(link for link in links if link)
+
+    @property
     def host_addresses(self) -> tuple[Address, ...]:
         """The host's addresses on its shim: those that are set aside for it, or lent."""
         if not self.options.host_access:

@@ -68,6 +68,12 @@ class LinkNews:
 
     came: frozenset[IfName] = frozenset()
     went: frozenset[IfName] = frozenset()
+    carrying: frozenset[IfName] = frozenset()
+    """Those that have carrier now and had none before (RFC 2863, ``ifOperStatus``)."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is new."""
+        return bool(self.came or self.went or self.carrying)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,6 +308,13 @@ class DetachLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Announce the addresses of what was attached once more; as ``AttachVeth`` announces them."""
+
+    what: AttachVeth | AttachLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeHostRoutes:
     """Let the host reach *new* addresses by its *link*, and *old* ones no more; said twice is fine.
 
@@ -502,6 +509,7 @@ Operation = (
     | DetachVeth
     | AttachLink
     | DetachLink
+    | Announce
     | ChangeHostRoutes
     | ChangeMtu
     | ChangeGateways

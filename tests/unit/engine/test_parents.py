@@ -9,13 +9,14 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from fakes.world import World, a_world, network_wish, tcp
+from seaway.engine import announcing
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Conflict, Forbidden, InvalidRequest, KernelRefused
 from seaway.model.ids import IfName, Mac
 from seaway.model.network import Network, NetworkChange, SubnetWish
 from seaway.model.observed import LinkNews, LinkState, Surroundings
 from seaway.model.sandbox import Sandbox
-from seaway.plan.operations import PARENT_GROUP, AddVlan, AttachLink
+from seaway.plan.operations import PARENT_GROUP, AddVlan, Announce, AttachLink
 
 EXT0, VLAN = IfName("ext0"), IfName("ext0.50")
 SUBNET = "192.0.2.0/24"
@@ -107,6 +108,26 @@ async def test_a_link_of_ours_that_somebody_deletes_is_made_again() -> None:
         assert world.kernel.links[VLAN].vlan == 50
         assert lan.shim in world.kernel.links
         assert inside(world, box) == before
+
+
+async def test_sandboxes_are_announced_when_their_parent_gets_carrier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(announcing, "INTERVAL", 0)
+    async with a_world() as world:
+        plug_in(world)
+        await a_lan(world)
+        await world.network("web")
+        box = await world.box("box", ["lan", "web"])
+        await world.box("other", ["web"])
+        before = len(world.kernel.operations)
+
+        for name in (EXT0, IfName("eth7")):
+            world.kernel.tell_links(LinkNews(carrying=frozenset({name})))
+            await settled(world)
+
+        told = [op.what for op in world.kernel.operations[before:] if isinstance(op, Announce)]
+        assert [(op.netns, op.ifname) for op in told] == [(world.paths.bound(box), "eth0")] * 2
 
 
 async def test_a_start_without_the_parent_waits_for_it() -> None:
