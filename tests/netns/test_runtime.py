@@ -296,6 +296,20 @@ async def test_a_terminal_has_the_size_that_was_said(bench: Bench) -> None:
     assert (await bench.runtime.wait(launch.sandbox)).code == 5
 
 
+async def test_of_many_sizes_of_a_terminal_the_last_holds(bench: Bench) -> None:
+    launch = bench.launch("sh", tty=True, stdin_open=True)
+    stream = await bench.begin(launch)
+    await bench.runtime.resize(launch.sandbox, 33, 99)
+    await stream.write(UNTIL_WIDE + b"echo wide\n")
+    await until(stream, "wide\r\n")
+
+    for height in range(20, 60):
+        await bench.runtime.resize(launch.sandbox, height, 111)
+    await stream.write(b"sleep 0.2; stty size; exit 0\n")
+
+    assert "59 111\r\n" in "".join(text for _, text in await everything(stream))
+
+
 async def test_a_terminal_can_be_left_and_entered_again(bench: Bench) -> None:
     launch = bench.launch("sh", tty=True, stdin_open=True)
     first = await bench.begin(launch)

@@ -34,7 +34,17 @@ from seaway.model.sandbox import Process
 from seaway.model.usage import Processes, Usage
 from seaway.plan.oci import OWN_FILES, cgroup
 from seaway.plan.oci_error import refusal
-from seaway.runtime import bundle, freezer, programs, streams, supervisor, traces, usage, watch
+from seaway.runtime import (
+    bundle,
+    freezer,
+    programs,
+    streams,
+    supervisor,
+    traces,
+    usage,
+    watch,
+    window,
+)
 from seaway.runtime.bundle import Place
 from seaway.runtime.log import LogReader
 from seaway.runtime.supervisor import START_TIMEOUT, Seat
@@ -162,7 +172,7 @@ class ConmonRuntime:
     async def resize(self, sandbox: SandboxId, height: int, width: int) -> None:
         """Tell the terminal its size in characters; raises Conflict when the process ended."""
         place, _ = self._of(sandbox)
-        supervisor.resize(place.bundle, height, width)
+        window.resize(place.bundle, height, width)
 
     async def logs(self, sandbox: SandboxId, *, follow: bool) -> AsyncIterator[LogLine]:
         """What was written to the standard streams from the beginning, with *follow* to its end."""
@@ -330,7 +340,7 @@ class ConmonRuntime:
 
     async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
         """Tell the terminal of a further process its size; raises NotFound, Conflict."""
-        supervisor.resize(self._exec_dir(exec_id), height, width)
+        window.resize(self._exec_dir(exec_id), height, width)
 
     def exec_pid(self, exec_id: str) -> int | None:
         """The process id of a living further process."""

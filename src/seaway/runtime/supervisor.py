@@ -16,7 +16,7 @@ from typing import Self
 
 import msgspec
 
-from seaway.model.errors import Conflict, Unavailable
+from seaway.model.errors import Unavailable
 from seaway.model.sandbox import Process
 from seaway.plan.oci_error import refusal
 from seaway.runtime import programs, traces, watch
@@ -193,15 +193,3 @@ def _pid_of(answer: _Answer | None, args: Sequence[str], directory: Path, *, fur
     if answer.number <= 0:
         raise refusal(answer.message, command=args[0], further=further)
     return answer.number
-
-
-def resize(directory: Path, height: int, width: int) -> None:
-    """Tell the terminal of *directory* its size in characters; raises Conflict when it is gone."""
-    try:
-        control = os.open(directory / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, OSError) as error:
-        raise Conflict("the terminal is gone") from error
-    try:
-        os.write(control, f"1 {height} {width}\n".encode())
-    finally:
-        os.close(control)
