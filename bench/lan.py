@@ -13,8 +13,12 @@ from bench.stage import Stage, a_stage, timed
 from bed.spot import Spot
 
 NETWORKS = ("bench", "lan")
+BY_HAND = "by hand"
+"""Two namespaces on the same parent that Seaway knows nothing of: what the kernel alone does."""
+WAYS = (*NETWORKS, BY_HAND)
+SHOWN = {"bench": "bridge", "lan": "macvlan", BY_HAND: "macvlan, the kernel alone"}
 SECONDS = 1.0
-"""How long one stream flows."""
+"""How long one of them flows."""
 _SINK = """
 import socket, time
 with socket.create_server(("", 5001)) as server:
@@ -23,7 +27,7 @@ with socket.create_server(("", 5001)) as server:
     size, begin, room = 0, time.perf_counter(), bytearray(1 << 20)
     while got := peer.recv_into(room):
         size += got
-    print(size * 8 / (time.perf_counter() - begin) / 1e9)
+    print((time.perf_counter() - begin) / (size * 8 / 1e9))
 """
 _SOURCE = """
 import socket, sys, time
@@ -32,13 +36,38 @@ with socket.create_connection((sys.argv[1], 5001)) as peer:
     while time.perf_counter() < end:
         peer.sendall(load)
 """
+_DATAGRAM_SINK = """
+import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+    mine.bind(("", 5001))
+    print("ready", flush=True)
+    mine.recv(2000)
+    count, begin = 0, time.perf_counter()
+    while len(mine.recv(2000)) > 1:
+        count += 1
+    print((time.perf_counter() - begin) / (count / 1e5))
+"""
+_DATAGRAM_SOURCE = """
+import socket, sys, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+    peer = sys.argv[1], 5001
+    end, load = time.perf_counter() + float(sys.argv[2]), bytes(1000)
+    while time.perf_counter() < end:
+        mine.sendto(load, peer)
+    for _ in range(20):  # that it is over; the first may find the queue full
+        time.sleep(0.01)
+        mine.sendto(b"x", peer)
+"""
+FLOWS = {
+    "time for a gigabit between two sandboxes": (_SOURCE, _SINK),
+    "time for 100,000 datagrams between two sandboxes": (_DATAGRAM_SOURCE, _DATAGRAM_SINK),
+}
 
 
 def on_the_lan(rounds: int) -> Report:
     """Connect to a macvlan network and to a bridge network, and send between two on each, in turn."""
     connects: dict[str, list[float]] = {name: [] for name in NETWORKS}
     disconnects: dict[str, list[float]] = {name: [] for name in NETWORKS}
-    streams: dict[str, list[float]] = {name: [] for name in NETWORKS}
     with a_stage() as stage:
         _make_lan(stage)
         for n in range(BATCH):
@@ -49,32 +78,29 @@ def on_the_lan(rounds: int) -> Report:
                 if round_:  # the first warms up
                     connects[name] += took[0]
                     disconnects[name] += took[1]
-        for name in NETWORKS:
-            for end in ("a", "b"):
-                stage.sandbox(f"{name}-{end}", network=name)
-        for _ in range(min(rounds, 10)):
-            for name in NETWORKS:
-                streams[name].append(_stream(stage, name))
+        flows = _flows(stage, min(rounds, 10))
     figures = {
-        (what, name): Figure(name=f"{what}, {shown}", samples=tuple(samples[name]), unit=unit)
-        for what, samples, unit in (
+        (what, way): Figure(name=f"{what}, {SHOWN[way]}", samples=tuple(samples), unit=unit)
+        for what, ways, unit in (
             ("connect", connects, "ms"),
             ("disconnect", disconnects, "ms"),
-            ("time for a gigabit between two sandboxes", _inverse(streams), "s"),
+            *((what, ways, "s") for what, ways in flows.items()),
         )
-        for name, shown in (("bench", "bridge"), ("lan", "macvlan"))
+        for way, samples in ways.items()
     }
     return Report(
         figures=tuple(figures.values()),
-        claims=tuple(
-            Claim(figure=figures[what, "lan"], beside=figures[what, "bench"], limit=1)
-            for what in ("connect", "time for a gigabit between two sandboxes")
+        claims=(
+            *(
+                Claim(figure=figures[what, "lan"], beside=figures[what, "bench"], limit=1)
+                for what in ("connect", *FLOWS)
+            ),
+            *(
+                Claim(figure=figures[what, "lan"], beside=figures[what, BY_HAND], limit=1.1)
+                for what in FLOWS
+            ),
         ),
     )
-
-
-def _inverse(streams: dict[str, list[float]]) -> dict[str, list[float]]:
-    return {name: [1 / sample for sample in samples] for name, samples in streams.items()}
 
 
 def _make_lan(stage: Stage) -> None:
@@ -97,14 +123,44 @@ def _turn(stage: Stage, network: str) -> tuple[list[float], list[float]]:
     return connects, disconnects
 
 
-def _stream(stage: Stage, network: str) -> float:
-    """Gigabits in a second from one sandbox to another."""
-    source, sink = (stage.daemon.sandbox(f"{network}-{end}") for end in ("a", "b"))
+def _flows(stage: Stage, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """How long each flow took each way."""
+    ends = {way: (_by_hand if way == BY_HAND else _sandboxes)(stage, way) for way in WAYS}
+    found: dict[str, dict[str, list[float]]] = {w: {n: [] for n in WAYS} for w in FLOWS}
+    for _ in range(rounds):
+        for what, (send, receive) in FLOWS.items():
+            for way in WAYS:
+                found[what][way].append(_flow(*ends[way], send, receive))
+    return found
+
+
+def _sandboxes(stage: Stage, network: str) -> tuple[Spot, Spot]:
+    names = [f"{network}-{end}" for end in ("a", "b")]
+    for name in names:
+        stage.sandbox(name, network=network)
+    source, sink = map(stage.daemon.sandbox, names)
+    return source, sink
+
+
+def _by_hand(stage: Stage, _: str) -> tuple[Spot, Spot]:
+    host = stage.daemon.host
+    for number, name in enumerate(("hand1", "hand2"), 201):
+        host.sh(
+            f"touch /run/{name}; unshare --net=/run/{name} true;"
+            f"ip link add link eth0 name {name} netns /run/{name} type macvlan mode bridge;"
+            f"nsenter --net=/run/{name} sh -c 'ip link set {name} name eth0; ip link set eth0 up;"
+            f"ip address add 192.0.2.{number}/24 dev eth0'"
+        )
+    return host.at("/run/hand1"), host.at("/run/hand2")
+
+
+def _flow(source: Spot, sink: Spot, send: str, receive: str) -> float:
+    """How long so much takes from one to the other."""
     address = _address(sink)
-    receiver = sink.popen([sys.executable, "-c", _SINK], stdout=subprocess.PIPE)
+    receiver = sink.popen([sys.executable, "-c", receive], stdout=subprocess.PIPE)
     assert receiver.stdout is not None
     assert receiver.stdout.readline() == "ready\n"
-    source.python(_SOURCE, address, str(SECONDS))
+    source.python(send, address, str(SECONDS))
     found = float(receiver.stdout.read())
     receiver.wait(10)
     return found

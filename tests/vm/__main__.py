@@ -1,4 +1,4 @@
-"""``python -m vm [-t SECONDS] COMMAND…``: run a command in a virtual machine with Debian's kernel."""
+"""``python -m vm [-t SECONDS] [-k PARAMETER]… COMMAND…``: run a command in a machine with Debian's kernel."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ def main() -> int:
     """Boot once; gives the status of the command (124: it took too long, 125: the machine died)."""
     parser = argparse.ArgumentParser(prog="python -m vm", description=__doc__)
     parser.add_argument("-t", "--timeout", type=int, default=900, help="seconds for the command")
+    parser.add_argument(
+        "-k",
+        "--kernel",
+        metavar="PARAMETER",
+        action="append",
+        default=[],
+        help="one for the kernel",
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     env = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    return run(Job(command=given.command, seconds=given.timeout, env=env), unpacked())
+    job = Job(command=given.command, seconds=given.timeout, env=env, parameters=tuple(given.kernel))
+    return run(job, unpacked())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/vm/" in str(item.path):
             item.add_marker(pytest.mark.vm)
-            item.add_marker(
-                pytest.mark.skipif(not IN_VM, reason="runs in the VM bed: python -m vm")
-            )
+            where = "python -m vm"
+            fits = IN_VM
+            if item.get_closest_marker("without_ipv6") is not None:
+                where = "python -m vm -k ipv6.disable=1"
+                fits = IN_VM and not Path("/proc/sys/net/ipv6").exists()
+            item.add_marker(pytest.mark.skipif(not fits, reason=f"runs in the VM bed: {where}"))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ _PARAMETERS = (
     *("console=ttyS0", "quiet", "panic=-1", "oops=panic", "mitigations=off", "nokaslr"),
     "no_timer_check",  # on a busy host an emulated timer is late, and the kernel gives up at once
 )
-"""Of the kernel (Documentation/admin-guide/kernel-parameters.txt)."""
+"""Of any kernel (Documentation/admin-guide/kernel-parameters.txt)."""
 _VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 _BOOT = 60
 """Seconds that a machine gets beyond its command: to boot, and to end."""
@@ -58,6 +58,8 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     memory: int = 1536
     """MiB."""
+    parameters: Sequence[str] = ()
+    """Of the kernel, beside those of any machine."""
 
 
 def run(job: Job, kernel: Kernel) -> int:
@@ -155,7 +157,7 @@ def _boot(job: Job, kernel: Kernel, initramfs: Path) -> subprocess.Popen[bytes]:
             *("-device", "vhost-user-fs-pci,chardev=files,tag=share,queue-size=1024"),
             *("-serial", f"file:{_CONSOLE}", "-serial", "stdio"),
             *("-kernel", str(kernel.image), "-initrd", str(initramfs)),
-            *("-append", " ".join(_PARAMETERS)),
+            *("-append", " ".join((*_PARAMETERS, *job.parameters))),
         ],
         stdin=subprocess.DEVNULL,
     )

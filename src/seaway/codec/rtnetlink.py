@@ -602,6 +602,9 @@ class Link:
     """Its hardware address, of whatever length."""
     info: bytes = field(default=b"", compare=False)
     """``IFLA_LINKINFO``: what is known of its kind alone; read by those who ask."""
+    operational: bool = field(default=False, compare=False)
+    """Whether it is known to pass packets (RFC 2863, IF_OPER_UP). IFF_RUNNING says so of a link of
+    unknown state too, which a new bridge is for up to a second."""
 
     @property
     def up(self) -> bool:
@@ -732,6 +735,7 @@ def link(body: bytes) -> Link:
         peer=_number(found, _IFLA_LINK),
         hardware=found.get(_IFLA_ADDRESS, b""),
         info=found.get(_IFLA_LINKINFO, b""),
+        operational=found.get(_IFLA_OPERSTATE) == bytes([_IF_OPER_UP]),
     )
 
 
@@ -771,15 +775,6 @@ def traffic(body: bytes) -> Traffic:
         tx_errors=tx_errors,
         tx_dropped=tx_dropped,
     )
-
-
-def is_operational(body: bytes) -> bool:
-    """Whether the link in an RTM_NEWLINK is known to pass packets (RFC 2863, IF_OPER_UP).
-
-    IFF_RUNNING says so of a link of unknown state too, which a new bridge is for up to a second.
-    """
-    _read(_LINK, body)
-    return attributes(body[_LINK.size :]).get(_IFLA_OPERSTATE) == bytes([_IF_OPER_UP])
 
 
 def port_forwards(body: bytes) -> bool:

@@ -6,7 +6,7 @@ import socket
 from errno import EAGAIN, ENOBUFS
 
 from seaway.codec import rtnetlink
-from seaway.codec.rtnetlink import Kind, Reply
+from seaway.codec.rtnetlink import Kind, Link
 from seaway.kernel.netlink import NETLINK_ROUTE, open_netlink
 from seaway.model.ids import IfName
 from seaway.model.observed import LinkNews
@@ -32,8 +32,9 @@ class LinkWatch:
         self._socket.bind((0, _RTMGRP_LINK))
         with open_netlink() as netlink:
             replies = netlink.dump(rtnetlink.dump_links())
-        self._known = dict(_named(reply) for reply in replies)
-        self._carrying = {_named(r)[1] for r in replies if rtnetlink.is_operational(r.body)}
+        there = [rtnetlink.link(reply.body) for reply in replies]
+        self._known = {link.name: link.index for link in there}
+        self._carrying = {link.index for link in there if link.operational}
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -58,36 +59,30 @@ class LinkWatch:
                     break
                 raise
             for reply in rtnetlink.replies(data):
-                self._heed(reply, came, went)
-                self._heed_carrier(reply, carrying)
+                link = rtnetlink.link(reply.body)
+                self._heed(reply.kind, link, came, went)
+                self._heed_carrier(reply.kind, link, carrying)
         return LinkNews(came=frozenset(came), went=frozenset(went), carrying=frozenset(carrying))
 
     def _anything(self) -> LinkNews:
         known = frozenset(self._known)
         return LinkNews(came=known, went=known, carrying=known)
 
-    def _heed(self, reply: Reply, came: set[IfName], went: set[IfName]) -> None:
-        name, index = _named(reply)
-        known = self._known.get(name)
-        if reply.kind == Kind.DELLINK and known == index:
-            del self._known[name]
-            went.add(name)
-        elif reply.kind == Kind.NEWLINK and known != index:
-            for other in [n for n, i in self._known.items() if i == index]:  # it was renamed
+    def _heed(self, kind: int, link: Link, came: set[IfName], went: set[IfName]) -> None:
+        known = self._known.get(link.name)
+        if kind == Kind.DELLINK and known == link.index:
+            del self._known[link.name]
+            went.add(link.name)
+        elif kind == Kind.NEWLINK and known != link.index:
+            for other in [n for n, i in self._known.items() if i == link.index]:  # it was renamed
                 del self._known[other]
                 went.add(other)
-            self._known[name] = index
-            came.add(name)
+            self._known[link.name] = link.index
+            came.add(link.name)
 
-    def _heed_carrier(self, reply: Reply, carrying: set[IfName]) -> None:
-        name, index = _named(reply)
-        if reply.kind != Kind.NEWLINK or not rtnetlink.is_operational(reply.body):
-            self._carrying.discard(index)
-        elif index not in self._carrying:
-            self._carrying.add(index)
-            carrying.add(name)
-
-
-def _named(reply: Reply) -> tuple[IfName, int]:
-    link = rtnetlink.link(reply.body)
-    return link.name, link.index
+    def _heed_carrier(self, kind: int, link: Link, carrying: set[IfName]) -> None:
+        if kind != Kind.NEWLINK or not link.operational:
+            self._carrying.discard(link.index)
+        elif link.index not in self._carrying:
+            self._carrying.add(link.index)
+            carrying.add(link.name)

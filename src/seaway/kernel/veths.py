@@ -100,7 +100,7 @@ def _is_open(netlink: Netlink, op: AttachVeth) -> bool:
         return False
     port = netlink.ask(rtnetlink.get_link(netlink.index(op.link)))
     bridge = netlink.ask(rtnetlink.get_link(netlink.index(op.bridge)))
-    return rtnetlink.port_forwards(port.body) and rtnetlink.is_operational(bridge.body)
+    return rtnetlink.port_forwards(port.body) and rtnetlink.link(bridge.body).operational
 
 
 def change_guard(host: Host, op: ChangeGuard) -> None:

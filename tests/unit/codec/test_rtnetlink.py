@@ -369,7 +369,7 @@ def test_a_link_is_read_as_pyroute2_writes_it() -> None:
 
 @pytest.mark.parametrize(("state", "up"), [(6, True), (0, False), (2, False)])
 def test_a_link_of_unknown_state_is_not_operational(state: int, up: bool) -> None:
-    assert rtnetlink.is_operational(bytes(16) + attribute(16, bytes([state]))) is up
+    assert rtnetlink.link(bytes(16) + attribute(16, bytes([state]))).operational is up
 
 
 def test_what_is_known_of_a_kind_alone_is_read_where_it_is_that_kind() -> None:
@@ -458,7 +458,6 @@ def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
     readers: tuple[Any, ...] = (
         rtnetlink.link,
         rtnetlink.port_forwards,
-        rtnetlink.is_operational,
         rtnetlink.address,
         rtnetlink.route,
         rtnetlink.attributes,
