@@ -557,8 +557,9 @@ class Leases(Protocol[L]):
         """Prolong *lease* from now on, and get another when that is lost; None: get one.
 
         Nothing is kept for *client* yet. *changed* is told each new lease, be it only of other times, and
-        None at once when the address must not be used any more; whatever it raises, servers are asked on
-        until ``stop``.
+        None at once when the address must not be used any more. A lease that it refuses by AddressTaken is
+        declined, and another asked for ten seconds later (RFC 2131 section 3.1, point 5); whatever else it
+        raises, servers are asked on until ``stop``.
         """
         ...
 

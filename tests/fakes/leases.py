@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Generic
 
 from seaway.contracts import Steps
-from seaway.model.errors import Unavailable
+from seaway.model.errors import AddressTaken, Unavailable
 from seaway.model.lease import L, Lease4, Lease6, LeaseClient, LeasedAddress, LeasedRoute
 
 
@@ -58,6 +58,8 @@ class FakeLeases(Generic[L]):
         self.clients: dict[str, LeaseClient] = {}
         self.lent: dict[str, L] = {}
         self.kept: dict[str, Callable[[L | None], Awaitable[None]]] = {}
+        self.declined: list[L] = []
+        """What was lent and was somebody else's."""
         self._next = 50
 
     async def acquire(self, client: LeaseClient, known: L | None = None) -> L:
@@ -84,7 +86,10 @@ class FakeLeases(Generic[L]):
         """The server says something else."""
         if lease is not None:
             self.lent[client] = lease
-        await self.kept[client](lease)
+        try:
+            await self.kept[client](lease)
+        except AddressTaken:
+            self.declined.append(self.lent.pop(client))
 
     async def release(self, client: LeaseClient, lease: L) -> None:
         """It is given back."""
@@ -94,7 +99,9 @@ class FakeLeases(Generic[L]):
 
     async def decline(self, client: LeaseClient, lease: L) -> None:
         """Somebody else has it."""
-        await self.release(client, lease)
+        self._steps.reach("leases.decline")
+        await self.stop(client)
+        self.declined.append(self.lent.pop(client.id))
 
     async def stop(self, client: LeaseClient) -> None:
         """Nobody is told any more."""

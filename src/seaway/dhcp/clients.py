@@ -15,7 +15,7 @@ from typing import Generic, Self
 from seaway.contracts import Clock, Steps
 from seaway.dhcp.clock import SteadyClock
 from seaway.dhcp.family import Family, Machine, S, Wire
-from seaway.model.errors import EngineError, Unavailable
+from seaway.model.errors import AddressTaken, EngineError, Unavailable
 from seaway.model.lease import L, LeaseClient
 from seaway.plan.leasing import SECOND, Draw, M, Send, Turn
 
@@ -23,6 +23,14 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP = 300.0
 """Seconds: the loop's timers stand still while the host is suspended, and leases run on."""
+DECLINED = 10.0
+"""Seconds from an address that somebody else has to the question for another (RFC 2131, section 3.1).
+
+Of several in a row each waits twice as long: where one machine answers for all addresses, a client
+that went on asking would use up what the server has.
+"""
+_MOST_DECLINED = 10
+"""Doublings, more or less three hours."""
 _REPAIR = 60.0
 """Seconds until a client goes on that broke by an error of ours."""
 _CHANCE = secrets.SystemRandom()
@@ -52,7 +60,9 @@ class _Kept(Generic[S, M, L]):
         self.task: asyncio.Task[None] | None = None
         """Its conversation with servers, while there is one."""
         self.not_before = 0
-        """When it may go on after something of ours broke; nanoseconds since the epoch."""
+        """When it may go on after something broke, or was declined; nanoseconds since the epoch."""
+        self.declined = 0
+        """How many leases in a row were somebody else's."""
 
     @property
     def due(self) -> int | None:
@@ -192,7 +202,8 @@ class LeaseClients(Generic[S, M, L]):
                     if heard is None and not self._is_due(turn.state):
                         break
                     turn = self._step(kept.client, kept.machine, turn.state, heard)
-                    await self._tell(kept, turn)
+                    if not await self._tell(kept, turn) and turn.granted is not None:
+                        await self._turn_down(kept, turn.granted, wire)
         except EngineError as error:
             log.warning("a lease could not be prolonged", extra=_facts(kept.client, str(error)))
         except Exception:  # one client never ends the others
@@ -213,17 +224,41 @@ class LeaseClients(Generic[S, M, L]):
     def _is_kept(self, kept: _Kept[S, M, L]) -> bool:
         return self._kept.get(kept.client.id) is kept
 
-    async def _tell(self, kept: _Kept[S, M, L], turn: Turn[S, M, L]) -> None:
-        """Take *turn* over, and say what changed by it."""
+    async def _tell(self, kept: _Kept[S, M, L], turn: Turn[S, M, L]) -> bool:
+        """Take *turn* over, and say what changed by it; whether that may be used."""
         kept.state = turn.state
         if turn.lost:
             log.warning("a lease is lost", extra=_facts(kept.client, turn.lost))
         if not turn.lost and turn.granted is None:
-            return
+            return True
+        return await self._take_over(kept, turn.granted)
+
+    async def _take_over(self, kept: _Kept[S, M, L], lease: L | None) -> bool:
+        """Say that *lease* is what there is now; whether it may be used."""
         try:
-            await kept.changed(turn.granted)
+            await kept.changed(lease)
+        except AddressTaken as taken:
+            log.warning("a lent address is declined", extra=_facts(kept.client, str(taken)))
+            return False
         except Exception:
             log.exception("a changed lease was not taken over", extra=_facts(kept.client))
+        if lease is not None:
+            kept.declined = 0
+        return True
+
+    async def _turn_down(self, kept: _Kept[S, M, L], lease: L, wire: Wire[M]) -> None:
+        """Tell the server that somebody else has an address of *lease*, and begin anew after a while.
+
+        Others that it had of the same server go with it.
+        """
+        now = self._clock.now()
+        if (send := kept.machine.declining(lease, _draw())) is not None:
+            await wire.send(send)
+            await wire.flush()
+        kept.state = kept.machine.resume(None, now)
+        kept.not_before = now + round(DECLINED * 2**kept.declined * SECOND)
+        kept.declined = min(kept.declined + 1, _MOST_DECLINED)
+        await self._take_over(kept, None)
 
     async def release(self, client: LeaseClient, lease: L) -> None:
         """Stop, and give *lease* back."""

@@ -81,5 +81,5 @@ class Autoconf:
             if attachment.network.autoconf:
                 link = links.get(attachment.place.ifname)
                 found = link.autoconfigured if link is not None else ()
-                changed = partial(autoconfigured, addresses=found)
+                changed = partial(autoconfigured, made=found)
                 await self._readdressing.change(sandbox.id, attachment.endpoint.id, changed)

@@ -124,6 +124,7 @@ def engine_over(
         background=background,
         paths=paths,
     )
+    neighbours = Neighbours(store=store, kernel=kernel, clock=clock)
     leasing = Leasing(
         store=store,
         kernel=kernel,
@@ -131,6 +132,7 @@ def engine_over(
         leases6=leases6,
         autoconf=autoconf,
         readdressing=readdressing,
+        neighbours=neighbours,
         drivers=all_drivers,
         wires=wires,
         turns=turns,
@@ -154,7 +156,7 @@ def engine_over(
         wires=wires,
         held_ports=held_ports,
         leasing=leasing,
-        neighbours=Neighbours(store=store, kernel=kernel, clock=clock),
+        neighbours=neighbours,
         files=files,
         events=events,
         clock=clock,

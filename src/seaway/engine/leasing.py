@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from seaway.contracts import Kernel, Leases, Store
 from seaway.engine.autoconf import Autoconf
 from seaway.engine.drivers import Drivers
+from seaway.engine.neighbours import Neighbours
 from seaway.engine.readdressing import Readdressing
 from seaway.engine.turns import Turns
 from seaway.engine.undo import Undo
 from seaway.engine.wires import Wires
 from seaway.model.endpoint import Endpoint
-from seaway.model.ids import NO_MAC, NetworkId, mac_of
+from seaway.model.errors import AddressTaken, Unavailable
+from seaway.model.ids import NO_MAC, EndpointId, Interface, NetworkId, mac_of
 from seaway.model.lease import L, Lease4, Lease6, LeaseClient
 from seaway.model.network import Network
 from seaway.model.sandbox import Sandbox
-from seaway.plan.leased import is_leased, leased, unleased
+from seaway.plan.leased import addresses, is_leased, leased, unleased
 from seaway.plan.netns import NetnsPaths
 from seaway.plan.wiring import Attachment, Wiring, with_endpoint
 
 log = logging.getLogger(__name__)
+
+OFFERS = 4
+"""How many addresses that servers lend may be others' before one more is no better."""
 
 
 class Leasing:
@@ -41,6 +47,7 @@ class Leasing:
         leases6: Leases[Lease6],
         autoconf: Autoconf,
         readdressing: Readdressing,
+        neighbours: Neighbours,
         drivers: Drivers,
         wires: Wires,
         turns: Turns,
@@ -50,6 +57,7 @@ class Leasing:
         self._wires, self._turns, self._paths = wires, turns, paths
         self._leases4, self._leases6 = leases4, leases6
         self._autoconf, self._readdressing = autoconf, readdressing
+        self._neighbours = neighbours
 
     async def obtain(
         self, sandbox: Sandbox, wiring: Wiring, asking: Iterable[Attachment], undo: Undo
@@ -57,13 +65,14 @@ class Leasing:
         """Get an IPv4 address for each of *asking* whose network has none to give, and lay *wiring* so.
 
         *wiring* is laid already: servers are asked by its interfaces. Raises Unavailable, within a
-        bounded time, where none answers; *undo* gives back what was lent.
+        bounded time, where none answers, or where they lend what others on the LAN have; *undo* gives
+        back what was lent.
         """
         for attachment in asking:
             if not is_leased(attachment):
                 continue
             client = await self._client(sandbox, attachment)
-            lease = await self._leases4.acquire(client, attachment.place.lease)
+            lease = await self._borrowed(client, attachment)
             undo.by(self._leases4.release, client, lease)
             endpoint = leased(attachment.endpoint, lease)
             await self._store.claim(endpoint)
@@ -74,6 +83,35 @@ class Leasing:
             self._wires.show(sandbox)
             wiring = after
         return wiring
+
+    async def _borrowed(self, client: LeaseClient, attachment: Attachment) -> Lease4:
+        """A lease of an address that nobody else on the LAN has; those of others are declined."""
+        known, declined = attachment.place.lease, 0
+        while True:
+            lease = await self._leases4.acquire(client, known)
+            try:
+                await self._refuse_taken(attachment.network, lease)
+            except AddressTaken as taken:
+                await self._leases4.decline(client, lease)
+                log.warning("a lent address is declined", extra={"reason": str(taken)})
+                known, declined = None, declined + 1
+                if declined == OFFERS:
+                    raise _all_taken(attachment.network, taken) from taken
+            except BaseException:
+                await self._leases4.release(client, lease)
+                raise
+            else:
+                return lease
+
+    async def _refuse_taken(
+        self, network: Network, lease: Lease4 | Lease6, before: Collection[Interface] = ()
+    ) -> None:
+        """Raise AddressTaken where others on the LAN have what *lease* gives beside *before*."""
+        for new in addresses(lease):
+            if new.ip in {a.ip for a in before}:
+                continue
+            if (holder := await self._neighbours.holder(network, new.ip)) is not None:
+                raise AddressTaken(new.ip, network.name, holder)
 
     async def keep(self, sandbox: Sandbox, attachments: Iterable[Attachment]) -> None:
         """From now on let *attachments*, which are promised, have what the LAN gives them."""
@@ -127,7 +165,11 @@ class Leasing:
             self.keep_for_host(after)
 
     async def _take_over_for_host(self, network_id: NetworkId, lease: Lease4 | None) -> None:
-        """Let the host's shim have what *lease* says from now on; None: it has no address."""
+        """Let the host's shim have what *lease* says from now on; None: it has no address. Raises AddressTaken."""
+        if lease is not None:
+            network = self._store.network(network_id)
+            had = network.host_lease
+            await self._refuse_taken(network, lease, addresses(had) if had is not None else ())
         async with self._turns.take(network_id):
             before = self._store.network(network_id)
             after = replace(before, host_lease=lease)
@@ -140,6 +182,12 @@ class Leasing:
         log.info("lease of the host taken over", extra=facts)
 
     # Sandboxes'
+
+    def _endpoint(self, endpoint: EndpointId) -> Endpoint | None:
+        """It as it is now; None: it is gone."""
+        with suppress(KeyError):
+            return self._store.endpoint(endpoint)
+        return None
 
     async def _client(self, sandbox: Sandbox, attachment: Attachment) -> LeaseClient:
         place, network = attachment.place, attachment.network
@@ -161,16 +209,28 @@ class Leasing:
     def _taking_over(
         self, attachment: Attachment, version: int
     ) -> Callable[[Lease4 | Lease6 | None], Awaitable[None]]:
-        """What is done with each new lease of a family; None: there is none any more."""
+        """What is done with each new lease of a family; None: there is none any more. Raises AddressTaken."""
         sandbox, endpoint = attachment.endpoint.sandbox, attachment.endpoint.id
 
         async def take_over(lease: Lease4 | Lease6 | None) -> None:
+            if lease is not None and (now := self._endpoint(endpoint)) is not None:
+                before = now.place.addresses if now.place is not None else ()
+                await self._refuse_taken(self._store.network(now.network), lease, before)
+
             def changed(before: Endpoint) -> Endpoint:
                 return unleased(before, version) if lease is None else leased(before, lease)
 
             await self._readdressing.change(sandbox, endpoint, changed)
 
         return take_over
+
+
+def _all_taken(network: Network, last: AddressTaken) -> Unavailable:
+    return Unavailable(
+        f"the {OFFERS} addresses that were lent for network {network.name} are used by others on the LAN "
+        f"({last.address} is {last.holder}); if one machine answers for all addresses, ask nobody: "
+        f"seaway network update {network.name} --opt seaway.probe=0"
+    )
 
 
 def _host_client(network: Network) -> LeaseClient | None:

@@ -76,6 +76,20 @@ class Neighbours:
             endpoint = await claim()
         return endpoint
 
+    async def holder(self, network: Network, address: Address) -> str | None:
+        """Who else on the LAN of *network* has *address*, in words.
+
+        None: nobody says so, or *network* asks nobody. Raises KernelRefused.
+        """
+        parent = network.options.parent
+        if parent is None or not network.options.probe:
+            return None
+        self._forget()
+        if not self._is_free(network, parent.name, address):
+            await self._ask(network, parent.name, [address])
+        heard = self._heard.get((parent.name, address))
+        return heard.holder if heard is not None else None
+
     def _refuse_wished(
         self, network: Network, endpoint: Endpoint, address: Address, holder: str
     ) -> None:

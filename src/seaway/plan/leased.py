@@ -17,16 +17,27 @@ def is_leased(attachment: Attachment) -> bool:
     return 4 in attachment.network.dhcp
 
 
+def addresses(lease: Lease) -> tuple[Interface, ...]:
+    """What *lease* lends."""
+    match lease:
+        case Lease4():
+            return (lease.address,)
+        case Lease6():
+            return tuple(a.address for a in lease.addresses)
+        case _:
+            assert_never(lease)
+
+
 def leased(endpoint: Endpoint, lease: Lease) -> Endpoint:
     """*endpoint* with what *lease* gives it, in place of what it had of that family."""
     place = _place(endpoint)
     match lease:
         case Lease4():
-            addresses = (lease.address, *_of_family(place, 6))
-            return replace(endpoint, place=replace(place, addresses=addresses, lease=lease))
+            found = (*addresses(lease), *_of_family(place, 6))
+            return replace(endpoint, place=replace(place, addresses=found, lease=lease))
         case Lease6():
-            addresses = (*_of_family(place, 4), *(a.address for a in lease.addresses))
-            return replace(endpoint, place=replace(place, addresses=addresses, lease6=lease))
+            found = (*_of_family(place, 4), *addresses(lease))
+            return replace(endpoint, place=replace(place, addresses=found, lease6=lease))
         case _:
             assert_never(lease)
 
@@ -41,9 +52,9 @@ def unleased(endpoint: Endpoint, version: int) -> Endpoint:
     return replace(endpoint, place=place)
 
 
-def autoconfigured(endpoint: Endpoint, addresses: Iterable[Interface]) -> Endpoint:
-    """*endpoint* with the *addresses* that Linux has made for it by what routers advertise."""
-    found = tuple(sorted(addresses, key=lambda a: int(a.ip)))
+def autoconfigured(endpoint: Endpoint, made: Iterable[Interface]) -> Endpoint:
+    """*endpoint* with those addresses that Linux has *made* for it by what routers advertise."""
+    found = tuple(sorted(made, key=lambda a: int(a.ip)))
     return replace(endpoint, place=replace(_place(endpoint), autoconfigured=found))
 
 

@@ -10,12 +10,13 @@ from ipaddress import IPv4Address
 
 import pytest
 
+import seaway.dhcp.clients
 from seaway.dhcp.clients import LeaseClients, Patience
 from seaway.dhcp.clock import SteadyClock
 from seaway.dhcp.family import Dispose
 from seaway.faults import NoFaults
 from seaway.model.dhcp4 import Kind4, Message4
-from seaway.model.errors import Unavailable
+from seaway.model.errors import AddressTaken, Unavailable
 from seaway.model.ids import IfName, Mac, NetworkName
 from seaway.model.lease import Lease4, LeaseClient
 from seaway.plan.dhcp4 import Machine4, State4, Timing4, Turn4
@@ -204,6 +205,33 @@ async def test_who_hears_of_a_lost_lease_may_stop_at_once() -> None:
 
     assert heard == [None]
     assert (lan.seen, lan.wires) == ([], [])
+
+
+async def test_a_lease_that_is_refused_is_declined_and_another_asked_for_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seaway.dhcp.clients, "DECLINED", 0.1)
+    lan = Lan()
+    took: list[Lease4 | None] = []
+
+    async def take_over(lease: Lease4 | None) -> None:
+        if not took:
+            took.append(lease)
+            raise AddressTaken(IPv4Address("192.0.2.10"), "lan", "used by 02:00:00:00:99:99")
+        took.append(lease)
+
+    async with clients(lan) as leases:
+        leases.keep(WEB, None, take_over)
+        await lan.until(3)
+        assert lan.seen == ["DISCOVER", "REQUEST", "DECLINE"]
+        await asyncio.sleep(0.05)
+        assert len(lan.seen) == 3
+        await lan.until(5)
+        await asyncio.sleep(0)
+
+    assert lan.seen[3:] == ["DISCOVER", "REQUEST"]
+    assert [lease is None for lease in took] == [False, True, False]
+    assert not any(wire.is_open for wire in lan.wires)
 
 
 async def test_a_client_that_breaks_does_not_end_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -17,6 +18,7 @@ from seaway.model.sandbox import State
 from seaway.plan.operations import AttachLink
 
 MACVLAN = (("parent", "eth0"),)
+STRANGER = Mac("02:00:00:00:99:99")
 
 
 async def a_lan(world: World, **options: str) -> Network:
@@ -69,6 +71,60 @@ async def test_where_no_server_answers_nothing_is_left_behind() -> None:
 
         assert world.snapshot() == before
         assert (world.leases.lent, world.leases.kept) == ({}, {})
+
+
+def others_have(world: World, *numbers: int) -> None:
+    """Another machine has these addresses."""
+    for number in numbers:
+        world.kernel.neighbours[IfName("eth0"), ip_address(f"192.0.2.{number}")] = STRANGER
+
+
+async def test_a_lent_address_that_somebody_else_has_is_declined() -> None:
+    async with a_world() as world:
+        await a_lan(world)
+        others_have(world, 50, 51)
+
+        await world.box("box", ["lan"])
+
+        assert seen(world, "box") == (["192.0.2.52/24"], "192.0.2.254")
+        assert world.leases.declined == [a_lease(50), a_lease(51)]
+
+
+async def test_a_server_that_lends_what_others_have_is_told_of_and_nothing_is_left() -> None:
+    async with a_world() as world:
+        await a_lan(world)
+        others_have(world, *range(50, 60))
+        before = world.snapshot()
+
+        with pytest.raises(Unavailable, match=rf"\(192.0.2.53 is used by {STRANGER} on the LAN\)"):
+            await world.box("box", ["lan"])
+
+        assert world.snapshot() == before
+        assert (world.leases.lent, world.leases.kept) == ({}, {})
+
+
+async def test_nobody_is_asked_about_a_lent_address_where_that_is_switched_off() -> None:
+    async with a_world() as world:
+        await a_lan(world, seaway__probe="0")
+        others_have(world, 50)
+
+        await world.box("box", ["lan"])
+
+        assert seen(world, "box")[0] == ["192.0.2.50/24"]
+
+
+async def test_a_lease_that_changes_to_what_somebody_else_has_is_declined() -> None:
+    async with a_world() as world:
+        lan = await a_lan(world)
+        await world.box("box", ["lan"])
+        (endpoint,) = world.store.endpoints_of(lan.id)
+        others_have(world, 50, 77)
+
+        await world.leases.change(endpoint.id, replace(a_lease(50), renew_at=7))
+        await world.leases.change(endpoint.id, moved(a_lease(50), 77))
+
+        assert seen(world, "box")[0] == ["192.0.2.50/24"]
+        assert [str(lease.address.ip) for lease in world.leases.declined] == ["192.0.2.77"]
 
 
 async def test_a_lease_is_given_back_and_asked_for_again() -> None:
