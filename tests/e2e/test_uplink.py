@@ -212,3 +212,21 @@ def test_a_bridge_that_somebody_deletes_is_made_again_with_its_uplink(
     host.sh(f"ip link delete {bridge}")
 
     assert within(5, lambda: pings(machine, "198.51.100.128"))
+
+
+def test_an_uplink_on_which_the_host_lives_by_now_is_left_to_it_and_the_rest_is_there(
+    host: Host, daemon: Daemon, machine: Spot
+) -> None:
+    make_lan(daemon)
+    one, two = make_sandbox(daemon, "one", "lan"), make_sandbox(daemon, "two", "lan")
+    bridge, _, _ = ext0(host)
+    daemon.kill()
+    host.sh(f"ip link delete {bridge}; ip link set ext0 up; ip address add 203.0.113.1/24 dev ext0")
+    machine.sh("ip address add 203.0.113.2/24 dev ext0")
+
+    daemon.start()
+
+    assert pings(host, "203.0.113.2")
+    assert pings(one, str(place(daemon, "two", "lan")["IPAddress"]))
+    assert pings(two, "192.0.2.2")
+    assert "the host has 203.0.113.1 on ext0 now" in daemon.seaway("status").out

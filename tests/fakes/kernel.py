@@ -66,6 +66,7 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
+from seaway.plan.reconcile import is_ours
 
 
 @dataclass
@@ -386,7 +387,8 @@ class FakeKernel:
             case ReleaseBridge():
                 self._release_bridge(op)
             case DeleteLink():
-                self._delete_link(op.name)
+                if (link := self.links.get(op.name)) and is_ours(op.name, link.group):
+                    self._delete_link(op.name)
             case CreateNetns():
                 self._bind("CreateNetns", op.path, FakeNetns())
             case BindNetns():

@@ -446,6 +446,16 @@ async def test_neighbours_hear_of_a_new_mac_at_once(stage: Stage) -> None:
     await until(lambda: heard() == {"02:00:00:00:09:09"})
 
 
+async def test_a_link_of_somebody_elses_that_has_the_name_of_ours_is_left_alone(
+    stage: Stage,
+) -> None:
+    stage.run("ip", "link", "add", "lan-br", "type", "bridge")
+
+    await stage.kernel.remove([DeleteLink(name=IfName("lan-br"))])
+
+    assert "lan-br" in stage.links()
+
+
 async def test_what_nobody_heard_is_announced_once_more(stage: Stage) -> None:
     a, b = await two_sandboxes(stage)
     wrong, right = "02:00:00:00:09:09", str(veth(b, 3).mac)

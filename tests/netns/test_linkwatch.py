@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from netns.kernel_stage import Stage, bridge
+from seaway.kernel.linkwatch import LinkWatch
 from seaway.model.ids import IfName
 from seaway.model.observed import LinkNews
 from seaway.plan.operations import DeleteLink
@@ -90,3 +93,23 @@ async def test_a_link_that_gets_carrier_is_told_once_each_time(stage: Stage) -> 
         stage.run("ip", "link", "set", "far", "down")
         await asyncio.sleep(0.05)
     assert not any(each.came or each.went for each in news)
+
+
+async def test_where_news_was_lost_all_that_there_was_and_is_came_and_went(stage: Stage) -> None:
+    watch = stage.inside(LinkWatch)
+    with socket.socket(fileno=os.dup(watch.fileno())) as ear:
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    for number in range(8):
+        stage.run(
+            "ip", "link", "add", f"near{number}", "type", "veth", "peer", "name", f"far{number}"
+        )
+    stage.run("ip", "link", "delete", "near7")
+
+    news = watch.news()
+    stage.run("ip", "link", "set", "near1", "name", "other")
+    later = watch.news()
+    watch.close()
+
+    assert news.came >= {"near0", "near1", "near6"}
+    assert news.came == news.went
+    assert (later.came, later.went) == (frozenset({"other"}), frozenset({"near1"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from seaway.contracts import NetworkFacts
-from seaway.drivers.interfaces import is_ours, master, there, vlan_number
+from seaway.drivers.interfaces import is_ours, master, subinterface, there, vlan_number
 from seaway.drivers.words import (
     DNS,
     IFNAME_PREFIX,
@@ -81,6 +81,11 @@ def _found(name: IfName, facts: NetworkFacts) -> Parent:
     if (vlan := vlan_number(number)) is None:
         raise refusal(
             PARENT, name, f"behind the dot is the number of a VLAN, from 1 to {LAST_VLAN}"
+        )
+    upper = subinterface(IfName(base), vlan, facts)
+    if upper not in {None, name}:
+        raise refusal(
+            PARENT, name, f"VLAN {vlan} of {base} is {upper} already; name that, {PARENT}={upper}"
         )
     _refuse_unfit(IfName(base), facts.links[IfName(base)], facts)
     return Parent(name=name, base=IfName(base), vlan=vlan)

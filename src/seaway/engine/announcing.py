@@ -11,7 +11,7 @@ from seaway.engine.background import Background
 from seaway.engine.turns import Turns
 from seaway.engine.wires import Wires
 from seaway.model.errors import NotFound
-from seaway.model.ids import IfName
+from seaway.model.ids import IfName, NetworkId, SandboxId
 from seaway.model.observed import LinkNews
 
 INTERVAL = 2
@@ -53,7 +53,11 @@ class Announcing:
     async def _announce_once(self, links: Collection[IfName]) -> None:
         behind = [n.id for n in self._store.networks() if not n.ways_to_lan.isdisjoint(links)]
         members = {e.sandbox for n in behind for e in self._store.endpoints_of(n) if e.live}
-        for sandbox_id in sorted(members):
-            async with self._turns.take(sandbox_id):
-                with suppress(NotFound):  # removed meanwhile
-                    await self._wires.announce(self._store.sandbox(sandbox_id), behind)
+        async with asyncio.TaskGroup() as group:  # nobody waits for one that is busy
+            for sandbox_id in members:
+                group.create_task(self._announce_one(sandbox_id, behind))
+
+    async def _announce_one(self, sandbox_id: SandboxId, networks: Collection[NetworkId]) -> None:
+        async with self._turns.take(sandbox_id):
+            with suppress(NotFound):  # removed meanwhile
+                await self._wires.announce(self._store.sandbox(sandbox_id), networks)

@@ -19,9 +19,10 @@ from seaway.model.network import Network
 from seaway.model.observed import LinkState
 from seaway.model.sandbox import Sandbox
 from seaway.plan.netns import NetnsPaths, name_op, namespace_ops, no_namespace_ops, of_process
-from seaway.plan.operations import DeleteLink, Operation
+from seaway.plan.operations import DeleteLink, JoinUplink, Operation
 from seaway.plan.reconcile import (
     broken_links,
+    joining_ops,
     leftover_inside,
     made_links,
     mending_ops,
@@ -113,13 +114,17 @@ class Mending:
         await self._make(network, await self._without_broken([network]))
 
     async def _make(self, network: Network, links: Links) -> bool:
-        """Whether anything of *network* was missing, and was to be made."""
+        """Whether anything of *network* was missing, and was to be made.
+
+        An uplink that somebody uses otherwise now keeps the rest from nothing.
+        """
         missing = missing_ops(self._drivers.make_ops(network), links)
         if not missing or waits_for(network, links):
             return False
         log.info("network made again", extra={"network": network.name})
         with self.noting(network.id, f"network {network.name}"):
-            await self._kernel.apply(missing)
+            await self._kernel.apply(tuple(o for o in missing if not isinstance(o, JoinUplink)))
+            await self._kernel.apply(joining_ops(missing))
         return True
 
     # Sandboxes
@@ -155,7 +160,7 @@ class Mending:
             anew=self._anew(wiring),
             waiting={a.network.id for a in wiring.attachments if waits_for(a.network, seen.links)},
         )
-        await self.remove((*leftover_inside(wiring, path, host, inside), *remove))
+        await self.remove((*leftover_inside(wiring, path, self._drivers, host, inside), *remove))
         await self._kernel.apply(make)
 
     async def _inside(self, netns: Path) -> Links:

@@ -12,7 +12,7 @@ from seaway.engine.announcing import Announcing
 from seaway.engine.background import Background
 from seaway.engine.mending import Mending
 from seaway.engine.turns import Turns
-from seaway.model.errors import NotFound
+from seaway.model.errors import EngineError, NotFound
 from seaway.model.ids import SandboxId
 from seaway.model.network import Network
 from seaway.model.observed import LinkNews
@@ -67,11 +67,19 @@ class Parents:
         try:
             while self._news.is_set():
                 self._news.clear()
-                await self._mend_once()
-                if self._is_wanting() and (seconds := next(delays, None)) is not None:
+                if await self._is_left_undone() and (seconds := next(delays, None)) is not None:
                     await self._wait(seconds)
         finally:
             self._is_mending = False
+
+    async def _is_left_undone(self) -> bool:
+        """Mend; whether something is still to be done."""
+        try:
+            await self._mend_once()
+        except EngineError as error:
+            log.warning("what returned could not be looked at", extra={"reason": str(error)})
+            return True
+        return self._is_wanting()
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until there is news, to try again."""

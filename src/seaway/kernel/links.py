@@ -26,6 +26,7 @@ from seaway.kernel.netlink import Netlink, Refused, strerror
 from seaway.kernel.visit import Host
 from seaway.model.ids import IfName, Interface
 from seaway.plan.operations import DeleteLink, Operation
+from seaway.plan.reconcile import is_ours
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,15 @@ MEDDLED = GONE | {EACCES, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENOENT}
 
 
 def delete_link(host: Host, op: DeleteLink) -> None:
-    """Take a link away, and wait for it; gone already is fine."""
+    """Take a link away, and wait for it; gone already is fine, and somebody else's by now is left alone."""
     index = host.netlink.find(op.name)
-    if index is not None:
-        host.netlink.do_unless({ENODEV}, rtnetlink.delete_link(index))
+    link = None if index is None else host.netlink.link(index)
+    if link is None:
+        return
+    if is_ours(link.name, link.group):
+        host.netlink.do_unless({ENODEV}, rtnetlink.delete_link(link.index))
+    else:
+        log.warning("a link is somebody else's now, and is left alone", extra={"link": op.name})
 
 
 @contextmanager

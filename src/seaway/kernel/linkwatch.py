@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from errno import EAGAIN, ENOBUFS
 
 from seaway.codec import rtnetlink
@@ -30,11 +31,10 @@ class LinkWatch:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_ROUTE)
         self._socket.bind((0, _RTMGRP_LINK))
-        with open_netlink() as netlink:
-            replies = netlink.dump(rtnetlink.dump_links())
-        there = [rtnetlink.link(reply.body) for reply in replies]
-        self._known = {link.name: link.index for link in there}
-        self._carrying = {link.index for link in there if link.operational}
+        self._netlink = open_netlink()
+        self._known: dict[IfName, int] = {}
+        self._carrying: set[int] = set()
+        self._look()
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -43,6 +43,7 @@ class LinkWatch:
     def close(self) -> None:
         """Listen no more."""
         self._socket.close()
+        self._netlink.close()
 
     def news(self) -> LinkNews:
         """What came and went since this was asked last; when news was lost, all there was did both."""
@@ -54,7 +55,7 @@ class LinkWatch:
                 data = self._socket.recv(_READ)
             except OSError as error:
                 if error.errno == ENOBUFS:
-                    return self._anything()
+                    return self._anything(came | went)
                 if error.errno == EAGAIN:
                     break
                 raise
@@ -64,9 +65,31 @@ class LinkWatch:
                 self._heed_carrier(reply.kind, link, carrying)
         return LinkNews(came=frozenset(came), went=frozenset(went), carrying=frozenset(carrying))
 
-    def _anything(self) -> LinkNews:
-        known = frozenset(self._known)
-        return LinkNews(came=known, went=known, carrying=known)
+    def _drop(self) -> None:
+        while True:
+            try:
+                self._socket.recv(_READ)
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    return
+                if error.errno != ENOBUFS:
+                    raise
+
+    def _look(self) -> None:
+        """See what is there."""
+        replies = self._netlink.dump(rtnetlink.dump_links())
+        there = [rtnetlink.link(reply.body) for reply in replies]
+        self._known = {link.name: link.index for link in there}
+        self._carrying = {link.index for link in there if link.operational}
+
+    def _anything(self, heard: Collection[IfName]) -> LinkNews:
+        """What may have happened, since news was lost; *heard* is what was told before that."""
+        before = {*self._known, *heard}
+        self._drop()  # older than what is seen next
+        self._look()
+        both = frozenset({*before, *self._known})
+        carrying = (name for name, index in self._known.items() if index in self._carrying)
+        return LinkNews(came=both, went=both, carrying=frozenset(carrying))
 
     def _heed(self, kind: int, link: Link, came: set[IfName], went: set[IfName]) -> None:
         known = self._known.get(link.name)

@@ -72,6 +72,7 @@ def join_uplink(host: Host, op: JoinUplink) -> None:
     bridge = host.netlink.link(host.netlink.index(op.bridge))
     if bridge is None or (link is not None and link.master not in {0, bridge.index}):
         raise Refused(EBUSY, f"{op.name} is part of another bridge or bond")
+    _refuse_held(host.netlink, op.name, index)
     keep_mtu(host.netlink, bridge)
     (refused,) = host.netlink.attempt(
         rtnetlink.change_link(index, LinkChange(master=bridge.index, up=True))
@@ -80,6 +81,15 @@ def join_uplink(host: Host, op: JoinUplink) -> None:
         leave_uplink(host, op.release)
         text = refused.text if refused.errno != EBUSY else f"{op.name} is used by other links"
         raise Refused(refused.errno, text)
+
+
+def _refuse_held(netlink: Netlink, name: IfName, index: int) -> None:
+    """Raise Refused where the host has addresses on an interface: they would be reached no more."""
+    netlink.heed_filters()
+    replies = [r for v in (4, 6) for r in netlink.dump(rtnetlink.dump_addresses(v, index))]
+    held = [rtnetlink.address(reply.body)[1].ip for reply in replies]
+    if theirs := [str(address) for address in held if not address.is_link_local]:
+        raise Refused(EBUSY, f"the host has {' and '.join(theirs)} on {name} now")
 
 
 def leave_uplink(host: Host, op: LeaveUplink) -> None:

@@ -42,6 +42,11 @@ Made = AddBridge | AddSwitch | AddVlan | AddDummy | Shim
 """A link of the host that a network has, as it is made."""
 
 
+def is_ours(name: IfName, group: int) -> bool:
+    """Whether a link of the host, with its link group, was made by us: its name alone says so of few."""
+    return group in _OUR_GROUPS or _OURS.fullmatch(name) is not None
+
+
 def leftover_links(
     groups: Mapping[IfName, int], networks: Iterable[Network], wirings: Iterable[Wiring]
 ) -> tuple[Operation, ...]:
@@ -54,9 +59,7 @@ def leftover_links(
     found = [
         name
         for name, group in groups.items()
-        if (group in _OUR_GROUPS or _OURS.fullmatch(name))
-        and group != DOOMED_GROUP
-        and name not in wanted | ends
+        if is_ours(name, group) and group != DOOMED_GROUP and name not in wanted | ends
     ]
     found.sort(key=lambda name: (groups[name] == BRIDGE_GROUP, name))
     return tuple(DeleteLink(name=name) for name in found)
@@ -89,6 +92,12 @@ def _is_missing(op: Operation, links: Mapping[IfName, LinkState]) -> bool:
             return not _passes(op, links)
         case _:
             return (made := _made(op)) is None or made.name not in links
+
+
+def joining_ops(missing: Collection[Operation]) -> tuple[Operation, ...]:
+    """Of the *missing* operations, what joins an uplink, if anything does, with its VLAN."""
+    joins = any(isinstance(o, JoinUplink) for o in missing)
+    return tuple(o for o in missing if joins and isinstance(o, JoinUplink | PassVlan))
 
 
 def _passes(op: PassVlan, links: Mapping[IfName, LinkState]) -> bool:
@@ -187,22 +196,31 @@ def _routes(wiring: Wiring, netns: Path, there: Collection[IfName]) -> list[Oper
 def leftover_inside(
     wiring: Wiring,
     netns: Path,
+    cabling: Cabling,
     host: Mapping[IfName, LinkState],
     inside: Mapping[IfName, LinkState],
 ) -> tuple[Operation, ...]:
-    """What takes away links on parents that we made inside a sandbox, and that nothing wants any more."""
+    """What takes away links on parents that we made inside a sandbox, and that nothing wants any more.
+
+    One that an endpoint has is wanted, whatever the sandbox calls it by now.
+    """
     parents = {link.index: name for name, link in host.items()}
     wanted = {
-        (a.network.options.parent.name, a.place.ifname)
+        (a.network.options.parent.name, a.place.ifname): a
         for a in wiring.attachments
         if a.network.options.parent is not None
     }
+
+    def is_wanted(name: IfName, link: LinkState) -> bool:
+        return (parents[link.lower], name) in wanted or any(
+            ifname not in inside and cabling.is_whole(a, host, {name: link})
+            for (_, ifname), a in wanted.items()
+        )
+
     return tuple(
         DetachLink(parent=parents[link.lower], netns=netns, ifname=name, mac=None)
         for name, link in inside.items()
-        if link.group == PARENT_GROUP
-        and link.lower in parents
-        and (parents[link.lower], name) not in wanted
+        if link.group == PARENT_GROUP and link.lower in parents and not is_wanted(name, link)
     )
 
 

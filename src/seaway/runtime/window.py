@@ -27,7 +27,8 @@ def resize(directory: Path, height: int, width: int) -> None:
     """Tell the terminal that the conmon of *directory* serves its size; raises Conflict when it is gone.
 
     At the end that conmon has: of sizes that it is told by its FIFO one soon after the other, version
-    2.1.6 takes the first twice. Before it has the terminal, that is where it finds the size.
+    2.1.6 takes the first twice. Before it has the terminal, or where that is out of our reach, that is
+    where it finds the size.
     """
     with traces.conmon_of(directory) as conmon:
         if conmon is None:
@@ -41,23 +42,28 @@ def resize(directory: Path, height: int, width: int) -> None:
 
 @contextmanager
 def _terminal_of(conmon: int, pid: int | None) -> Generator[int | None]:
-    """The terminal of the process with the handle *conmon* and the number *pid*; None: it has none."""
-    number = next((n for n in traces.names(Path(f"/proc/{pid}/fd")) if _is_terminal(pid, n)), None)
-    if number is None:
+    """The terminal of the process with the handle *conmon* and the number *pid*; None: none is in reach."""
+    number = next((n for n in _descriptors(pid) if _is_terminal(pid, n)), None)
+    descriptor = -1
+    if number is not None:
+        descriptor = int(ctypes.CDLL(None).syscall(_PIDFD_GETFD, conmon, int(number), 0))
+    if descriptor < 0:  # there is none, or the kernel or its settings forbid it
         yield None
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = int(libc.syscall(_PIDFD_GETFD, conmon, int(number), 0))
-    if descriptor < 0:
-        raise Conflict(f"the terminal is out of reach: {os.strerror(ctypes.get_errno())}")
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _descriptors(pid: int | None) -> tuple[str, ...]:
+    with suppress(PermissionError):
+        return traces.names(Path(f"/proc/{pid}/fd"))
+    return ()
+
+
 def _is_terminal(pid: int | None, number: str) -> bool:
-    with suppress(FileNotFoundError):  # closed meanwhile
+    with suppress(FileNotFoundError, PermissionError):  # closed meanwhile, or not ours to see
         found = Path(f"/proc/{pid}/fd/{number}").stat()
         return stat.S_ISCHR(found.st_mode) and found.st_rdev == _TERMINALS
     return False

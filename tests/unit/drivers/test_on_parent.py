@@ -184,6 +184,16 @@ def test_what_does_not_go_together_on_one_parent_is_refused(
     assert MacvlanDriver().options({"parent": "eth0", **asked}, facts).parent.name == ETH0
 
 
+@pytest.mark.parametrize("asked", ["eth0.50", "eth0.050"])
+def test_a_vlan_that_the_host_has_under_another_name_is_named(asked: str) -> None:
+    links = {**HOST, IfName("vlan50"): a_link(9, vlan=50, lower=HOST[ETH0].index)}
+
+    sentence = refusal(MacvlanDriver(), replace(FACTS, links=links), parent=asked)
+
+    why = "VLAN 50 of eth0 is vlan50 already; name that, parent=vlan50"
+    assert sentence == f"option parent={asked}: {why}"
+
+
 def test_all_ipvlan_links_on_one_parent_have_one_mode() -> None:
     other = IpvlanOptions(parent=Parent(name=ETH1), link=Ipvlan(mode=IpvlanMode.L3))
     facts = replace(FACTS, others=(a_network("b", other),))

@@ -110,6 +110,33 @@ async def test_a_link_of_ours_that_somebody_deletes_is_made_again() -> None:
         assert inside(world, box) == before
 
 
+async def test_a_link_that_a_sandbox_has_renamed_stays_where_it_is() -> None:
+    async with a_world() as world:
+        plug_in(world)
+        await a_lan(world)
+        box = await world.box("box", ["lan"])
+        links = world.kernel.namespaces[world.paths.bound(box)].links
+        renamed = replace(links.pop(IfName("eth0")), ifname=IfName("lan7"))
+        links[IfName("lan7")] = renamed
+
+        await restarted(world)
+        world.kernel.tell_links(LinkNews(came=frozenset({EXT0})))
+        await settled(world)
+
+        assert inside(world, box) == [("lan7", "ext0", "192.0.0.2")]
+
+
+async def test_a_subinterface_that_is_the_hosts_own_by_now_is_left_when_the_network_goes() -> None:
+    async with a_world() as world:
+        plug_in(world)
+        await a_lan(world, parent="ext0.50")
+        world.kernel.links[VLAN] = replace(world.kernel.links[VLAN], group=0)
+
+        await world.networks.remove("lan")
+
+        assert VLAN in world.kernel.links
+
+
 async def test_sandboxes_are_announced_when_their_parent_gets_carrier(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
