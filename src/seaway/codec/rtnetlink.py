@@ -425,6 +425,13 @@ def get_link(index: int) -> Request:
     return Request(Kind.GETLINK, NLM_F_ACK, body)
 
 
+def get_link_named(name: IfName) -> Request:
+    """Ask for one link by its name."""
+    mask = attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
+    body = _LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_IFNAME, name.encode() + b"\0") + mask
+    return Request(Kind.GETLINK, NLM_F_ACK, body)
+
+
 def dump_links() -> Request:
     """Ask for all links."""
     body = _LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_EXT_MASK, _U32.pack(_SKIP_STATS))
@@ -737,6 +744,11 @@ def link(body: bytes) -> Link:
         info=found.get(_IFLA_LINKINFO, b""),
         operational=found.get(_IFLA_OPERSTATE) == bytes([_IF_OPER_UP]),
     )
+
+
+def index(body: bytes) -> int:
+    """The index of the link in an RTM_NEWLINK; raises Malformed."""
+    return int(_read(_LINK, body)[2])
 
 
 def vlans(body: bytes) -> tuple[int, frozenset[int]]:

@@ -142,15 +142,21 @@ class Netlink:
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
 
     def index(self, name: IfName) -> int:
-        """The index of the link *name* in the socket's namespace; raises Refused. One µs."""
+        """The index of the link *name*, which should be there; raises Refused. One µs."""
         return _ioctl(self._socket, _SIOCGIFINDEX, name)
 
     def find(self, name: IfName) -> int | None:
-        """The index of the link *name*; None when there is none."""
+        """The index of the link *name*; None when there is none.
+
+        By ioctl Linux would look for a module of a name that is not there, and run modprobe twice
+        (``dev_load()``).
+        """
         try:
-            return self.index(name)
-        except Refused:
-            return None
+            return rtnetlink.index(self.ask(rtnetlink.get_link_named(name)).body)
+        except Refused as error:
+            if error.errno in {ENODEV, ENXIO}:
+                return None
+            raise
 
     def is_running(self, name: IfName) -> bool:
         """Whether the link *name* is up and has carrier; a link that is not there has none."""

@@ -181,9 +181,10 @@ def _make_by_another_name(host: Netlink, inside: Inside, op: AttachLink, lower: 
     """Make the link where a link of the host has its name.
 
     Older kernels look for the name among the links of whoever asks, not where the link shall be
-    (``rtnl_newlink()``; 6.1 does, 6.18 does not). They number the other name themselves.
+    (``rtnl_newlink()``; 6.1 does, 6.18 does not). A pattern they number themselves, and there: the first
+    free eth%d of a sandbox is the name that was wanted, mostly. A new name waits for an RCU grace period.
     """
-    near = LinkChange(name=_PASSING, mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
+    near = LinkChange(name=_pattern(op.ifname), mac=op.mac, mtu=op.mtu, group=PARENT_GROUP)
     there = {link.index for link in links_of(inside.netlink)}
     _make(
         host,
@@ -191,13 +192,21 @@ def _make_by_another_name(host: Netlink, inside: Inside, op: AttachLink, lower: 
         op.parent,
         _module(op.link),
     )
-    (index,) = {link.index for link in links_of(inside.netlink)} - there
+    (made,) = (link for link in links_of(inside.netlink) if link.index not in there)
+    if made.name == op.ifname:
+        return made.index
     try:
-        inside.netlink.do(rtnetlink.change_link(index, LinkChange(name=op.ifname)))
+        inside.netlink.do(rtnetlink.change_link(made.index, LinkChange(name=op.ifname)))
     except BaseException:
-        inside.netlink.attempt(rtnetlink.delete_link(index))
+        inside.netlink.attempt(rtnetlink.delete_link(made.index))
         raise
-    return index
+    return made.index
+
+
+def _pattern(name: IfName) -> IfName:
+    """A name that the kernel numbers, as *name* if that has a number (``dev_alloc_name()``)."""
+    stem = name.rstrip("0123456789")
+    return IfName(f"{stem}%d") if stem != name and "%" not in name else _PASSING
 
 
 def _refuse_unheeded(netlink: Netlink, index: int, op: AttachLink) -> None:

@@ -457,6 +457,7 @@ def test_a_broken_datagram_is_malformed(data: bytes) -> None:
 def test_any_bytes_are_read_or_malformed_and_nothing_else(data: bytes) -> None:
     readers: tuple[Any, ...] = (
         rtnetlink.link,
+        rtnetlink.index,
         rtnetlink.port_forwards,
         rtnetlink.address,
         rtnetlink.route,
