@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from bed.host import Host, a_host
 from bed.pace import IN_VM
 
 pytest_plugins = ["bed.watchdog"]
+
+# A shell without job control has its background commands ignore interrupts, and so would all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in each run: a failure on one machine is a failure on all.
 # No deadline: time is not the claim.
