@@ -18,12 +18,14 @@ import pytest
 from netns.kernel_stage import Stage, bridge, default_route, detach, veth
 from seaway.model.errors import InvalidRequest, KernelRefused
 from seaway.model.ids import Address, IfName
+from seaway.model.parent import Macvlan
 from seaway.model.port import Proto
 from seaway.plan.elements import Element
 from seaway.plan.operations import (
     BRIDGE_GROUP,
     DOOMED_GROUP,
     Announce,
+    AttachLink,
     BindNetns,
     ChangeElements,
     ChangeRoute,
@@ -481,6 +483,26 @@ async def test_what_nobody_heard_is_announced_once_more(stage: Stage) -> None:
         return {e.get("lladdr") for e in table if e["dst"] in {"10.7.0.3", "fd00:7::3"}}
 
     await until(lambda: heard() == {right})
+
+
+async def test_an_interface_that_is_away_is_not_announced_and_not_complained_of(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = stage.netns("a")
+    await stage.kernel.apply([CreateNetns(path=a)])
+    away = AttachLink(
+        parent=IfName("eth0"),
+        netns=a,
+        ifname=IfName("eth0"),
+        link=Macvlan(),
+        mac=None,
+        mtu=None,
+        addresses=(ip_interface("10.7.0.2/24"),),
+    )
+
+    await stage.kernel.apply([Announce(what=away)])
+
+    assert caplog.text == ""
 
 
 # --- detaching ---

@@ -55,6 +55,8 @@ def announcements(operations: Sequence[Operation], visits: Visits) -> Iterator[A
         try:
             mac = op.mac or _mac(visits, op)
             sock = visits.to(op.netns).socket(socket.AF_PACKET, socket.SOCK_RAW)
+        except Refused:
+            continue  # its interface is not there now; it is announced when it is made
         except OSError:
             log.exception("no socket to announce an address", extra={"netns": op.netns})
             continue

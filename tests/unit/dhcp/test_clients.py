@@ -210,7 +210,7 @@ async def test_who_hears_of_a_lost_lease_may_stop_at_once() -> None:
 async def test_a_lease_that_is_refused_is_declined_and_another_asked_for_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(seaway.dhcp.clients, "DECLINED", 0.1)
+    monkeypatch.setattr(seaway.dhcp.clients, "DECLINED", 0.5)
     lan = Lan()
     took: list[Lease4 | None] = []
 
