@@ -133,3 +133,9 @@ def listening(spot: Spot, ifname: str = "eth0") -> Generator[Ear]:
 def mac_of(spot: Spot, ifname: str = "eth0") -> str:
     """The MAC of an interface (sysfs shows those of another namespace)."""
     return spot.run(["ip", "-br", "link", "show", "dev", ifname]).out.split()[2]
+
+
+def payload(frame: bytes) -> bytes:
+    """What is left of *frame* whoever takes tags off it."""
+    start = 18 if frame[12:14] in {b"\x81\x00", b"\x88\xa8"} else 14
+    return frame[start:]

@@ -24,6 +24,7 @@ from e2e.frames import (
     listening,
     mac_of,
     neighbour_advertisement,
+    payload,
     router_advertisement,
     send,
     tagged,
@@ -55,13 +56,7 @@ def arriving(host: Host, sender: Spot, frames: list[bytes]) -> list[bytes]:
         send_all(sender, frames)
         send(host, mark)
         heard = ear.until(MARK)
-    return [frame for frame in frames if any(_payload(frame) in other for other in heard)]
-
-
-def _payload(frame: bytes) -> bytes:
-    """What is left of *frame* whoever takes tags off it."""
-    start = 18 if frame[12:14] in {b"\x81\x00", b"\x88\xa8"} else 14
-    return frame[start:]
+    return [frame for frame in frames if any(payload(frame) in other for other in heard)]
 
 
 def forgeries(attacker: Spot, victim: Spot) -> dict[str, bytes]:

@@ -66,7 +66,7 @@ from seaway.plan.operations import (
     UnnameNetns,
     inverse,
 )
-from seaway.plan.reconcile import is_ours
+from seaway.plan.reconcile import was_made_by_us
 
 
 @dataclass
@@ -387,7 +387,7 @@ class FakeKernel:
             case ReleaseBridge():
                 self._release_bridge(op)
             case DeleteLink():
-                if (link := self.links.get(op.name)) and is_ours(op.name, link.group):
+                if (link := self.links.get(op.name)) and was_made_by_us(op.name, link.group):
                     self._delete_link(op.name)
             case CreateNetns():
                 self._bind("CreateNetns", op.path, FakeNetns())

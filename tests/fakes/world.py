@@ -227,3 +227,16 @@ def tcp(host_port: int, port: int) -> PublishedPort:
 def udp(host_port: int, port: int) -> PublishedPort:
     """A UDP port, published on all addresses."""
     return PublishedPort(proto=Proto.UDP, port=port, host_port=host_port)
+
+
+async def settled(world: World) -> None:
+    """What the daemon does by itself is done."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def restarted(world: World) -> None:
+    """The daemon is killed and starts again."""
+    await world.die()
+    world.join()
+    await world.recovery.restore()

@@ -26,7 +26,7 @@ from seaway.kernel.netlink import Netlink, Refused, strerror
 from seaway.kernel.visit import Host
 from seaway.model.ids import IfName, Interface
 from seaway.plan.operations import DeleteLink, Operation
-from seaway.plan.reconcile import is_ours
+from seaway.plan.reconcile import was_made_by_us
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def delete_link(host: Host, op: DeleteLink) -> None:
     link = None if index is None else host.netlink.link(index)
     if link is None:
         return
-    if is_ours(link.name, link.group):
+    if was_made_by_us(link.name, link.group):
         host.netlink.do_unless({ENODEV}, rtnetlink.delete_link(link.index))
     else:
         log.warning("a link is somebody else's now, and is left alone", extra={"link": op.name})

@@ -42,7 +42,7 @@ Made = AddBridge | AddSwitch | AddVlan | AddDummy | Shim
 """A link of the host that a network has, as it is made."""
 
 
-def is_ours(name: IfName, group: int) -> bool:
+def was_made_by_us(name: IfName, group: int) -> bool:
     """Whether a link of the host, with its link group, was made by us: its name alone says so of few."""
     return group in _OUR_GROUPS or _OURS.fullmatch(name) is not None
 
@@ -59,7 +59,7 @@ def leftover_links(
     found = [
         name
         for name, group in groups.items()
-        if is_ours(name, group) and group != DOOMED_GROUP and name not in wanted | ends
+        if was_made_by_us(name, group) and group != DOOMED_GROUP and name not in wanted | ends
     ]
     found.sort(key=lambda name: (groups[name] == BRIDGE_GROUP, name))
     return tuple(DeleteLink(name=name) for name in found)

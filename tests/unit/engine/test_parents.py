@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from fakes.world import World, a_world, network_wish, tcp
+from fakes.world import World, a_world, network_wish, restarted, settled, tcp
 from seaway.engine import announcing
 from seaway.model.endpoint import EndpointWish
 from seaway.model.errors import Conflict, Forbidden, InvalidRequest, KernelRefused
@@ -46,19 +46,6 @@ async def a_lan(world: World, name: str = "lan", **options: str) -> Network:
     asked = {"parent": "ext0", **{key.replace("__", "."): v for key, v in options.items()}}
     prefixes = [f"192.0.{len(world.store.networks())}.0/24"]
     return await world.network(name, prefixes, driver="macvlan", options=tuple(asked.items()))
-
-
-async def settled(world: World) -> None:
-    """What the daemon does by itself is done."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-async def restarted(world: World) -> None:
-    """The daemon is killed and starts again."""
-    await world.die()
-    world.join()
-    await world.recovery.restore()
 
 
 def inside(world: World, sandbox: Sandbox) -> list[tuple[str, str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakes.world import World, a_world, network_wish
+from fakes.world import World, a_world, network_wish, restarted, settled
 from seaway.engine import parents
 from seaway.engine.adoptions import KEPT
 from seaway.engine.changing import Changing
@@ -64,19 +64,6 @@ def foreign_wish(name: str, vlan: int) -> NetworkWish:
 async def on_foreign(world: World, name: str, vlan: int) -> Network:
     """It, made."""
     return (await world.networks.create(foreign_wish(name, vlan)))[0]
-
-
-async def settled(world: World) -> None:
-    """What the daemon does by itself is done."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-async def restarted(world: World) -> None:
-    """The daemon is killed and starts again."""
-    await world.die()
-    world.join()
-    await world.recovery.restore()
 
 
 async def warnings(world: World) -> str:
