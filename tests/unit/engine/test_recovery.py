@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.records import a_route
-from fakes.world import World, a_world, network_wish, sandbox_wish, tcp
+from fakes.world import World, a_world, network_wish, restarted, sandbox_wish, tcp
 from seaway.engine.changing import KEPT as CHANGING
 from seaway.engine.forwarding import Forwarding
 from seaway.model.errors import Unavailable
@@ -38,13 +38,6 @@ def bridge(network: Network) -> IfName:
     """The name of its bridge."""
     assert network.options.bridge is not None
     return network.options.bridge
-
-
-async def restarted(world: World) -> None:
-    """The daemon died, and starts again."""
-    await world.die()
-    world.join()
-    await world.recovery.restore()
 
 
 async def test_a_restart_changes_nothing_of_what_runs() -> None:
